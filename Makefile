@@ -1,0 +1,49 @@
+# Every command works alone on a fresh clone; it needs git, a package index and a Python >= 3.12, which it finds by itself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell bash tools/find_python.sh)
+CHECKS = $(PYTHON) tools/checks.py
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/' | expand -t 20
+
+demo: python  ## roll a new image through a simulated scale set, live
+	@echo "making .venv (half a minute, the first time only)"
+	@$(PYTHON) tools/environments.py newest
+	@bash tools/demo.sh
+
+test: python  ## everything CI checks
+	@$(CHECKS)
+
+lint: python  ## ansible-test sanity, ansible-lint, antsibull-docs, changelog, yamllint, ruff
+	@$(CHECKS) lint
+
+units: python  ## unit tests, with the oldest and the newest supported releases
+	@$(CHECKS) units
+
+integration: python  ## modules, roles and playbooks against the simulator, with the oldest and the newest supported releases
+	@$(CHECKS) integration
+
+contract: python  ## the simulator against recorded Azure traffic and the real az client
+	@$(CHECKS) contract
+
+package: python  ## build, install, import; roll with the installed copy
+	@$(CHECKS) package
+
+chaos: python  ## random faults and kills
+	@$(CHECKS) chaos
+
+bench: python  ## the measured promises, at a time scale that makes them hard
+	@$(CHECKS) benchmark
+
+docs: python  ## HTML documentation of the modules and roles
+	@$(CHECKS) docs
+
+clean:  ## remove all that the other commands made
+	rm -rf .venv .cache .ansible tests/output .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@test -n "$(PYTHON)"
+
+.PHONY: help demo test lint units integration contract package chaos bench docs clean python
