@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Is an instance available, and may its health be believed?"""
+
+from __future__ import annotations
+
+from .model import Instance
+
+HEALTHY = "healthy"
+_NOT_THERE = ("deallocated", "deallocating")
+
+
+def counts(instance: Instance) -> bool:
+    """Deallocated instances and those being deleted count neither as available nor as unavailable."""
+    return instance.power not in _NOT_THERE and instance.provisioning.lower() != "deleting"
+
+
+def in_service(instance: Instance) -> bool:
+    """Running, provisioned, and no extension failed or in transition."""
+    return instance.power == "running" and instance.provisioning == "Succeeded" and instance.extensions_settled
+
+
+def available(instance: Instance, has_health_source: bool) -> bool:
+    return in_service(instance) and (not has_health_source or instance.health == HEALTHY)
+
+
+def why_unavailable(instance: Instance, has_health_source: bool) -> str:
+    """What keeps the instance from being available, in Azure's words; "" where it is available."""
+    if instance.provisioning != "Succeeded":
+        reason = f"provisioning {instance.provisioning}"
+    elif instance.power != "running":
+        reason = f"power state {instance.power or 'unknown'}"
+    elif not instance.extensions_settled:
+        reason = "an extension is failed or in transition"
+    elif has_health_source and instance.health != HEALTHY:
+        reason = f"health {instance.health}" if instance.health else "no health reported"
+    else:
+        return ""
+    return f"{reason} ({instance.error})" if instance.error else reason
+
+
+def reported_since(instance: Instance, before: Instance | None) -> bool:
+    """Whether the health was reported after the upgrade, by Azure's own times.
+
+    The disk's time, or else the provisioning state's, tells when the upgrade happened, but only where it moved.
+    """
+    if instance.health_time is None or before is None:
+        return False
+    for now, then in (
+        (instance.os_disk_time, before.os_disk_time),
+        (instance.provisioning_time, before.provisioning_time),
+    ):
+        if now is not None and now != then:
+            return instance.health_time > now
+    return False

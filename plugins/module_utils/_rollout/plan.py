@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan: which instances next, and what is in the way. One survey of live state in, plain decisions out."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from . import health, running_image
+from .domains import Selection, domains, instance_order
+from .image import Image
+from .limits import Limit
+from .model import Instance, ScaleSet
+
+CANARY_FROM = 5  # instances a set must have before a canary is worth its time
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many at once, and in which order. `canary` None means the default, 0 none."""
+
+    max_unavailable: Limit = Limit(20, percent=True)
+    batch_size: Limit | None = None
+    canary: int | None = None
+    order_by: str = "domain"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Instances of one domain that are upgraded together. `adopted`: somebody already started them, so only watch."""
+
+    label: str
+    instance_ids: tuple[str, ...]
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """No batch may start now; the reason says what must change first. `busy`: another hand is at work."""
+
+    reason: str
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One look at a scale set, judged against a target.
+
+    `since`: when this rollout started on Azure's clock, None where the rollout has not written the model yet.
+    `set_aside`: instances that vanished in this run, by id with the reason. `proven`: those it saw run the target.
+    """
+
+    scale_set: ScaleSet
+    instances: tuple[Instance, ...]
+    target: Image
+    policy: Policy = Policy()
+    selection: Selection = Selection()
+    model_names_target: bool = True
+    since: float | None = None
+    set_aside: t.Mapping[str, str] = field(default_factory=dict)
+    proven: frozenset[str] = frozenset()
+
+    # -- what is ------------------------------------------------------------------------------
+
+    @cached_property
+    def verdicts(self) -> dict[str, str]:
+        """instance id -> current | outdated | newer | unproven."""
+        return {
+            i.instance_id: running_image.CURRENT
+            if i.instance_id in self.proven
+            else running_image.judge(i, self.target, model_names_target=self.model_names_target, since=self.since)
+            for i in self.instances
+        }
+
+    def available(self, instance: Instance) -> bool:
+        return health.available(instance, self.scale_set.has_health_source)
+
+    @cached_property
+    def counted(self) -> list[Instance]:
+        return [i for i in self.instances if health.counts(i)]
+
+    @cached_property
+    def unavailable(self) -> list[Instance]:
+        return [i for i in self.counted if not self.available(i)]
+
+    @property
+    def max_unavailable(self) -> int:
+        return self.policy.max_unavailable.of(len(self.counted))
+
+    # -- what is to do ------------------------------------------------------------------------
+
+    def chosen(self) -> list[Instance]:
+        return sorted((i for i in self.instances if self.selection.holds(i)), key=instance_order)
+
+    def skip_reason(self, instance: Instance) -> str | None:
+        """Why an outdated instance is left alone."""
+        if instance.instance_id in self.set_aside:
+            return self.set_aside[instance.instance_id]
+        if instance.protected_from_actions:
+            return "protected from scale set actions"
+        if not health.counts(instance):
+            return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
+        return None
+
+    @cached_property
+    def outdated(self) -> list[Instance]:
+        return [i for i in self.chosen() if self.verdicts[i.instance_id] == running_image.OUTDATED]
+
+    @cached_property
+    def to_do(self) -> list[Instance]:
+        return [i for i in self.outdated if self.skip_reason(i) is None]
+
+    @cached_property
+    def busy(self) -> list[Instance]:
+        """Outdated instances that somebody is changing right now; a second action on them would only conflict."""
+        return [i for i in self.to_do if i.provisioning not in ("Succeeded", "Failed")]
+
+    @cached_property
+    def skipped(self) -> dict[str, str]:
+        return {i.instance_id: reason for i in self.outdated if (reason := self.skip_reason(i))}
+
+    @cached_property
+    def in_hand(self) -> list[Instance]:
+        """Instances that this rollout has started and not finished, as a killed run leaves them."""
+        return [
+            i
+            for i in self.instances
+            if self.since is not None
+            and self.skip_reason(i) is None
+            and not self.available(i)
+            and self._started(i, self.since)
+        ]
+
+    def _started(self, instance: Instance, since: float) -> bool:
+        if instance.provisioning == "Updating":
+            return True
+        made = instance.os_disk_time
+        return self.verdicts[instance.instance_id] == running_image.CURRENT and made is not None and made >= since
+
+    def next_batch(self) -> Batch | Wait | None:
+        """The instances to upgrade now; None where nothing is left to do."""
+        domain_of = domains(self.instances, self.policy.order_by)
+        if self.in_hand:
+            first = min(domain_of[i.instance_id] for i in self.in_hand)
+            ids = tuple(i.instance_id for i in self.in_hand if domain_of[i.instance_id] == first)
+            return Batch(first.label, ids, adopted=True)
+        if not self.to_do:
+            return None
+        ready = [i for i in self.to_do if i not in self.busy]
+        if not ready:
+            return Wait(
+                f"another hand is changing {', '.join(f'{i.instance_id} ({i.provisioning})' for i in self.busy)}",
+                busy=True,
+            )
+        queue = sorted(ready, key=lambda i: (self.available(i), domain_of[i.instance_id], instance_order(i)))
+        first = domain_of[queue[0].instance_id]
+        domain = [i for i in queue if domain_of[i.instance_id] == first]
+        costless = [i for i in domain if not self.available(i)]
+        room = max(0, self.max_unavailable - len(self.unavailable))
+        batch = costless + [i for i in domain if self.available(i)][:room]
+        if not batch:
+            others = ", ".join(
+                f"{i.instance_id} ({health.why_unavailable(i, self.scale_set.has_health_source)})"
+                for i in self.unavailable
+            )
+            return Wait(
+                f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}"
+            )
+        return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]))
+
+    def _batch_limit(self) -> int | None:
+        """The canary while the image is unproven on this set, then the batch size."""
+        sizes = [self.policy.batch_size.of(len(self.counted))] if self.policy.batch_size else []
+        canary = self.policy.canary
+        if canary is None:
+            canary = 1 if len(self.counted) >= CANARY_FROM else 0
+        on_target = (running_image.CURRENT, running_image.UNPROVEN)
+        proven = sum(self.verdicts[i.instance_id] in on_target and self.available(i) for i in self.counted)
+        if canary > proven:
+            sizes.append(canary - proven)
+        return min(sizes, default=None)
+
+    def batches(self) -> list[Batch]:
+        """All batches still to do, if every upgrade goes well: next_batch over an imagined fleet."""
+        survey, found = self, []
+        while isinstance(batch := survey.next_batch(), Batch):
+            found.append(batch)
+            survey = survey.imagine(batch)
+        return found
+
+    def imagine(self, batch: Batch) -> Survey:
+        """This survey once the batch runs the target and is available."""
+        healthy = health.HEALTHY if self.scale_set.has_health_source else None
+        up = {"power": "running", "provisioning": "Succeeded", "extensions_settled": True, "health": healthy}
+        return replace(
+            self,
+            instances=tuple(replace(i, **up) if i.instance_id in batch.instance_ids else i for i in self.instances),
+            proven=self.proven.union(batch.instance_ids),
+        )

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Preflight: what is wrong, or worth knowing, before the first write."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from . import health, resolve
+from . import image as images
+from .model import ImageFacts, RollingUpgrade
+from .plan import Survey
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding. An error ends the rollout before anything is written."""
+
+    severity: str
+    code: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def findings(
+    survey: Survey,
+    rolling_upgrade: RollingUpgrade | None,
+    facts: ImageFacts,
+    *,
+    to_manual: bool = False,
+) -> list[Finding]:
+    """All findings, errors first. `to_manual`: the user asked to set upgrade mode Manual before the image."""
+    found = [*_policy(survey, rolling_upgrade, to_manual), *_image(survey, facts), *_instances(survey)]
+    return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
+
+
+def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, to_manual: bool) -> t.Iterator[Finding]:
+    scale_set = survey.scale_set
+    name = f"scale set {scale_set.name}"
+    if scale_set.upgrade_mode.lower() != "manual":
+        reaction = (
+            "every instance at once"
+            if scale_set.upgrade_mode.lower() == "automatic"
+            else "a rolling upgrade of its own"
+        )
+        if not to_manual:
+            yield Finding(
+                ERROR,
+                "upgrade_mode",
+                f"{name} is in upgrade mode {scale_set.upgrade_mode}: Azure would answer the new image with {reaction}.",
+                "Set rollout_upgrade_mode: Manual to have the mode changed first.",
+            )
+        else:
+            yield Finding(
+                INFO, "upgrade_mode", f"{name} goes from upgrade mode {scale_set.upgrade_mode} to Manual first."
+            )
+    if scale_set.automatic_os_upgrade:
+        yield Finding(
+            ERROR,
+            "automatic_os_upgrade",
+            f"{name} has automatic OS image upgrades on: Azure would roll beside this rollout.",
+            "Turn upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade off, or let Azure do the upgrade.",
+        )
+    if scale_set.service_fabric:
+        yield Finding(
+            ERROR,
+            "service_fabric",
+            f"{name} is managed by Service Fabric, which walks the update domains itself and needs mode Automatic.",
+            "Upgrade it through Service Fabric: automatic OS image upgrades with durability Silver or Gold.",
+        )
+    if rolling_upgrade is not None and rolling_upgrade.running:
+        yield Finding(
+            ERROR,
+            "rolling_upgrade_running",
+            f"{name} has a rolling upgrade of Azure's running ({rolling_upgrade.code}).",
+            f"Wait for it, or cancel it: az vmss rolling-upgrade cancel -g {scale_set.resource_group} -n {scale_set.name}",
+        )
+    if len(scale_set.health_sources) > 1:
+        yield Finding(
+            WARNING,
+            "health_sources",
+            f"{name} has {len(scale_set.health_sources)} health sources: {', '.join(scale_set.health_sources)}.",
+        )
+    if not scale_set.has_health_source:
+        yield Finding(
+            WARNING,
+            "no_health_source",
+            f"{name} has no health source: an instance counts as available once it runs and is provisioned.",
+            "Add the Application Health extension or a load balancer probe, or give the rollout a rollout_health_check.",
+        )
+    if scale_set.automatic_repairs:
+        yield Finding(
+            WARNING,
+            "automatic_repairs",
+            f"{name} has automatic repairs on: they may replace an instance that is being upgraded.",
+        )
+
+
+def _image(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
+    scale_set, target = survey.scale_set, survey.target
+    if reason := images.type_switch(target, scale_set.image):
+        yield Finding(ERROR, "image_type", f"scale set {scale_set.name} cannot take this image: {reason}")
+        return
+    if not facts.found:
+        yield Finding(
+            ERROR,
+            "image_not_found",
+            f"image {target} does not exist in {scale_set.location}, or this principal may not read it.",
+            "List what there is with the module steady.vmss.image_info.",
+        )
+        return
+    if facts.version is not None and (why := resolve.why_not(facts.version, scale_set.location)):
+        yield Finding(
+            ERROR,
+            "image_not_usable",
+            f"image {target} cannot be used for scale set {scale_set.name}: {why}.",
+            "Replicate it to the region, or wait until it is ready.",
+        )
+    if facts.os_type and scale_set.os_type and facts.os_type.lower() != scale_set.os_type.lower():
+        yield Finding(
+            ERROR,
+            "os_type",
+            f"image {target} is {facts.os_type}, and scale set {scale_set.name} is {scale_set.os_type}. Azure never changes the OS type.",
+            "Choose an image of the same OS type.",
+        )
+    wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
+    if wanted and _plan_key(wanted) != _plan_key(carried):
+        yield Finding(
+            ERROR,
+            "purchase_plan",
+            f"image {target} is sold under the plan {'/'.join(_plan_key(wanted))}, and scale set {scale_set.name} carries "
+            f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
+            "Create a scale set with that plan, or choose an image under the plan the set has.",
+        )
+
+
+def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(str(plan.get(name) or "").lower() for name in ("publisher", "product", "name"))
+
+
+def _instances(survey: Survey) -> t.Iterator[Finding]:
+    scale_set = survey.scale_set
+    if not survey.counted:
+        yield Finding(
+            INFO, "no_instances", f"scale set {scale_set.name} has no running instances; only its model changes."
+        )
+    elif survey.to_do and len(survey.counted) <= survey.max_unavailable:
+        yield Finding(
+            WARNING,
+            "all_down",
+            f"scale set {scale_set.name} has {len(survey.counted)} instance(s) and {survey.max_unavailable} may be unavailable: "
+            "while they are upgraded, nothing serves.",
+            "Scale out first where the load must be served throughout.",
+        )
+    if sick := [i for i in survey.unavailable]:
+        words = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, scale_set.has_health_source)})" for i in sick)
+        yield Finding(
+            WARNING, "unavailable", f"{len(sick)} of {len(survey.counted)} instances are already unavailable: {words}."
+        )
+    if survey.skipped:
+        words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
+        yield Finding(INFO, "skipped", f"outdated and left alone: {words}.")
+    for verdict, words in (
+        ("newer", "run a newer version than the target and are never downgraded"),
+        ("unproven", "name the target, and Azure reports nothing that proves it is on their disk"),
+    ):
+        if ids := [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == verdict]:
+            yield Finding(INFO, verdict, f"instances {', '.join(ids)} {words}.")

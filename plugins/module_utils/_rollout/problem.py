@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong with Azure, as data that a decision can be made on."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+# How sure we are that Azure did nothing, which decides whether a request may be planned anew at once.
+REFUSED = "refused"  # Azure answered no: nothing was started
+CONFLICT = "conflict"  # something else works on the scale set: nothing was started
+PRECONDITION = "precondition"  # 412: somebody wrote since we read
+THROTTLED = "throttled"
+DENIED = "denied"  # 401, 403
+MISSING = "missing"  # 404
+LOST = "lost"  # 5xx, a lost connection, an unreadable answer: it may have been started
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One failure, in Azure's own code and words."""
+
+    kind: str
+    code: str
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+    details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance id
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.code else self.message
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A long-running operation as its status URL reports it."""
+
+    status: str  # InProgress, Succeeded, Failed, Canceled; unknown words count as InProgress
+    problem: Problem | None = None
+    retry_after: float | None = None  # seconds that Azure asks to wait before the next look, mostly None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("Succeeded", "Failed", "Canceled")
+
+
+class Refused(Exception):
+    """Something that we do not do, with the reason and the way on. `fields` go into the module's result."""
+
+    def __init__(self, message: str, **fields: t.Any) -> None:
+        super().__init__(message)
+        self.fields = fields

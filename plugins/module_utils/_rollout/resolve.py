@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the user's image means: completed from the model, `latest` resolved to one exact version."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from . import image as images
+from . import running_image
+from .image import Image
+from .model import ImageVersion, Instance
+from .problem import Refused
+from .record import Record
+
+
+def in_region(version: ImageVersion, location: str) -> bool:
+    def plain(name: str) -> str:
+        return name.replace(" ", "").lower()
+
+    if plain(location) in map(plain, version.excluded_regions):
+        return False
+    return version.regions is None or plain(location) in map(plain, version.regions)
+
+
+def why_not(version: ImageVersion, location: str, *, as_latest: bool = False) -> str | None:
+    """Why an instance in this region cannot be made of the version, or not as `latest`."""
+    if version.provisioning_state != "Succeeded":
+        return f"its provisioning state is {version.provisioning_state}"
+    if not in_region(version, location):
+        where = ", ".join(version.regions or ()) or "no region"
+        return f"it is not replicated to {location} (it is in {where})"
+    if as_latest and version.excluded_from_latest:
+        return "it is excluded from latest"
+    return None
+
+
+def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> Image:
+    """The exact image that `latest` means here and now, by version order. Raises Refused."""
+    usable = [v for v in versions if why_not(v, location, as_latest=True) is None]
+    if found := images.newest(v.version for v in usable):
+        return image.with_version(found)
+    reasons = "; ".join(f"{v.version}: {why_not(v, location, as_latest=True)}" for v in versions)
+    raise Refused(
+        f"image {image} has no version that can be used in {location}"
+        + (f". {reasons}." if reasons else ": it has none at all.")
+    )
+
+
+def resumed(image: Image, record: Record | None) -> Image | None:
+    """The target of the unfinished rollout that this request goes on with, None where it starts a new one.
+
+    A rollout to `latest` keeps the version it once chose, however many were published since.
+    """
+    target = record.target_image if record else None
+    if target is None:
+        return None
+    if images.same(image, target):
+        return image  # the user's own spelling may hold a SAS, the record never does
+    return target if image.follows_latest and images.same_series(image, target) else None
+
+
+def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> Image | None:
+    """What the instances ran before, never the word latest where Azure reports better."""
+    exact = [
+        running
+        for i in outdated
+        if (running := running_image.running_image(i))
+        and not running.follows_latest
+        and not images.same(running, target)
+    ]
+    if exact:
+        counted = Counter(map(str, exact))
+        return next(image for image in exact if str(image) == counted.most_common(1)[0][0])
+    return model if model is not None and not images.same(model, target) else None

@@ -1,0 +1,362 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rollout over instances as a state machine: ask `next` what to do, do it, and tell what came of it.
+
+It holds no clock and calls nothing, so hours of rollout are a few milliseconds of test.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from . import image as images
+from . import pacing, verify
+from . import problem as problems
+from .domains import Selection
+from .model import Instance, ScaleSet
+from .plan import Batch, Survey, Wait
+from .problem import Operation, Problem
+from .result import BatchReport, InstanceReport, Report
+
+UPGRADE = "upgrade"
+REIMAGE = "reimage"
+
+_FIRST_RETRY = 5.0
+_LONGEST_RETRY = 60.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """Read the instances at this time; with `model`, the scale set too."""
+
+    at: float
+    model: bool = False
+
+
+@dataclass(frozen=True)
+class Poll:
+    """Read the operation at this time."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Send:
+    """Ask Azure to upgrade or reimage exactly these instances."""
+
+    kind: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    outcome: str
+
+
+Step = t.Union[Look, Poll, Send, Finished]
+
+
+class Upgrade:
+    """Brings the instances of a survey to its target, one batch after the other.
+
+    `only`: the instances that this run may start, all selected ones where it is empty. `earlier`: batches that the
+    rollout has already done; they number this run's and tell how long a batch takes.
+    """
+
+    def __init__(
+        self,
+        survey: Survey,
+        patience: verify.Patience,
+        *,
+        now: float,
+        only: t.Sequence[str] = (),
+        earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
+    ) -> None:
+        self.survey = survey
+        self.patience = patience
+        self.only = tuple(only)
+        self.report = Report(started=now)
+        self._earlier = list(earlier)
+        self._batch: BatchReport | None = None
+        self._tracks: dict[str, verify.Track] = {}
+        self._open: set[str] = set()
+        self._sending: Send | None = None
+        self._operation: Operation | None = None
+        self._polling = False
+        self._operation_reads_left: int | None = None
+        self._sent = self._settling = self._polled = now
+        self._seen: float | None = now
+        self._not_before = now
+        self._trouble_since: float | None = None
+        self._refusals = 0
+        self._waiting_since: float | None = None
+        self._account(now)
+
+    # -- what to do ---------------------------------------------------------------------------
+
+    def next(self, now: float) -> Step:
+        if self.report.outcome:
+            return Finished(self.report.outcome)
+        if self._sending:
+            return self._sending
+        if self._polling:
+            return Poll(max(self._not_before, self._sent + self._next_poll(now)))
+        if self._batch:
+            if self._seen is None or self._seen < self._settling:
+                return Look(max(self._not_before, self._settling))
+            return self._settle(now)
+        if self._seen is None or now < self._not_before:
+            return Look(self._not_before, model=True)
+        return self._plan(now)
+
+    def _plan(self, now: float) -> Step:
+        batch = self._narrowed().next_batch()
+        if batch is None:
+            return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
+        if isinstance(batch, Wait):
+            return self._wait(now, batch)
+        self._waiting_since = None
+        self._begin(batch, now)
+        return self.next(now)
+
+    def _narrowed(self) -> Survey:
+        return replace(self.survey, selection=Selection(self.only)) if self.only else self.survey
+
+    def _wait(self, now: float, wait: Wait) -> Step:
+        if self._waiting_since is None:
+            self._waiting_since = now
+            self.report.event(now, "waiting", reason=wait.reason)
+        waited = now - self._waiting_since
+        if waited > (self.patience.upgrade if wait.busy else self.patience.health):
+            return self._stop(now, f"no batch could start for {waited:.0f} s: {wait.reason}")
+        self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
+        self._seen = None
+        return Look(self._not_before, model=True)
+
+    def _begin(self, batch: Batch, now: float) -> None:
+        self._batch = BatchReport(
+            number=len(self._earlier) + len(self.report.batches) + 1,
+            label=batch.label,
+            instance_ids=batch.instance_ids,
+            started=now,
+            adopted=batch.adopted,
+        )
+        self._open = set(batch.instance_ids)
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in batch.instance_ids:
+            attempts = self._tracks[instance_id].attempts if instance_id in self._tracks else 0
+            self._tracks[instance_id] = verify.Track(by_id[instance_id], now, attempts)
+        self._sent = self._settling = now
+        self._operation = None
+        if batch.adopted:
+            for instance_id in batch.instance_ids:
+                self._tracks[instance_id].worked_on = True
+            self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
+        else:
+            self._sending = Send(UPGRADE, batch.instance_ids)
+
+    def _settle(self, now: float) -> Step:
+        """Judge the newest read of the batch and say what it needs next."""
+        assert self._batch is not None
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        verdicts = {
+            instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
+        }
+        for instance_id, verdict in verdicts.items():
+            if verdict not in (verify.PENDING, verify.REIMAGE):
+                self._resolve(instance_id, verdict, by_id.get(instance_id), now)
+        if any(verdict == verify.PENDING for verdict in verdicts.values()):
+            self._not_before = now + pacing.next_read(
+                pacing.INSTANCES, now - self._settling, [b["settle_seconds"] for b in self._done_batches()]
+            )
+            self._seen = None
+            return Look(self._not_before)
+        if again := tuple(i for i, verdict in verdicts.items() if verdict == verify.REIMAGE):
+            self._sending = Send(REIMAGE, again)
+            return self._sending
+        return self._close(now)
+
+    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
+        return self._tracks[instance_id].observe(
+            instance,
+            now,
+            self.survey.target,
+            self.patience,
+            has_health_source=self.survey.scale_set.has_health_source,
+            can_reimage=not self.survey.scale_set.flexible,
+            operation=self._operation,
+        )
+
+    def _resolve(self, instance_id: str, verdict: str, instance: Instance | None, now: float) -> None:
+        track = self._tracks[instance_id]
+        self._open.discard(instance_id)
+        outcome = {verify.DONE: "upgraded", verify.FAILED: "failed", verify.GONE: "gone", verify.AGAIN: "not_started"}[
+            verdict
+        ]
+        self.report.instances[instance_id] = InstanceReport(
+            before=track.before,
+            after=instance,
+            attempts=track.attempts,
+            seconds_unavailable=(track.available_since or now) - track.sent,
+            outcome=outcome,
+            why="" if verdict == verify.DONE else track.why,
+        )
+        self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
+        if verdict == verify.DONE:
+            self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
+        if verdict == verify.GONE:
+            self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: track.why})
+        if verdict == verify.AGAIN and self._trouble_since is None:
+            self._trouble_since = now
+
+    def _close(self, now: float) -> Step:
+        batch = self._batch
+        assert batch is not None
+        failed = [i for i in batch.instance_ids if self.report.instances[i].outcome == "failed"]
+        batch.finished = now
+        batch.settle_seconds = now - self._settling
+        batch.outcome = "failed" if failed else "upgraded"
+        started = [i for i in batch.instance_ids if self.report.instances[i].outcome != "not_started"]
+        self._batch = None
+        if started:
+            self.report.batches.append(batch)
+            self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
+        if failed:
+            words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
+            return self._stop(now, words, instance_ids=failed)
+        if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
+            return self._stop(now, f"Azure did not start the work for {now - self._trouble_since:.0f} s")
+        if started:
+            self._trouble_since = None
+        if self._narrowed().next_batch() is None:
+            return self._plan(now)
+        self._seen = None
+        self._not_before = now
+        return Look(now, model=True)
+
+    # -- what came of it ----------------------------------------------------------------------
+
+    def saw(self, now: float, instances: t.Sequence[Instance], scale_set: ScaleSet | None = None) -> None:
+        """The instances as just read, and the scale set where it was asked for."""
+        self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
+        self._seen = now
+        self._account(now)
+        if scale_set is not None and not images.same(scale_set.image, self.survey.target):
+            self._stop(
+                now,
+                f"somebody changed the model meanwhile: it names {scale_set.image}, the target is {self.survey.target}",
+            )
+
+    def accepted(self, now: float) -> None:
+        """Azure took the request that `next` asked for."""
+        sent = self._taken(now)
+        self._refusals = 0
+        self._polling = True
+        self._operation = None
+        self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
+
+    def refused(self, now: float, problem: Problem) -> None:
+        """The request failed. What Azure surely did not start is planned anew; what it may have started is watched."""
+        assert self._sending is not None
+        self.report.event(now, "request_failed", instances=list(self._sending.instance_ids), problem=str(problem))
+        if self._trouble_since is None:
+            self._trouble_since = now
+        if problem.kind == problems.LOST:
+            self._taken(now)
+            return
+        ids = ", ".join(self._sending.instance_ids)
+        kind = self._sending.kind
+        self._sending = None
+        again = problem.kind in (problems.CONFLICT, problems.THROTTLED) or problem.code == "InvalidParameter"
+        self._refusals += 1
+        out_of_patience = now - self._trouble_since > self.patience.upgrade
+        unknown_instance = problem.code == "InvalidParameter" and self._refusals > 3
+        if not again or out_of_patience or unknown_instance:
+            self._abandon()
+            self._stop(now, f"Azure refused to {kind} instances {ids}: {problem}", problem=problem)
+            return
+        self._not_before = now + (problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1)))
+        self._seen = None
+        if kind == UPGRADE:
+            self._abandon()
+        else:
+            self._settling = self._not_before
+
+    def saw_operation(self, now: float, operation: Operation | None, reads_left: int | None = None) -> None:
+        """How the operation stands; None where Azure no longer knows it, and only the instances can tell."""
+        self._operation_reads_left = reads_left
+        self._polled = now
+        if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
+            return
+        self._polling = False
+        self._operation = operation if operation is not None and operation.ended else None
+        self._settling = now
+        self._seen = None
+        self._not_before = now
+        if self._batch:
+            self._batch.operation_seconds = now - self._sent
+            lags = [b["settle_seconds"] for b in self._done_batches()]
+            if lags:
+                self._not_before = now + pacing.next_read(pacing.INSTANCES, 0, lags)
+        status = operation.status if operation else "unknown"
+        words = str(operation.problem) if operation and operation.problem else ""
+        self.report.event(now, "operation_ended", status=status, problem=words)
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    @property
+    def _number(self) -> int | None:
+        return self._batch.number if self._batch else None
+
+    def _next_poll(self, now: float) -> float:
+        since_sent = max(self._polled, self._sent) - self._sent
+        earlier = [b["operation_seconds"] for b in self._done_batches() if b["operation_seconds"]]
+        return since_sent + pacing.next_read(pacing.OPERATION, since_sent, earlier, self._operation_reads_left)
+
+    def _done_batches(self) -> list[t.Mapping[str, t.Any]]:
+        done = [*self._earlier, *(batch.as_dict() for batch in self.report.batches)]
+        return [batch for batch in done if not batch.get("adopted")]
+
+    def _taken(self, now: float) -> Send:
+        assert self._sending is not None
+        sent, self._sending = self._sending, None
+        for instance_id in sent.instance_ids:
+            track = self._tracks[instance_id]
+            track.sent = now
+            track.idle_since = None
+            if sent.kind == UPGRADE:
+                track.attempts += 1
+            else:
+                track.reimaged = True
+        self._sent = self._settling = self._not_before = now
+        self._seen = None
+        return sent
+
+    def _abandon(self) -> None:
+        """Forget the batch that was never started."""
+        self._batch = None
+        self._open = set()
+
+    def _account(self, now: float) -> None:
+        unavailable = len(self.survey.unavailable)
+        if unavailable > self.report.max_unavailable_seen:
+            self.report.event(now, "unavailable", count=unavailable)
+        self.report.max_unavailable_seen = max(self.report.max_unavailable_seen, unavailable)
+        self.report.max_unavailable_allowed = self.survey.max_unavailable
+
+    def _finish(self, now: float, outcome: str) -> Finished:
+        self.report.outcome = outcome
+        self.report.finished = now
+        return Finished(outcome)
+
+    def _stop(
+        self, now: float, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
+    ) -> Finished:
+        self.report.why = why
+        self.report.culprits = list(instance_ids)
+        self.report.problem = problem
+        self.report.event(now, "stopped", why=why)
+        return self._finish(now, "stopped")

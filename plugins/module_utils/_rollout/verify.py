@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Has one instance really been upgraded? What is read of it after the request, judged read by read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import health, running_image
+from .image import Image
+from .model import Instance
+from .problem import Operation
+
+PENDING = "pending"
+DONE = "done"
+AGAIN = "again"  # Azure did nothing to it: plan it anew
+REIMAGE = "reimage"  # Azure applied the model and left the old disk
+FAILED = "failed"
+GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds.
+
+    `health_lag`: how long an old health state may outlive its disk. `version_lag`: how long an old exact version may be
+    shown after the work ended. `start_lag`: how long accepted work may stay invisible.
+    """
+
+    upgrade: float = 3600.0
+    health: float = 300.0
+    healthy_for: float = 0.0
+    health_lag: float = 120.0
+    version_lag: float = 120.0
+    start_lag: float = 30.0
+
+
+@dataclass
+class Track:
+    """One instance in our hands: how it was before, and what was seen of it since the request was sent."""
+
+    before: Instance
+    sent: float
+    attempts: int = 1
+    reimaged: bool = False
+    worked_on: bool = False
+    seen_not_healthy: bool = False
+    on_target_since: float | None = None
+    available_since: float | None = None
+    idle_since: float | None = None
+    why: str = ""
+
+    def observe(
+        self,
+        instance: Instance | None,
+        now: float,
+        target: Image,
+        patience: Patience,
+        *,
+        has_health_source: bool,
+        can_reimage: bool,
+        operation: Operation | None,
+    ) -> str:
+        """Judge one read. `operation` is how the request ended, None while that is not known."""
+        if instance is None:
+            self.why = "the instance is gone from the scale set"
+            return GONE
+        self._remember(instance, has_health_source)
+        self.why = health.why_unavailable(instance, has_health_source)
+        on_target = running_image.proven(instance, self.before, target)
+        if on_target and instance.provisioning == "Succeeded":
+            return self._await_health(instance, now, patience, has_health_source)
+        self.on_target_since = self.available_since = None
+        if now - self.sent > patience.upgrade:
+            self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or 'still runs the old image'})"
+            return FAILED
+        if instance.provisioning == "Failed" and (operation is not None or self.worked_on):
+            return FAILED
+        if instance.provisioning != "Succeeded":
+            self.idle_since = None
+            return PENDING
+        return self._await_image(instance, now, patience, operation, can_reimage)
+
+    def _remember(self, instance: Instance, has_health_source: bool) -> None:
+        in_transition = instance.provisioning not in ("Succeeded", "Failed") or instance.power != "running"
+        if in_transition or running_image.disk_replaced(instance, self.before):
+            self.worked_on = True
+        if self.worked_on and has_health_source and instance.health != health.HEALTHY:
+            self.seen_not_healthy = True
+
+    def _await_health(self, instance: Instance, now: float, patience: Patience, has_health_source: bool) -> str:
+        if self.on_target_since is None:
+            self.on_target_since = now
+        if not health.available(instance, has_health_source):
+            self.available_since = None
+            if now - self.on_target_since <= patience.health:
+                return PENDING
+            self.why = f"not available within {patience.health:.0f} s of the upgrade: {self.why}"
+            return FAILED
+        if self.available_since is None:
+            self.available_since = now
+        steady = now - self.available_since
+        believed = (
+            not has_health_source
+            or self.seen_not_healthy
+            or health.reported_since(instance, self.before)
+            or steady >= patience.health_lag
+        )
+        if believed and steady >= patience.healthy_for:
+            return DONE
+        if now - self.on_target_since > patience.health + patience.health_lag + patience.healthy_for:
+            self.why = "it does not stay available"
+            return FAILED
+        self.why = f"available for {steady:.0f} s" if believed else "its health is as old as the upgrade"
+        return PENDING
+
+    def _await_image(
+        self, instance: Instance, now: float, patience: Patience, operation: Operation | None, can_reimage: bool
+    ) -> str:
+        """The VM is provisioned and the target is not proven on it."""
+        self.why = "still runs the old image"
+        if self.idle_since is None:
+            self.idle_since = now
+        idle = now - self.idle_since
+        if running_image.disk_replaced(instance, self.before):
+            return PENDING
+        if operation is None or operation.status == "Canceled" or instance.latest_model_applied is False:
+            return AGAIN if idle >= patience.start_lag else PENDING
+        if operation.status == "Failed":
+            self.why = f"not upgraded: {operation.problem}"
+            return FAILED if idle >= patience.start_lag else PENDING
+        if idle < patience.version_lag or idle == 0:
+            return PENDING
+        if can_reimage and not self.reimaged:
+            return REIMAGE
+        tried = (
+            "the upgrade and a reimage" if self.reimaged else "the upgrade, and a Flexible scale set cannot reimage it"
+        )
+        self.why = f"still runs the old image after {tried}"
+        return FAILED
