@@ -3,13 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell bash tools/find_python.sh)
 CHECKS = $(PYTHON) tools/checks.py
+ENVIRONMENTS = $(PYTHON) tools/environments.py
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/' | expand -t 20
 
 demo: python  ## roll a new image through a simulated scale set, live
-	@echo "making .venv (half a minute, the first time only)"
-	@$(PYTHON) tools/environments.py newest
+	@$(ENVIRONMENTS) newest
 	@bash tools/demo.sh
 
 test: python  ## everything CI checks
@@ -30,14 +30,17 @@ contract: python  ## the simulator against recorded Azure traffic and the real a
 package: python  ## build, install, import; roll with the installed copy
 	@$(CHECKS) package
 
-chaos: python  ## random faults and kills
-	@$(CHECKS) chaos
+chaos: python  ## random faults and kills (long)
+	@$(ENVIRONMENTS) newest
+	@.venv/bin/python -m pytest tests/chaos
 
-bench: python  ## the measured promises, at a time scale that makes them hard
-	@$(CHECKS) benchmark
+bench: python  ## measure what a large rollout takes (about 10 minutes)
+	@$(ENVIRONMENTS) newest
+	@.venv/bin/python -m pytest tests/benchmark -s
 
 docs: python  ## HTML documentation of the modules and roles
-	@$(CHECKS) docs
+	@$(ENVIRONMENTS) docs
+	@bash tools/docs.sh
 
 clean:  ## remove all that the other commands made
 	rm -rf .venv .cache .ansible tests/output .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -120,6 +120,7 @@ def package_parts() -> list[Part]:
 
 def all_parts() -> list[Part]:
     """The long ones first, so that none runs alone at the end."""
+    docs_checks = "--plugin-docs --check-extra-docs-refs --validate-collection-refs=self"
     return [
         pytest_part("contract", "newest", more_environments=("az",)),
         *(pytest_part("integration", end, "-n", str(SLOTS)) for end in ENDS),
@@ -127,10 +128,7 @@ def all_parts() -> list[Part]:
         *ansible_test_parts("floor"),
         *package_parts(),
         lint_part("ansible-lint", "ansible-lint --offline --profile production"),
-        lint_part(
-            "documentation",
-            "antsibull-docs lint-collection-docs . --plugin-docs --validate-collection-refs self --check-extra-docs-refs",
-        ),
+        lint_part("documentation", f"antsibull-docs lint-collection-docs . {docs_checks}"),
         lint_part(
             "changelog",
             "antsibull-changelog lint",
@@ -191,6 +189,7 @@ def variables_of(part: Part) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     programs = [str(environments.directory(name) / "bin") for name in (part.environment, *part.more_environments)]
     user_path = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(entry).name != "shims"]
+    variables["NO_COLOR"] = "1"
     variables["PATH"] = os.pathsep.join([*programs, str(Path(sys.executable).parent), *user_path])
     variables["HOME"] = str(home(part.environment))
     variables["ANSIBLE_COLLECTIONS_PATH"] = str(tree("lint").parents[2])

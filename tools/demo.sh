@@ -10,9 +10,10 @@ export PATH=$PWD/.venv/bin:$PATH
 
 rm -rf "$work"
 mkdir -p "$work/home" "$work/journal"
+touch "$work/ansible.cfg"
 # Nothing of the user's own Ansible or Azure set-up is read or written.
 export HOME=$work/home
-export ANSIBLE_COLLECTIONS_PATH=$collections ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false ANSIBLE_CONFIG=/dev/null
+export ANSIBLE_COLLECTIONS_PATH=$collections ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false ANSIBLE_CONFIG=$work/ansible.cfg
 export ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(AZURE|ARM)_')
 

@@ -14,7 +14,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,14 +45,15 @@ def _fingerprint(name: str) -> str:
     return digest.hexdigest()
 
 
-def make(name: str) -> bool:
-    """Make the environment; False when it was there already. Raises CalledProcessError when pip fails."""
+def make(name: str) -> None:
+    """Make the environment where it is missing or old. Raises CalledProcessError when pip fails."""
     home, fingerprint = directory(name), _fingerprint(name)
     stamp = home / "requirements.sha256"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint:
-        return False
+        return
     shutil.rmtree(home, ignore_errors=True)
     home.parent.mkdir(parents=True, exist_ok=True)
+    print(f"making {home.relative_to(ROOT)} from tests/requirements/{name}.txt …", flush=True)
     pip = [str(program(name, "python")), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     for command in (
         [sys.executable, "-m", "venv", str(home)],
@@ -61,16 +61,12 @@ def make(name: str) -> bool:
     ):
         subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL, capture_output=True)
     stamp.write_text(fingerprint, encoding="utf-8")
-    return True
 
 
 def main() -> int:
     for name in sys.argv[1:]:
-        started = time.monotonic()
         try:
-            if make(name):
-                print(f"made {directory(name).relative_to(ROOT)} from tests/requirements/{name}.txt"
-                      f" ({time.monotonic() - started:.0f} s)")
+            make(name)
         except subprocess.CalledProcessError as error:
             print(error.stdout, error.stderr, f"failed: {' '.join(error.cmd)}", sep="\n", file=sys.stderr)
             return 1
