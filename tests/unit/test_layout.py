@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The project's shape: who may import whom, and lists that must say the same in two places."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+UTILS = ROOT / "plugins" / "module_utils"
+COLLECTION = "ansible_collections.steady.vmss."
+SHIPPED = ("meta", "plugins", "roles", "playbooks")
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+# A decision gets the time, chance and the world handed in.
+WORLD = {"asyncio", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "tempfile"}
+WORLD |= {"threading", "time", "urllib", "uuid"}
+CLOCKS = {"now", "today", "utcnow"}
+
+
+def files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The absolute names of what the file imports, relative ones resolved: ansible_collections.steady.vmss.plugins.…"""
+    package = (COLLECTION + ".".join(path.relative_to(ROOT).with_suffix("").parts)).split(".")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: -node.level]) + "." if node.level else ""
+            yield from (f"{base}{node.module or ''}.{alias.name}".replace("..", ".") for alias in node.names)
+
+
+def under(name: str, *packages: str) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("path", files("plugins/module_utils/_rollout"), ids=lambda path: path.stem)
+def test_a_decision_knows_only_the_standard_library(path: Path) -> None:
+    for name in imports(path):
+        if not under(name, f"{COLLECTION}plugins.module_utils._rollout"):
+            top = name.partition(".")[0]
+            assert top in sys.stdlib_module_names, f"{name} is not of the standard library"
+            assert top not in WORLD, f"{name} reaches the world outside"
+
+
+@pytest.mark.parametrize("path", files("plugins/module_utils/_rollout"), ids=lambda path: path.stem)
+def test_a_decision_reads_no_clock_and_no_file(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            assert called not in {*CLOCKS, "input", "open", "print"}, f"line {node.lineno} calls {called}"
+
+
+@pytest.mark.parametrize("path", files("plugins/module_utils/_azure"), ids=lambda path: path.stem)
+def test_the_azure_layer_knows_neither_ansible_nor_what_is_above_it(path: Path) -> None:
+    allowed = [f"{COLLECTION}plugins.module_utils.{layer}" for layer in ("_azure", "_journal", "_rollout")]
+    for name in imports(path):
+        assert not under(name, "ansible"), name
+        assert not under(name, "ansible_collections") or under(name, *allowed), name
+
+
+@pytest.mark.parametrize("path", files("plugins"), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
+def test_only_the_azure_layer_imports_the_sdk(path: Path) -> None:
+    sdk = [name for name in imports(path) if under(name, "azure", "msal", "requests")]
+    assert not sdk or path.is_relative_to(UTILS / "_azure"), sdk
+
+
+@pytest.mark.parametrize("path", files("plugins"), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
+def test_only_one_util_and_no_module_knows_the_ansible_module(path: Path) -> None:
+    named = [name for name in imports(path) if name == "ansible.module_utils.basic.AnsibleModule"]
+    assert not named or path == UTILS / "_module.py"
+
+
+def test_nothing_shipped_knows_the_simulator() -> None:
+    word = re.compile(r"simulat|time.?scale", re.IGNORECASE)
+    told = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for folder in SHIPPED
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if word.search(line)
+    ]
+    assert not told
+
+
+def test_the_action_group_holds_every_module() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["action_groups"] == {"all": MODULES}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_documents_its_variables_as_they_are(role: str) -> None:
+    """Core validates by argument_specs and takes the defaults from defaults/: both must say the same."""
+    folder = ROOT / "roles" / role
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((folder / "defaults" / "main.yml").read_text(encoding="utf-8")) or {}
+    documented: dict[str, object] = {}
+    for point in specs["argument_specs"].values():
+        documented |= {name: spec["default"] for name, spec in point.get("options", {}).items() if "default" in spec}
+        assert all(name.startswith(f"{role}_") for name in point.get("options", {}))
+    assert documented == defaults
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_a_readme(role: str) -> None:
+    assert f"steady.vmss.{role}" in (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted({*MODULES, *ROLES, *PLAYBOOKS}))
+def test_the_readme_names_every_module_role_and_playbook(name: str) -> None:
+    assert re.search(rf"steady\.vmss\.{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_the_oldest_releases_tested_are_the_oldest_supported() -> None:
+    def pins(path: str, operator: str) -> dict[str, str]:
+        lines = (ROOT / path).read_text(encoding="utf-8").split()
+        pairs = (line.split(operator) for line in lines if operator in line)
+        return {name: re.sub(r"(\.0)+$", "", version) for name, version in pairs}
+
+    assert pins("tests/requirements/floor.txt", "==") == pins("meta/ee-requirements.txt", ">=")
+
+
+def test_nothing_that_ansible_test_finds_is_ignored() -> None:
+    assert not [path for path in (ROOT / "tests" / "sanity").glob("ignore-*.txt") if path.read_text(encoding="utf-8")]
