@@ -1,0 +1,461 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls to Azure Resource Manager: each method is one question or one request, and nothing is asked beside it.
+
+Requests are bodies in bytes and answers are read raw, so no member that this SDK's version does not know is ever lost.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .._rollout import image as images
+from .._rollout import problem as kinds
+from .._rollout.image import Image
+from .._rollout.model import ImageFacts, ImageVersion, Instance, RollingUpgrade, ScaleSet
+from .._rollout.problem import Operation, Problem
+from . import credentials, sdk, wire
+from .clouds import Cloud, certificate_bundle, find_cloud
+from .errors import AzureError, message_text, problem_of_answer, retry_after
+from .guard import explicit_ids
+from .retries import Authentication, Clock, Meter, Retries, Usage, body_text, is_certificate_error
+
+# Network interfaces are read without the network SDK. The first is the newest that scale sets' own interfaces have.
+_SCALE_SET_INTERFACES = "2018-10-01"
+_INTERFACES = "2023-09-01"
+
+
+@dataclass(frozen=True)
+class OperationRef:
+    """A long-running operation that was started. `url` is Azure's own and opaque, "" where it ended at once."""
+
+    url: str
+    started: float  # our clock, seconds since the epoch
+
+
+def connect(
+    options: t.Mapping[str, t.Any], environment: t.Mapping[str, str], clock: Clock, session: t.Any = None
+) -> Azure:
+    """Choose the cloud, the subscription and the credential. Asks Azure nothing but a private cloud's metadata.
+
+    `options` are the modules' connection options. `session` is a requests session, for those who bring their own.
+    Raises AzureError, and CredentialError where no sign-in is possible.
+    """
+    settings = credentials.read_settings(options, environment)
+    session = session or sdk.requests.Session()
+    session.verify = certificate_bundle(environment)
+    cloud = find_cloud(settings.cloud_environment, environment, session)
+    transport = sdk.RequestsTransport(
+        session=session, session_owner=False, connection_timeout=20, read_timeout=120, connection_verify=session.verify
+    )
+    subscription_id = credentials.require_subscription(settings)
+    return Azure(
+        subscription_id, cloud, credentials.credential(settings, cloud, environment, transport), transport, clock
+    )
+
+
+class Azure:
+    """One signed-in client. Every method raises AzureError; `usage` counts what was asked so far."""
+
+    def __init__(self, subscription_id: str, cloud: Cloud, credential: t.Any, transport: t.Any, clock: Clock) -> None:
+        self.subscription_id = subscription_id
+        self.usage = Usage()
+        self._cloud = cloud
+        self._credential = credential
+        self._transport = transport
+        self._clock = clock
+        self._compute_clients: dict[str, t.Any] = {}
+        self._generic = sdk.ARMPipelineClient(base_url=cloud.endpoint, policies=self._policies(), transport=transport)
+
+    @property
+    def server_time(self) -> float | None:
+        """Azure's clock at its last answer, in seconds since the epoch."""
+        return self.usage.server_time
+
+    # Scale sets and their instances
+
+    def scale_set(self, resource_group: str, name: str) -> ScaleSet:
+        answer = self._call(
+            f"read scale set {name}", name, self._compute().virtual_machine_scale_sets.get, resource_group, name
+        )
+        return wire.scale_set(_json(answer), answer.headers.get("ETag"))
+
+    def scale_sets(self, resource_group: str | None = None) -> t.Iterator[ScaleSet]:
+        group = self._compute().virtual_machine_scale_sets
+        if resource_group:
+            pages = self._pages(
+                f"list the scale sets of resource group {resource_group}", "", group.list, resource_group
+            )
+        else:
+            pages = self._pages(f"list the scale sets of subscription {self.subscription_id}", "", group.list_all)
+        for page in pages:
+            yield from (wire.scale_set(item) for item in page)
+
+    def instances(self, scale_set: ScaleSet) -> list[Instance]:
+        """Every instance with its instance view. Pages are let go as they are read, so memory stays small."""
+        if scale_set.flexible:
+            return self._flexible_instances(scale_set)
+        pages = self._pages(
+            f"list the instances of scale set {scale_set.name}",
+            scale_set.name,
+            self._compute().virtual_machine_scale_set_vms.list,
+            scale_set.resource_group,
+            scale_set.name,
+            expand="instanceView",
+        )
+        return [wire.instance(item) for page in pages for item in page]
+
+    def _flexible_instances(self, scale_set: ScaleSet) -> list[Instance]:
+        pages = self._pages(
+            f"list the instances of scale set {scale_set.name}",
+            scale_set.name,
+            self._compute().virtual_machines.list,
+            scale_set.resource_group,
+            filter=f"'virtualMachineScaleSet/id' eq '{scale_set.id}'",
+            expand="instanceView",
+        )
+        found = []
+        for page in pages:
+            for item in page:
+                belongs_to = wire.at(item, "properties", "virtualMachineScaleSet", "id")
+                if belongs_to and str(belongs_to).lower() != scale_set.id.lower():
+                    continue
+                complete = (
+                    item if wire.at(item, "properties", "instanceView") else self._flexible_instance(scale_set, item)
+                )
+                if complete:
+                    found.append(wire.instance(complete))
+        return found
+
+    def _flexible_instance(self, scale_set: ScaleSet, item: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """A virtual machine with its instance view, None where it is gone meanwhile."""
+        name = str(item.get("name"))
+        try:
+            answer = self._call(
+                f"read instance {name} of scale set {scale_set.name}",
+                scale_set.name,
+                self._compute().virtual_machines.get,
+                scale_set.resource_group,
+                name,
+                expand="instanceView",
+            )
+        except AzureError as exc:
+            if exc.problem.kind == kinds.MISSING:
+                return None
+            raise
+        return _json(answer)
+
+    def latest_rolling_upgrade(self, scale_set: ScaleSet) -> RollingUpgrade | None:
+        """Azure's own latest rolling upgrade, None where there never was one."""
+        try:
+            answer = self._call(
+                f"read the latest rolling upgrade of scale set {scale_set.name}",
+                scale_set.name,
+                self._compute().virtual_machine_scale_set_rolling_upgrades.get_latest,
+                scale_set.resource_group,
+                scale_set.name,
+            )
+        except AzureError as exc:
+            if exc.problem.kind == kinds.MISSING:
+                return None
+            raise
+        return wire.rolling_upgrade(_json(answer))
+
+    # Writes: each is sent once and never again
+
+    def write_model(self, scale_set: ScaleSet, body: t.Mapping[str, t.Any], *, what: str) -> OperationRef | None:
+        """PATCH of these members, refused by Azure (412) where the scale set is no longer the one that was read.
+
+        `what` completes the sentence "Cannot …". None where Azure did it at once.
+        """
+        headers = {"If-Match": scale_set.etag} if scale_set.etag else {}
+        answer = self._call(
+            what,
+            scale_set.name,
+            self._compute().virtual_machine_scale_sets.begin_update,
+            scale_set.resource_group,
+            scale_set.name,
+            json.dumps(body).encode(),
+            headers=headers,
+            polling=False,
+        )
+        started = self._operation_ref(answer)
+        return started if started.url else None
+
+    def upgrade_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
+        """Bring these instances to the model (POST manualupgrade). Raises Refused unless the ids are explicit."""
+        return self._act("upgrade", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_update_instances)
+
+    def reimage_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
+        """Put a new OS disk from their model into these instances; data disks stay. Raises Refused like upgrade."""
+        return self._act("reimage", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_reimage)
+
+    def _act(
+        self, verb: str, scale_set: ScaleSet, ids: t.Sequence[str], action: t.Callable[..., t.Any]
+    ) -> OperationRef:
+        named = explicit_ids(ids)
+        answer = self._call(
+            f"{verb} instance{'s' if len(named) > 1 else ''} {', '.join(named)} of scale set {scale_set.name}",
+            scale_set.name,
+            action,
+            scale_set.resource_group,
+            scale_set.name,
+            json.dumps({"instanceIds": named}).encode(),
+            polling=False,
+        )
+        return self._operation_ref(answer)
+
+    def operation(self, ref: OperationRef) -> Operation:
+        """Look once at a long-running operation. Azure forgets old ones: an AzureError of kind "missing"."""
+        if not ref.url:
+            return Operation("Succeeded")
+        answer = self._get("read the state of the operation", "", ref.url)
+        if answer.status_code == 202:
+            return Operation("InProgress", retry_after=retry_after(answer.headers))
+        return wire.operation(_json(answer) if answer.text().strip() else {}, retry_after(answer.headers))
+
+    def _operation_ref(self, answer: t.Any) -> OperationRef:
+        url = answer.headers.get("Azure-AsyncOperation")
+        if not url and answer.status_code == 202:
+            url = answer.headers.get("Location")
+        return OperationRef(url or "", self._clock.now())
+
+    # Addresses
+
+    def addresses(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> dict[str, list[str]]:
+        """The private addresses of these instances by instance id, each one's primary address first."""
+        found: dict[str, list[str]] = {one: [] for one in explicit_ids(ids)}
+        by_lower = {one.lower(): one for one in found}
+        for interface in self._interfaces(scale_set, list(found)):
+            owner = str(wire.at(interface, "properties", "virtualMachine", "id") or interface.get("id") or "")
+            instance = by_lower.get(wire.part_of_id(owner, "virtualMachines").lower())
+            if instance is not None:
+                mine = wire.private_addresses(interface)
+                primary = wire.at(interface, "properties", "primary") is True
+                found[instance] = mine + found[instance] if primary else found[instance] + mine
+        return found
+
+    def _interfaces(self, scale_set: ScaleSet, ids: list[str]) -> t.Iterator[dict[str, t.Any]]:
+        """In few calls: all of a Flexible set's resource group; of a Uniform set one instance's, or all."""
+        if scale_set.flexible:
+            group = scale_set.id.lower().index("/providers/")
+            url = f"{scale_set.id[:group]}/providers/Microsoft.Network/networkInterfaces?api-version={_INTERFACES}"
+        else:
+            one = f"/virtualMachines/{ids[0]}" if len(ids) == 1 else ""
+            url = f"{scale_set.id}{one}/networkInterfaces?api-version={_SCALE_SET_INTERFACES}"
+        attempted = f"read the addresses of scale set {scale_set.name}"
+        body = _json(self._get(attempted, scale_set.name, self._cloud.endpoint + url))
+        for page in self._following(attempted, scale_set.name, body):
+            yield from page
+
+    # Images
+
+    def image_versions(self, image: Image, location: str) -> list[ImageVersion]:
+        """The versions that the catalogue lists, in its order. Kind "missing" where there is no such image."""
+        if image.kind == images.PLATFORM:
+            answer = self._call(
+                f"list the versions of image {image.publisher}:{image.offer}:{image.sku} in {location}",
+                "",
+                self._compute().virtual_machine_images.list,
+                location,
+                image.publisher,
+                image.offer,
+                image.sku,
+            )
+            body = _json(answer)
+            return (
+                [wire.image_version(item, image) for item in body if isinstance(item, dict)]
+                if isinstance(body, list)
+                else []
+            )
+        if not image.is_gallery:
+            return []
+        group, where = self._gallery(image, location)
+        listing = group.list_by_gallery_image if image.kind == images.GALLERY else group.list
+        asked = None if image.kind == images.GALLERY else location
+        pages = self._pages(f"list the versions of image {image.base_id}", "", listing, *where)
+        return [wire.image_version(item, image, asked) for page in pages for item in page]
+
+    def image_facts(self, image: Image, location: str) -> ImageFacts:
+        """What Azure knows of one image; `found` is False where it does not exist. Nothing can be asked of a VHD."""
+        if image.kind == images.VHD:
+            return ImageFacts(image=image)
+        try:
+            return self._image_facts(image, location)
+        except AzureError as exc:
+            if exc.problem.kind == kinds.MISSING:
+                return ImageFacts(image=image, found=False)
+            raise
+
+    def _image_facts(self, image: Image, location: str) -> ImageFacts:
+        attempted = f"read image {image}"
+        compute = self._compute()
+        if image.kind == images.PLATFORM:
+            fields = (image.publisher, image.offer, image.sku, image.version)
+            body = _json(self._call(attempted, "", compute.virtual_machine_images.get, location, *fields))
+            return wire.image_facts(image, body, wire.image_version(body, image))
+        if image.kind == images.MANAGED:
+            subscription, group = (wire.part_of_id(image.id, part) for part in ("subscriptions", "resourceGroups"))
+            name = wire.part_of_id(image.id, "images")
+            body = _json(self._call(attempted, "", self._compute(subscription).images.get, group, name))
+            version = ImageVersion(
+                version="",
+                image=image,
+                provisioning_state=str(wire.at(body, "properties", "provisioningState") or "Succeeded"),
+                regions=(wire.region(body.get("location")),) if body.get("location") else None,
+            )
+            return wire.image_facts(image, body, version)
+        versions, where = self._gallery(image, location)
+        version = None
+        if image.gallery_version:
+            body = _json(self._call(attempted, "", versions.get, *where, image.gallery_version))
+            asked = None if image.kind == images.GALLERY else location
+            version = wire.image_version(body, image, asked)
+        definitions = {
+            images.GALLERY: self._compute(
+                wire.part_of_id(image.id, "subscriptions") or self.subscription_id
+            ).gallery_images,
+            images.SHARED_GALLERY: compute.shared_gallery_images,
+            images.COMMUNITY_GALLERY: compute.community_gallery_images,
+        }
+        body = _json(self._call(f"read image {image.base_id}", "", definitions[image.kind].get, *where))
+        return wire.image_facts(image, body, version)
+
+    def _gallery(self, image: Image, location: str) -> tuple[t.Any, tuple[str, str, str]]:
+        """The versions' operations of a gallery's kind, and the three names that they and the definitions' take."""
+        name = wire.part_of_id(image.id, "images")
+        if image.kind == images.GALLERY:
+            group, gallery = wire.part_of_id(image.id, "resourceGroups"), wire.part_of_id(image.id, "galleries")
+            return self._compute(wire.part_of_id(image.id, "subscriptions")).gallery_image_versions, (
+                group,
+                gallery,
+                name,
+            )
+        if image.kind == images.SHARED_GALLERY:
+            return self._compute().shared_gallery_image_versions, (
+                location,
+                wire.part_of_id(image.id, "SharedGalleries"),
+                name,
+            )
+        return (
+            self._compute().community_gallery_image_versions,
+            (location, wire.part_of_id(image.id, "CommunityGalleries"), name),
+        )
+
+    # The one way to Azure
+
+    def _compute(self, subscription_id: str | None = None) -> t.Any:
+        """The SDK's client of a subscription: an image may live in another one than the scale set."""
+        subscription_id = subscription_id or self.subscription_id
+        if subscription_id not in self._compute_clients:
+            self._compute_clients[subscription_id] = sdk.ComputeManagementClient(
+                self._credential,
+                subscription_id,
+                base_url=self._cloud.endpoint,
+                credential_scopes=[self._cloud.scope],
+                policies=self._policies(),
+                transport=self._transport,
+            )
+        return self._compute_clients[subscription_id]
+
+    def _policies(self) -> list[t.Any]:
+        """Ours instead of the SDK's: it would re-send writes, and register resource providers on its own."""
+        return [
+            sdk.policies.RequestIdPolicy(),
+            sdk.policies.HeadersPolicy({"Accept": "application/json"}),
+            sdk.policies.UserAgentPolicy(base_user_agent="steady.vmss"),
+            sdk.policies.ContentDecodePolicy(),
+            Retries(self.usage, self._clock),
+            Authentication(self._credential, self._cloud.scope, self.usage),
+            sdk.policies.CustomHookPolicy(),
+            Meter(self.usage),
+        ]
+
+    def _call(
+        self, attempted: str, scale_set: str, operation: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> t.Any:
+        """Run one operation of the SDK and return Azure's answer as it came."""
+        answers: list[t.Any] = []
+        with _told(attempted, scale_set, answers):
+            operation(*args, raw_response_hook=answers.append, **kwargs)
+        return answers[-1].http_response
+
+    def _pages(
+        self, attempted: str, scale_set: str, operation: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> t.Iterator[list[dict[str, t.Any]]]:
+        """The items of a list page by page, as they came. The SDK asks for the first page, its nextLink leads on."""
+        body = _json(
+            self._call(attempted, scale_set, lambda **hook: next(operation(*args, **kwargs, **hook).by_page()))
+        )
+        yield from self._following(attempted, scale_set, body)
+
+    def _following(self, attempted: str, scale_set: str, body: t.Any) -> t.Iterator[list[dict[str, t.Any]]]:
+        while True:
+            yield [item for item in wire.at(body, "value") or () if isinstance(item, dict)]
+            if not (link := wire.at(body, "nextLink")):
+                return
+            body = _json(self._get(attempted, scale_set, link))
+
+    def _get(self, attempted: str, scale_set: str, url: str) -> t.Any:
+        """GET of an address that no operation of the SDK has."""
+        with _told(attempted, scale_set, []):
+            answer = self._generic.send_request(sdk.HttpRequest("GET", url))
+        if answer.status_code >= 300:
+            raise AzureError(
+                problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set
+            )
+        return answer
+
+
+def _json(answer: t.Any) -> t.Any:
+    try:
+        return json.loads(body_text(answer))
+    except ValueError:
+        raise AzureError(
+            Problem(kinds.LOST, "", "Azure's answer is no JSON", answer.status_code),
+            "read Azure's answer",
+        ) from None
+
+
+@contextmanager
+def _told(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[None]:
+    """Turn what the SDK raises into an AzureError. A good answer outweighs the SDK's trouble to read it."""
+    errors = sdk.exceptions
+    try:
+        yield
+    except errors.HttpResponseError as exc:
+        response = exc.response
+        if response is None:
+            problem = Problem(kinds.LOST, "", message_text(exc.message))
+        elif response.status_code < 300:
+            if answers:
+                return
+            problem = Problem(kinds.LOST, "", "the SDK cannot read Azure's answer", response.status_code)
+        else:
+            problem = problem_of_answer(response.status_code, response.headers, body_text(response))
+    except (errors.ServiceRequestError, errors.ServiceResponseError) as exc:
+        if is_certificate_error(exc):
+            words = (
+                "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
+            )
+            problem = Problem(kinds.REFUSED, "", words)
+        else:
+            problem = Problem(kinds.LOST, "", f"the connection to Azure was lost: {message_text(exc.message)}")
+    except (
+        errors.AzureError,
+        ValueError,
+    ) as exc:  # a ValueError is the SDK's own, of an answer or of what it was given
+        if answers and answers[-1].http_response.status_code < 300:
+            return
+        problem = Problem(kinds.LOST if answers else kinds.REFUSED, "", message_text(exc))
+    else:
+        return
+    raise AzureError(problem, attempted, scale_set)
+
+
+__all__ = ["Azure", "AzureError", "Clock", "OperationRef", "Usage", "connect"]

@@ -1,0 +1,237 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Signing in: who we are, from options, variables, profiles, and last from what the machine offers."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import typing as t
+from pathlib import Path
+
+from . import sdk
+from .clouds import Cloud
+from .errors import CredentialError, redact
+
+# Options of every module, and the variables read where an option is not given; the first that is set wins.
+# The first variable is AWX's and azure.azcollection's name, the second azure-identity's.
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "subscription_id": ("AZURE_SUBSCRIPTION_ID",),
+    "client_id": ("AZURE_CLIENT_ID",),
+    "secret": ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
+    "tenant": ("AZURE_TENANT", "AZURE_TENANT_ID"),
+    "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
+    "profile": ("AZURE_PROFILE",),
+    "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE",),
+}
+AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
+
+_PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
+_SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
+_NO_PASSWORDS = (
+    "Signing in with a user name and password is not supported, because Azure asks such accounts for a second factor. "
+    "Use a service principal: client_id, secret and tenant, or AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT."
+)
+
+
+class Settings(t.NamedTuple):
+    """What options, variables and profiles say, put together; "" where nothing does."""
+
+    auth_source: str
+    subscription_id: str
+    client_id: str
+    secret: str
+    tenant: str
+    cloud_environment: str
+
+
+def read_settings(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> Settings:
+    """Options come first, field by field. Then one source as a whole: a profile that was named, else the variables,
+    else the profile "default" of ~/.azure/credentials. Raises CredentialError.
+    """
+    given = {name: str(options[name]) for name in VARIABLES if options.get(name)}
+    variables = {
+        name: next((environment[v] for v in names if environment.get(v)), "") for name, names in VARIABLES.items()
+    }
+    auth_source = given.get("auth_source") or variables["auth_source"] or "auto"
+    if auth_source not in AUTH_SOURCES:
+        raise CredentialError(f"auth_source '{auth_source}' does not exist. It is one of {', '.join(AUTH_SOURCES)}.")
+    profile = given.get("profile") or variables["profile"]
+    source: t.Mapping[str, str] = variables
+    if auth_source == "credential_file" or (auth_source == "auto" and profile):
+        source = _profile(profile or "default", environment, must_exist=True)
+    elif auth_source == "auto" and not given.get("secret") and not variables["secret"]:
+        found = _profile("default", environment, must_exist=False)
+        source = found if found.get("secret") or found.get("ad_user") else variables
+    if auth_source in ("auto", "env", "credential_file"):
+        _refuse_password(options, source, environment if source is variables else {}, bool(given.get("secret")))
+    fields = {**source, **given}
+    return Settings(
+        auth_source=auth_source,
+        subscription_id=fields.get("subscription_id") or variables["subscription_id"] or _cli_subscription(environment),
+        client_id=fields.get("client_id") or "",
+        secret=fields.get("secret") or "",
+        tenant=fields.get("tenant") or "",
+        cloud_environment=fields.get("cloud_environment") or variables["cloud_environment"],
+    )
+
+
+def require_subscription(settings: Settings) -> str:
+    if settings.subscription_id:
+        return settings.subscription_id
+    raise CredentialError(
+        "No subscription is named. Give subscription_id, set AZURE_SUBSCRIPTION_ID, write subscription_id into the "
+        "profile, or choose one with 'az account set'."
+    )
+
+
+class Credential:
+    """What the Azure SDK asks for tokens. Its failures are one sentence each; `renew` forgets remembered tokens."""
+
+    def __init__(self, make: t.Callable[[], t.Any], secrets: t.Sequence[str] = ()) -> None:
+        self._make = make
+        self._secrets = secrets
+        self._current: t.Any = None
+
+    def get_token(self, *scopes: str, **kwargs: t.Any) -> t.Any:
+        """Raises CredentialError."""
+        try:
+            if self._current is None:
+                self._current = self._make()
+            return self._current.get_token(*scopes, **kwargs)
+        except (sdk.exceptions.AzureError, ValueError, OSError) as exc:
+            sentence, code = _sentence(redact(getattr(exc, "message", None) or exc, self._secrets))
+        raise CredentialError(sentence, code)
+
+    def renew(self) -> None:
+        self._current = None
+
+
+def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str], transport: t.Any) -> Credential:
+    """The credential that the settings choose; it asks for no token yet. Raises CredentialError."""
+    common = {
+        "authority": cloud.authority,
+        "disable_instance_discovery": not cloud.known,
+        "transport": transport,
+        "retry_total": 3,
+    }
+    source = settings.auth_source
+    if source == "workload_identity":
+        return Credential(_workload_identity(settings, environment, common, must_exist=True))
+    if source == "msi":
+        return Credential(_managed_identity(settings, common))
+    if source == "cli":
+        return Credential(sdk.AzureCliCredential)
+    if settings.secret:
+        _require(settings, "client_id", "tenant")
+        return Credential(
+            lambda: sdk.ClientSecretCredential(settings.tenant, settings.client_id, settings.secret, **common),
+            [settings.secret],
+        )
+    if source == "credential_file":
+        _require(settings, "client_id", "secret", "tenant")
+    certificate = environment.get("AZURE_CLIENT_CERTIFICATE_PATH")
+    if certificate and settings.client_id and settings.tenant:
+        password = environment.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+        return Credential(
+            lambda: sdk.CertificateCredential(
+                settings.tenant, settings.client_id, certificate_path=certificate, password=password or None, **common
+            ),
+            [password or ""],
+        )
+    if source == "env":
+        _require(settings, "client_id", "secret", "tenant")
+    makers = [
+        _workload_identity(settings, environment, common, must_exist=False),
+        _managed_identity(settings, common),
+        sdk.AzureCliCredential,
+    ]
+    return Credential(lambda: sdk.ChainedTokenCredential(*(make() for make in makers if make)))
+
+
+def _require(settings: Settings, *names: str) -> None:
+    missing = [name for name in names if not getattr(settings, name)]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise CredentialError(
+            f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set. {_SECRET_HOWTO}."
+        )
+
+
+def _workload_identity(
+    settings: Settings, environment: t.Mapping[str, str], common: dict[str, t.Any], *, must_exist: bool
+) -> t.Callable[[], t.Any]:
+    token_file = environment.get("AZURE_FEDERATED_TOKEN_FILE")
+    if token_file and settings.client_id and settings.tenant:
+        return lambda: sdk.WorkloadIdentityCredential(
+            tenant_id=settings.tenant, client_id=settings.client_id, token_file_path=token_file, **common
+        )
+    if must_exist:
+        raise CredentialError(
+            "Workload identity needs client_id, tenant and the file of its token: AZURE_CLIENT_ID, AZURE_TENANT_ID and "
+            "AZURE_FEDERATED_TOKEN_FILE, which a pod with an annotated service account has."
+        )
+    return None
+
+
+def _managed_identity(settings: Settings, common: dict[str, t.Any]) -> t.Callable[[], t.Any]:
+    named = {"client_id": settings.client_id} if settings.client_id else {}
+    return lambda: sdk.ManagedIdentityCredential(transport=common["transport"], **named)
+
+
+def _refuse_password(
+    options: t.Mapping[str, t.Any], source: t.Mapping[str, str], environment: t.Mapping[str, str], secret_given: bool
+) -> None:
+    asked = options.get("ad_user") or options.get("password")
+    in_source = source.get("ad_user") or any(environment.get(u) and environment.get(p) for u, p in _PASSWORD_FORMS)
+    if asked or (in_source and not secret_given and not source.get("secret")):
+        raise CredentialError(_NO_PASSWORDS)
+
+
+def _profile(name: str, environment: t.Mapping[str, str], *, must_exist: bool) -> dict[str, str]:
+    """A section of ~/.azure/credentials, {} where it need not exist and does not."""
+    path = _home(environment) / ".azure" / "credentials"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file)
+        return {key: value for key, value in parser.items(name) if value}
+    except (OSError, configparser.NoSectionError, configparser.Error, UnicodeDecodeError) as exc:
+        if not must_exist:
+            return {}
+        reason = f"has no section [{name}]" if isinstance(exc, configparser.NoSectionError) else "cannot be read"
+        raise CredentialError(f"The profile '{name}' was not found: {path} {reason}.") from None
+
+
+def _cli_subscription(environment: t.Mapping[str, str]) -> str:
+    """The subscription that 'az account set' chose."""
+    folder = Path(environment.get("AZURE_CONFIG_DIR") or _home(environment) / ".azure")
+    try:
+        subscriptions = json.loads((folder / "azureProfile.json").read_text("utf-8-sig")).get("subscriptions") or []
+        return next((str(one["id"]) for one in subscriptions if one.get("isDefault")), "")
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return ""
+
+
+def _home(environment: t.Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+
+
+def _sentence(message: str) -> tuple[str, str]:
+    """One sentence and its AADSTS code out of azure-identity's many lines."""
+    entra = re.search(r"(AADSTS\d+):?\s*([^\r\n]*)", message)
+    if entra:
+        words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", entra[2])[0].strip()
+        return f"Azure refused the sign-in: {entra[1]}: {words}", entra[1]
+    attempts = re.findall(r"^\s+(\w+Credential): ([^\r\n]*)", message, re.M)
+    if attempts:
+        tried = "; ".join(f"{name.removesuffix('Credential')}: {words.strip().rstrip('.')}" for name, words in attempts)
+        return (
+            f"No Azure credentials were found. {_SECRET_HOWTO}, or sign in with 'az login'. Tried in vain: {tried}.",
+            "",
+        )
+    first = next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")
+    return f"Signing in to Azure failed: {first}", ""

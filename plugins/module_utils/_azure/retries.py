@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one retry and throttling policy, and the count of what Azure was asked.
+
+Only a GET is ever sent again. A write whose answer is late or lost may have been accepted, so it is never re-sent; the
+exception is 401, which Azure answers before anything starts.
+Limits: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from . import sdk
+from .errors import error_member, http_date, retry_after
+
+PATIENCE_WHEN_LOST = 120.0  # seconds that a GET is repeated after 5xx and lost connections
+PATIENCE_WHEN_THROTTLED = 1200.0  # Azure asks for up to 20 minutes
+LONGEST_PAUSE = 30.0  # between two tries where Azure does not say
+
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class Clock(t.Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass
+class Usage:
+    """What this process asked of Azure Resource Manager. A call is a request under /subscriptions/, every try of it."""
+
+    calls: int = 0
+    writes: int = 0
+    retries: int = 0
+    conflicts: int = 0
+    throttled_seconds: float = 0.0
+    remaining: dict[str, int] = field(default_factory=dict)  # per throttling bucket, as Azure last reported it
+    server_time: float | None = None  # Azure's clock at its last answer, seconds since the epoch
+
+    def reads_left(self, bucket: str) -> int | None:
+        """The fewest requests left in the buckets whose name starts so; None where Azure has not said."""
+        return min((left for name, left in self.remaining.items() if name.startswith(bucket)), default=None)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "calls": self.calls,
+            "writes": self.writes,
+            "retries": self.retries,
+            "conflicts": self.conflicts,
+            "throttled_seconds": round(self.throttled_seconds, 1),
+        }
+
+    def reads_left(self, bucket: str) -> int | None:
+        """How many more requests Azure takes at once in the buckets that start so, None where it did not say."""
+        return min((left for name, left in self.remaining.items() if name.startswith(bucket)), default=None)
+
+
+class Meter(sdk.HTTPPolicy):
+    """Counts each request that goes out; the last policy before the wire."""
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__()
+        self._usage = usage
+
+    def send(self, request: t.Any) -> t.Any:
+        method, path = request.http_request.method, urlsplit(request.http_request.url).path
+        counted = path.lower().startswith("/subscriptions/")
+        if counted:
+            self._usage.calls += 1
+            self._usage.writes += method != "GET"
+        answer = self.next.send(request)
+        response = answer.http_response
+        self._usage.server_time = http_date(response.headers.get("Date")) or self._usage.server_time
+        self._usage.remaining.update(remaining(response.headers))
+        if counted and response.status_code == 409 and _error_code(response).lower() == "conflict":
+            self._usage.conflicts += 1
+        return answer
+
+
+class Retries(sdk.HTTPPolicy):
+    """Repeats a GET after throttling, 5xx and a lost connection, with patience that ends."""
+
+    def __init__(self, usage: Usage, clock: Clock) -> None:
+        super().__init__()
+        self._usage = usage
+        self._clock = clock
+
+    def send(self, request: t.Any) -> t.Any:
+        started, pause = self._clock.now(), 1.0
+        while True:
+            answer, lost = None, None
+            try:
+                answer = self.next.send(request)
+            except lost_errors() as exc:
+                if request.http_request.method != "GET" or is_certificate_error(exc):
+                    raise
+                lost = exc
+            else:
+                status = answer.http_response.status_code
+                if request.http_request.method != "GET" or status not in _AGAIN:
+                    return answer
+            throttled = answer is not None and answer.http_response.status_code == 429
+            wait = pause
+            if answer is not None:
+                wait = asked_to_wait(answer.http_response) or pause
+            patience = PATIENCE_WHEN_THROTTLED if throttled else PATIENCE_WHEN_LOST
+            if self._clock.now() + wait - started > patience:
+                if lost:
+                    raise lost
+                return answer
+            self._clock.sleep(wait)
+            self._usage.retries += 1
+            self._usage.throttled_seconds += wait if throttled else 0
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class Authentication(sdk.BearerTokenCredentialPolicy):
+    """Signs each request. A token that Azure no longer takes is replaced once, and the request sent once more."""
+
+    def __init__(self, credential: t.Any, scope: str, usage: Usage) -> None:
+        super().__init__(credential, scope)
+        self._renewable = credential
+        self._usage = usage
+
+    def send(self, request: t.Any) -> t.Any:
+        answer = super().send(request)
+        if answer.http_response.status_code != 401:
+            return answer
+        self._renewable.renew()
+        self._token = None
+        self._usage.retries += 1
+        return super().send(request)
+
+
+def lost_errors() -> tuple[type[Exception], ...]:
+    """What the SDK raises where no whole answer came."""
+    errors = sdk.exceptions
+    return errors.ServiceRequestError, errors.ServiceResponseError, errors.IncompleteReadError
+
+
+def remaining(headers: t.Mapping[str, str]) -> dict[str, int]:
+    """Requests left per bucket, from "Microsoft.Compute/GetOperationResource;44,Microsoft.Compute/…;14976"."""
+    found = {}
+    for part in (headers.get("x-ms-ratelimit-remaining-resource") or "").split(","):
+        bucket, semicolon, left = part.strip().partition(";")
+        if semicolon and left.isdigit():
+            found[bucket.rsplit("/", 1)[-1]] = int(left)
+    return found
+
+
+def asked_to_wait(response: t.Any) -> float | None:
+    """Seconds that Azure asks for, in Retry-After or, from Resource Manager itself, in words."""
+    asked = retry_after(response.headers)
+    if asked is None and response.status_code == 429:
+        found = re.search(r"try again after '?(\d+)'? seconds", body_text(response), re.I)
+        asked = float(found[1]) if found else None
+    return asked
+
+
+def body_text(response: t.Any) -> str:
+    """The body, also of a response that the SDK meant to stream."""
+    response.read()
+    return response.text()
+
+
+def is_certificate_error(exc: BaseException) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(exc) or "certificate verify failed" in str(exc)
+
+
+def _error_code(response: t.Any) -> str:
+    try:
+        return str(error_member(json.loads(body_text(response))).get("code") or "")
+    except ValueError:
+        return ""

@@ -1,0 +1,293 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Azure's JSON to our plain data. Missing, unknown and oddly typed members never raise.
+
+Members: https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/get
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timedelta, timezone
+
+from .._rollout import image as images
+from .._rollout import problem as kinds
+from .._rollout.image import Image
+from .._rollout.model import FLEXIBLE, UNIFORM, ImageFacts, ImageVersion, Instance, RollingUpgrade, ScaleSet
+from .._rollout.problem import Operation, Problem
+from .errors import CONFLICT_CODES, error_member, message_text, problem_of
+
+Document = t.Mapping[str, t.Any]
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?$", re.I)
+_HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
+_COUNTS = ("successful", "failed", "inProgress", "pending")
+
+
+def timestamp(value: object) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time; Azure writes seven digits of a second and any offset."""
+    found = _TIME.match(value.strip()) if isinstance(value, str) else None
+    if not found:
+        return None
+    day, clock, fraction, offset = found.groups()
+    try:
+        moment = datetime.strptime(f"{day}T{clock}", "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    if offset and offset not in "Zz":
+        ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+        moment = moment - ahead if offset[0] == "+" else moment + ahead
+    return moment.timestamp() + float(fraction or 0)
+
+
+def at(document: object, *path: str) -> t.Any:
+    """The member at the path, None where any step of it is missing or null."""
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
+
+
+def _dicts(value: object) -> list[dict[str, t.Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _word(value: object) -> str:
+    """A state's name, capitalised as Azure's documents do; "" for anything but text (an old API sent 0)."""
+    return value[:1].upper() + value[1:] if isinstance(value, str) else ""
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value if item not in (None, "")) if isinstance(value, list) else ()
+
+
+def _strings(value: object) -> dict[str, str]:
+    return {str(name): str(item) for name, item in value.items() if item is not None} if isinstance(value, dict) else {}
+
+
+def part_of_id(resource_id: str, collection: str) -> str:
+    """The name after a collection in a resource id: part_of_id("/subscriptions/s/…", "subscriptions") is "s"."""
+    found = re.search(rf"/{collection}/([^/]+)", resource_id, re.I)
+    return found[1] if found else ""
+
+
+def region(name: object) -> str:
+    """Azure names a region "West Europe" in one place and "westeurope" in another."""
+    return str(name or "").replace(" ", "").lower()
+
+
+def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
+    """A scale set; `etag` is the header, used where the body has none."""
+    properties = at(document, "properties")
+    profile = at(properties, "virtualMachineProfile")
+    os_disk = at(profile, "storageProfile", "osDisk")
+    policy = at(properties, "upgradePolicy")
+    extensions = _dicts(at(profile, "extensionProfile", "extensions"))
+    resource_id = str(document.get("id") or "")
+    return ScaleSet(
+        id=resource_id,
+        name=str(document.get("name") or ""),
+        resource_group=part_of_id(resource_id, "resourceGroups"),
+        location=region(document.get("location")),
+        orchestration_mode=FLEXIBLE if _word(at(properties, "orchestrationMode")) == FLEXIBLE else UNIFORM,
+        capacity=_whole(at(document, "sku", "capacity")) or 0,
+        zones=_names(document.get("zones")),
+        provisioning_state=_word(at(properties, "provisioningState")),
+        upgrade_mode=_word(at(policy, "mode")) or "Manual",
+        automatic_os_upgrade=at(policy, "automaticOSUpgradePolicy", "enableAutomaticOSUpgrade") is True,
+        automatic_repairs=at(properties, "automaticRepairsPolicy", "enabled") is True,
+        health_sources=_health_sources(properties, profile, extensions),
+        service_fabric=any(_extension_type(item).startswith("servicefabric") for item in extensions),
+        image=images.from_wire(at(profile, "storageProfile", "imageReference"), at(os_disk, "image", "uri")),
+        os_type=_os_type(profile, os_disk),
+        ephemeral_os_disk=str(at(os_disk, "diffDiskSettings", "option")).lower() == "local",
+        purchase_plan=_strings(document.get("plan")) or None,
+        tags=_strings(document.get("tags")),
+        etag=document.get("etag") or etag,
+        document=document,
+    )
+
+
+def _extension_type(extension: Document) -> str:
+    return str(at(extension, "properties", "type") or "").lower()
+
+
+def _health_sources(properties: object, profile: object, extensions: list[dict[str, t.Any]]) -> tuple[str, ...]:
+    found = {
+        "application_health_extension": any(_extension_type(item) in _HEALTH_EXTENSIONS for item in extensions),
+        "load_balancer_probe": bool(at(profile, "networkProfile", "healthProbe", "id")),
+        "external_health_policy": bool(at(properties, "externalHealthPolicy") or at(profile, "externalHealthPolicy")),
+    }
+    return tuple(name for name, present in found.items() if present)
+
+
+def _os_type(profile: object, os_disk: object) -> str:
+    if named := _word(at(os_disk, "osType")):
+        return named
+    for name in ("Linux", "Windows"):
+        if at(profile, "osProfile", f"{name.lower()}Configuration") is not None:
+            return name
+    return ""
+
+
+def instance(document: Document) -> Instance:
+    """A VM of a Uniform scale set, or a virtual machine of a Flexible one, with its instance view."""
+    properties = at(document, "properties")
+    view = at(properties, "instanceView")
+    storage = at(properties, "storageProfile")
+    os_disk = at(storage, "osDisk")
+    name = str(document.get("name") or "")
+    statuses = _dicts(at(view, "statuses"))
+    provisioned = _status(statuses, "ProvisioningState")
+    health = at(view, "vmHealth", "status")
+    update_domain, fault_domain = at(view, "platformUpdateDomain"), at(view, "platformFaultDomain")
+    return Instance(
+        instance_id=str(document.get("instanceId") or name),
+        name=name,
+        computer_name=str(at(properties, "osProfile", "computerName") or at(view, "computerName") or ""),
+        zone=next(iter(_names(document.get("zones"))), None),
+        update_domain=_whole(update_domain),
+        fault_domain=_whole(fault_domain if fault_domain is not None else at(properties, "platformFaultDomain")),
+        power=_code(_status(statuses, "PowerState"), 1),
+        provisioning=_word(at(properties, "provisioningState")) or _word(_code(provisioned, 1)),
+        provisioning_time=timestamp(at(provisioned, "time")),
+        error=_failure(statuses, _dicts(at(view, "extensions"))),
+        health=_code(health, -1) or None,
+        health_time=timestamp(at(health, "time")),
+        extensions_settled=_extensions_settled(_dicts(at(view, "extensions"))),
+        image=images.from_wire(at(storage, "imageReference"), at(os_disk, "image", "uri")),
+        exact_version=at(storage, "imageReference", "exactVersion") or None,
+        os_disk=_os_disk(os_disk),
+        os_disk_time=_os_disk_time(view, at(os_disk, "name")),
+        latest_model_applied=at(properties, "latestModelApplied"),
+        protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
+        protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
+    )
+
+
+def _status(statuses: list[dict[str, t.Any]], kind: str) -> dict[str, t.Any] | None:
+    """The status whose code is "kind/…"."""
+    return next((item for item in statuses if str(item.get("code")).lower().startswith(f"{kind.lower()}/")), None)
+
+
+def _code(status: object, part: int) -> str:
+    """One part of a status code like "PowerState/running", in lower case."""
+    parts = str(at(status, "code") or "").lower().split("/")
+    return parts[part] if -len(parts) <= part < len(parts) else ""
+
+
+def _extensions_settled(extensions: list[dict[str, t.Any]]) -> bool:
+    codes = [_code(_status(_dicts(item.get("statuses")), "ProvisioningState"), 1) for item in extensions]
+    return all(code in ("", "succeeded") for code in codes)
+
+
+def _failure(statuses: list[dict[str, t.Any]], extensions: list[dict[str, t.Any]]) -> str | None:
+    """What Azure says of a failed VM or extension: "code: message"."""
+    views = [("", statuses)] + [
+        (f"extension {item.get('name')}: ", _dicts(item.get("statuses"))) for item in extensions
+    ]
+    found = []
+    for prefix, group in views:
+        status = _status(group, "ProvisioningState")
+        if status and _code(status, 1) == "failed":
+            code = str(status["code"]).split("/")[-1]
+            found.append(f"{prefix}{code}: {message_text(status.get('message') or status.get('displayStatus'))}")
+    return "; ".join(found) or None
+
+
+def _os_disk(os_disk: object) -> str | None:
+    uri = at(os_disk, "vhd", "uri")
+    return at(os_disk, "managedDisk", "id") or (images.without_query(str(uri)) if uri else None) or at(os_disk, "name")
+
+
+def _os_disk_time(view: object, name: object) -> float | None:
+    for disk in _dicts(at(view, "disks")):
+        if name and disk.get("name") == name:
+            return timestamp(at(_status(_dicts(disk.get("statuses")), "ProvisioningState"), "time"))
+    return None
+
+
+def rolling_upgrade(document: Document) -> RollingUpgrade:
+    properties = at(document, "properties")
+    error = at(properties, "error")
+    counts = {name: _whole(at(properties, "progress", f"{name}InstanceCount")) for name in _COUNTS}
+    return RollingUpgrade(
+        code=str(at(properties, "runningStatus", "code") or ""),
+        started=timestamp(at(properties, "runningStatus", "startTime")),
+        counts={"in_progress" if name == "inProgress" else name: count or 0 for name, count in counts.items()},
+        error=str(problem_of(error, kinds.REFUSED)) if isinstance(error, dict) else None,
+    )
+
+
+def operation(document: object, retry_after: float | None = None) -> Operation:
+    """A long-running operation's status document. A body without a status belongs to one that has succeeded."""
+    status = at(document, "status")
+    if status is None:
+        return Operation("Succeeded")
+    known = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
+    word = known.get(str(status).lower(), "InProgress")
+    if word == "InProgress":
+        return Operation(word, retry_after=retry_after)
+    if word == "Succeeded":
+        return Operation(word)
+    error = error_member(document)
+    preempted = str(error.get("code") or "").lower() in CONFLICT_CODES
+    found = problem_of(error, kinds.CONFLICT if preempted else kinds.LOST)
+    if not error:
+        found = Problem(kinds.LOST, "", f"the operation ended as {word} and Azure gave no reason")
+    return Operation(word, found)
+
+
+def image_version(document: Document, image: Image, location: str | None = None) -> ImageVersion:
+    """One version of a platform, gallery, shared or community gallery image.
+
+    `location` is where a shared or community gallery was asked: such a version does not tell its other regions.
+    """
+    properties = at(document, "properties")
+    publishing = at(properties, "publishingProfile")
+    targets = _dicts(at(publishing, "targetRegions"))
+    version = str(document.get("name") or "")
+    regions = (
+        tuple(region(item.get("name")) for item in targets) if publishing else (region(location),) if location else None
+    )
+    return ImageVersion(
+        version=version,
+        image=image.with_version(version),
+        provisioning_state=_word(at(properties, "provisioningState")) or "Succeeded",
+        excluded_from_latest=(at(publishing, "excludeFromLatest") or at(properties, "excludeFromLatest")) is True,
+        regions=regions,
+        excluded_regions=tuple(region(item.get("name")) for item in targets if item.get("excludeFromLatest") is True),
+        published=at(publishing, "publishedDate") or at(properties, "publishedDate"),
+    )
+
+
+def image_facts(image: Image, definition: Document, version: ImageVersion | None) -> ImageFacts:
+    """`definition` is a platform image version, a gallery's image definition or a managed image."""
+    properties = at(definition, "properties")
+    os_type = (
+        at(properties, "osDiskImage", "operatingSystem")
+        or at(properties, "osType")
+        or at(properties, "storageProfile", "osDisk", "osType")
+    )
+    return ImageFacts(
+        image=image,
+        version=version,
+        os_type=_word(os_type) or None,
+        architecture=at(properties, "architecture"),
+        generation=at(properties, "hyperVGeneration"),
+        purchase_plan=_strings(at(properties, "plan") or at(properties, "purchasePlan")) or None,
+    )
+
+
+def private_addresses(interface: Document) -> list[str]:
+    """The private addresses of a network interface, its primary one first."""
+    configurations = _dicts(at(interface, "properties", "ipConfigurations"))
+    configurations.sort(key=lambda item: at(item, "properties", "primary") is not True)
+    found = [at(item, "properties", "privateIPAddress") for item in configurations]
+    return [str(address) for address in found if address]
