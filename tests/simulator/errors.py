@@ -1,0 +1,52 @@
+"""The one exception that becomes an error answer of Azure Resource Manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CONFLICT = (
+    "The request failed due to conflict with a concurrent request. To resolve it, please refer to "
+    "https://aka.ms/activitylog to get more details on the conflicting requests."
+)
+
+
+class ArmError(Exception):
+    """An answer of `status` with Azure's `{"error": {"code", "message"[, "target", "details"]}}`."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        target: str | None = None,
+        details: list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.target = target
+        self.details = details
+
+    def body(self) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": self.code}
+        if self.target is not None:
+            error["target"] = self.target
+        error["message"] = self.message
+        if self.details is not None:
+            error["details"] = self.details
+        return {"error": error}
+
+
+def conflict() -> ArmError:
+    return ArmError(409, "Conflict", CONFLICT)
+
+
+def resource_not_found(kind: str, name: str, resource_group: str) -> ArmError:
+    return ArmError(
+        404,
+        "ResourceNotFound",
+        f"The Resource '{kind}/{name}' under resource group '{resource_group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )

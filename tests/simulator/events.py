@@ -1,0 +1,149 @@
+"""What may happen to the simulated world by another hand, at a time of the scenario or by POST /_simulator/events."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import model
+from .errors import ArmError
+from .images import GalleryVersion, Resolved
+
+if TYPE_CHECKING:
+    from .instance import Instance
+    from .world import ScaleSet, World
+
+
+class EventError(ValueError):
+    """The event names something that is not there, or lacks a member."""
+
+
+def _set(world: World, event: dict[str, Any]) -> ScaleSet:
+    name = event.get("scale_set")
+    found = [owner for owner in world.sets.values() if name in (None, owner.name)]
+    if len(found) != 1:
+        raise EventError(
+            f"scale_set: {name!r} names {len(found)} scale sets; there are {[s.name for s in world.sets.values()]}"
+        )
+    return found[0]
+
+
+def _instances(world: World, event: dict[str, Any]) -> tuple[ScaleSet, list[Instance]]:
+    """`instance: "3"`, or `instances: ["3", "4"]`."""
+    owner = _set(world, event)
+    names = [str(name) for name in event.get("instances", [event.get("instance")])]
+    missing = [name for name in names if name not in owner.instances]
+    if missing:
+        raise EventError(f"instance: {owner.name} has no {missing}; it has {list(owner.instances)}")
+    return owner, [owner.instances[name] for name in names]
+
+
+def _scale(world: World, event: dict[str, Any]) -> None:
+    owner = _set(world, event)
+    document = copy.deepcopy(owner.document)
+    document["sku"]["capacity"] = int(event["capacity"])
+    world.write(owner, document, "autoscale")
+
+
+def _write(world: World, event: dict[str, Any]) -> None:
+    owner = _set(world, event)
+    world.write(owner, model.patched(owner.document, event["patch"], owner.knobs), "write by another hand")
+
+
+def _publish(world: World, event: dict[str, Any]) -> None:
+    """A new version of a platform image (publisher, offer, sku, version) or of a gallery image (gallery, image, version)."""
+    version = str(event["version"])
+    if "gallery" in event:
+        image = world.catalogue.gallery_image(event.get("family", "gallery"), event["gallery"], event["image"])
+        if image is None:
+            raise EventError(f"there is no image {event['image']!r} in gallery {event['gallery']!r}")
+        regions = list(event.get("regions") or (image.versions[-1].regions if image.versions else []))
+        image.versions.append(
+            GalleryVersion(
+                version, regions, bool(event.get("exclude_from_latest")), event.get("state", "Succeeded"), world.now
+            )
+        )
+        return
+    platform = world.catalogue.platform_image(event["publisher"], event["offer"], event["sku"])
+    if platform is None:
+        raise EventError(f"there is no platform image {event['publisher']}:{event['offer']}:{event['sku']}")
+    if version not in platform.versions:
+        platform.versions.append(version)
+
+
+def _remove(world: World, event: dict[str, Any]) -> None:
+    """Instances vanish: an eviction (capacity stays) or, with `scale_in: true`, a scale-in."""
+    owner, instances = _instances(world, event)
+    if event.get("scale_in"):
+        owner.document["sku"]["capacity"] = owner.capacity - len(instances)
+        owner.etag += 1
+    world.remove(owner, instances, float(event.get("seconds", 0)))
+
+
+def _fail(world: World, event: dict[str, Any]) -> None:
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        failure = {
+            "code": event.get("code", "InternalExecutionError"),
+            "message": event.get("message", "An internal execution error occurred."),
+        }
+        instance.work += 1
+        world.change(owner, instance, provisioning="Failed", failure=failure, busy=None)
+
+
+def _unhealthy(world: World, event: dict[str, Any]) -> None:
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        instance.old_health = None
+        world.change(owner, instance, health="unhealthy")
+
+
+def _healthy(world: World, event: dict[str, Any]) -> None:
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        world.change(owner, instance, health="healthy", joining=False)
+
+
+def _power(world: World, event: dict[str, Any]) -> None:
+    """`power: running | stopped | deallocated`, at once."""
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        world.set_power(owner, instance, event["power"], world.now + float(event.get("seconds", 0)))
+
+
+def _disk(world: World, event: dict[str, Any]) -> None:
+    """The instance runs another version without anybody's upgrade (an earlier rollout, another hand)."""
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        old = instance.image
+        world.change(owner, instance, image=Resolved(old.kind, old.identity, str(event["version"]), old.os, old.plan))
+
+
+EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
+    "scale": _scale,
+    "write": _write,
+    "publish": _publish,
+    "remove": _remove,
+    "fail": _fail,
+    "unhealthy": _unhealthy,
+    "healthy": _healthy,
+    "power": _power,
+    "running_version": _disk,
+}
+
+
+def trigger(world: World, event: dict[str, Any]) -> None:
+    """`{"do": "scale", "scale_set": "web", "capacity": 5}`. Azure's refusal of a write by another hand is its own loss."""
+    name = event.get("do", "")
+    if name in world.hooks:
+        world.hooks[name](event)
+        return
+    if name not in EVENTS:
+        raise EventError(f"do: {name!r} is none of {', '.join(sorted([*EVENTS, *world.hooks]))}")
+    try:
+        EVENTS[name](world, event)
+    except KeyError as missing:
+        raise EventError(f"{name}: {missing.args[0]} is missing") from missing
+    except ArmError as refused:
+        world.recorder.change(world.now, str(event.get("scale_set", "")), "", f"{name} refused", None, str(refused))

@@ -1,0 +1,52 @@
+"""Faults that happen to an instance while it gets a new disk or is created: inner truth, not protocol."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .images import Resolved
+    from .instance import Instance
+
+
+@dataclass
+class InstanceFault:
+    """`kind`: `fail` (ends in provisioning state Failed with `code`) or `unhealthy` (up, but never healthy).
+
+    Whatever of scale_set, instance, image_version and action is given must match. `chance` is drawn once for each instance
+    and each time it is worked on; `times` bounds how often the fault strikes. `disk` says whether the new disk was there
+    when it failed (`new`) or not yet (`old`: the instance keeps its old image and stays stopped).
+    """
+
+    kind: str
+    scale_set: str | None = None
+    instance: str | None = None
+    image_version: str | None = None
+    action: str | None = None
+    chance: float = 1.0
+    times: int | None = None
+    code: str = "VMExtensionProvisioningError"
+    message: str = "VM has reported a failure when processing extension 'app'. Error message: \"Enable failed\"."
+    disk: str = "new"
+    seconds: float | None = None
+    struck: int = 0
+
+    def matches(self, scale_set: str, instance: Instance, image: Resolved, action: str) -> bool:
+        if self.times is not None and self.struck >= self.times:
+            return False
+        if self.scale_set not in (None, scale_set) or self.action not in (None, action):
+            return False
+        if self.instance is not None and not fnmatch.fnmatchcase(instance.instance_id, self.instance):
+            return False
+        return self.image_version is None or fnmatch.fnmatchcase(image.exact or image.identity, self.image_version)
+
+    def take(self, seed: int, scale_set: str, number: int) -> bool:
+        if self.chance < 1.0:
+            rng = Random(f"{seed}/{scale_set}/{number}/fault/{self.image_version}/{self.kind}")
+            if rng.random() >= self.chance:
+                return False
+        self.struck += 1
+        return True

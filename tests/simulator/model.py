@@ -1,0 +1,160 @@
+"""Writing a scale set's document: how PUT and PATCH combine with what is stored, and what Azure refuses."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from .errors import ArmError
+from .images import Catalogue, reference_kind, reference_text
+from .knobs import Knobs
+
+READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
+IDENTITY_MEMBERS = ("id", "sharedGalleryImageId", "communityGalleryImageId", "publisher", "offer")
+WRITABLE = ("location", "tags", "sku", "plan", "zones", "identity", "extendedLocation", "properties")
+
+
+def merge(stored: Any, patch: Any) -> Any:
+    """JSON merge patch (RFC 7396): objects merge, null removes, everything else replaces."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = dict(stored) if isinstance(stored, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def profile_of(document: dict[str, Any]) -> dict[str, Any]:
+    profile: dict[str, Any] = document.get("properties", {}).get("virtualMachineProfile", {})
+    return profile
+
+
+def storage_of(document: dict[str, Any]) -> dict[str, Any]:
+    storage: dict[str, Any] = profile_of(document).get("storageProfile", {})
+    return storage
+
+
+def _writable(body: dict[str, Any]) -> dict[str, Any]:
+    body = {key: copy.deepcopy(value) for key, value in body.items() if key in WRITABLE}
+    for member in READ_ONLY:
+        (body.get("properties") or {}).pop(member, None)
+    return body
+
+
+def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[str, Any]:
+    body = _writable(body)
+    result: dict[str, Any] = merge(stored, body)
+    if "tags" in body and knobs.patch_tags == "replace":
+        result["tags"] = copy.deepcopy(body["tags"] or {})
+    given = storage_of(body) if body.get("properties", {}).get("virtualMachineProfile") else {}
+    if given.get("osDisk") and knobs.patch_os_disk == "replace":
+        storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
+    reference = given.get("imageReference")
+    if reference and any(member in reference for member in IDENTITY_MEMBERS):
+        # Naming another image replaces the reference; only a bare version or sku completes the stored one.
+        old = storage_of(stored).get("imageReference", {})
+        keep = old if "publisher" in old and not any(m in reference for m in IDENTITY_MEMBERS[:3]) else {}
+        storage_of(result)["imageReference"] = merge(keep, reference)
+    _clean(result)
+    return result
+
+
+def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """A PUT replaces what it names; what it leaves out of the model (the image reference above all) stays."""
+    body = _writable(body)
+    result = copy.deepcopy(stored)
+    for key in WRITABLE[:-1]:
+        if key in body:
+            result[key] = body[key]
+    result["tags"] = body.get("tags") or {}
+    properties = result["properties"]
+    for key, value in (body.get("properties") or {}).items():
+        if key != "virtualMachineProfile" or not isinstance(value, dict):
+            properties[key] = value
+            continue
+        profile = properties.setdefault(key, {})
+        for member, part in value.items():
+            if member == "storageProfile" and isinstance(part, dict):
+                profile[member] = {**profile.get(member, {}), **part}
+            else:
+                profile[member] = part
+    _clean(result)
+    return result
+
+
+def _clean(document: dict[str, Any]) -> None:
+    storage_of(document).get("imageReference", {}).pop("exactVersion", None)
+    mode = document["properties"].get("upgradePolicy", {}).get("mode")
+    if isinstance(mode, str):
+        document["properties"]["upgradePolicy"]["mode"] = mode.capitalize()
+    for extension in profile_of(document).get("extensionProfile", {}).get("extensions", []):
+        extension.get("properties", {}).pop("protectedSettings", None)
+
+
+def health_source(document: dict[str, Any]) -> str | None:
+    """`extension`, `probe` or None."""
+    profile = profile_of(document)
+    for extension in profile.get("extensionProfile", {}).get("extensions", []):
+        if str(extension.get("properties", {}).get("type", "")).startswith("ApplicationHealth"):
+            return "extension"
+    return "probe" if profile.get("networkProfile", {}).get("healthProbe", {}).get("id") else None
+
+
+def rich_health(document: dict[str, Any]) -> bool:
+    """Whether the health extension knows Initializing and Unknown (version 2)."""
+    for extension in profile_of(document).get("extensionProfile", {}).get("extensions", []):
+        properties = extension.get("properties", {})
+        if str(properties.get("type", "")).startswith("ApplicationHealth"):
+            return str(properties.get("typeHandlerVersion", "1.0")).startswith("2")
+    return False
+
+
+def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
+    """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
+    _check_policy(new)
+    storage = storage_of(new)
+    kind = reference_kind(storage)
+    if old is not None and reference_kind(storage_of(old)) not in (None, kind):
+        raise ArmError(409, "OperationNotAllowed", "The Image type for a Virtual Machine Scale Set may not be changed.")
+    if old is not None and reference_text(storage_of(old)) == reference_text(storage):
+        return
+    resolved = catalogue.resolve(storage, new["location"], knobs.missing_image)
+    disk_os = storage.get("osDisk", {}).get("osType")
+    if old is not None and resolved.os and disk_os and resolved.os != disk_os:
+        raise ArmError(
+            409, "PropertyChangeNotAllowed", "Changing property 'osDisk.osType' is not allowed.", target="osDisk.osType"
+        )
+    if resolved.plan and not new.get("plan"):
+        raise ArmError(
+            400,
+            "VMMarketplaceInvalidInput",
+            "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image requires "
+            "Plan information in the request.",
+        )
+
+
+def _check_policy(new: dict[str, Any]) -> None:
+    policy = new["properties"].get("upgradePolicy", {})
+    if policy.get("mode", "Manual") not in ("Manual", "Automatic", "Rolling"):
+        raise ArmError(
+            400, "InvalidParameter", f"The value {policy['mode']!r} of parameter upgradePolicy.mode is invalid."
+        )
+    if health_source(new) is not None:
+        return
+    if policy.get("mode") == "Rolling":
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided.",
+        )
+    if policy.get("automaticOSUpgradePolicy", {}).get("enableAutomaticOSUpgrade"):
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not specified.",
+        )

@@ -1,0 +1,174 @@
+"""The judge: availability, batches and every state change, from the world's inner truth and from nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .instance import Instance
+    from .world import ScaleSet
+
+
+@dataclass
+class Batch:
+    """One accepted action that replaces disks; times are simulated seconds."""
+
+    scale_set: str
+    action: str
+    instance_ids: list[str]
+    started: float
+    unavailable_then: int
+    up: dict[str, float] = field(default_factory=dict)
+    available: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """`seconds` runs until the slowest instance is available, health included; None while one is not."""
+        done = len(self.available) == len(self.instance_ids)
+        ended = max(self.available.values(), default=self.started) if done else None
+        return {
+            "scale_set": self.scale_set,
+            "action": self.action,
+            "instance_ids": self.instance_ids,
+            "started": self.started,
+            "ended": ended,
+            "seconds": None if ended is None else ended - self.started,
+            "unavailable_when_accepted": self.unavailable_then,
+            "up": self.up,
+            "available": self.available,
+        }
+
+
+@dataclass
+class SetFigures:
+    """What is wrong with one set now, and at worst."""
+
+    unavailable: set[str] = field(default_factory=set)
+    in_hand: dict[str, Instance] = field(default_factory=dict)
+    max_unavailable: int = 0
+    max_in_hand: int = 0
+    max_when_accepted: int = 0
+    max_domains: int = 0
+    max_fault_domains: int = 0
+    max_zones: int = 0
+
+    def see(self) -> None:
+        self.max_unavailable = max(self.max_unavailable, len(self.unavailable))
+        self.max_in_hand = max(self.max_in_hand, len(self.in_hand))
+        down = self.in_hand.values()
+        self.max_domains = max(self.max_domains, len({instance.domain for instance in down}))
+        self.max_fault_domains = max(self.max_fault_domains, len({(i.zone, i.fault_domain) for i in down}))
+        self.max_zones = max(self.max_zones, len({instance.zone for instance in down}))
+
+    def reset(self) -> None:
+        self.max_unavailable = self.max_in_hand = self.max_when_accepted = 0
+        self.max_domains = self.max_fault_domains = self.max_zones = 0
+        self.see()
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.timeline: list[dict[str, Any]] = []
+        self.batches: list[Batch] = []
+        self.figures: dict[str, SetFigures] = {}
+        self.disks_replaced: dict[str, Counter[str]] = {}
+        self.reimages: dict[str, Counter[str]] = {}
+        self.max_unavailable = 0
+        self._open: dict[tuple[str, str], Batch] = {}
+
+    def of(self, scale_set: str) -> SetFigures:
+        return self.figures.setdefault(scale_set, SetFigures())
+
+    def change(self, now: float, scale_set: str, instance: str, what: str, old: Any, new: Any) -> None:
+        if old != new:
+            self.timeline.append(
+                {"time": now, "scale_set": scale_set, "instance": instance, "what": what, "from": old, "to": new}
+            )
+
+    def count_instance(self, now: float, owner: ScaleSet, instance: Instance) -> None:
+        """Called after each change of an instance: keeps the sets of the unavailable and of those in an action's hands."""
+        figures = self.of(owner.name)
+        key = instance.instance_id
+        counted = (
+            not instance.gone and not instance.joining and not instance.leaving and instance.power != "deallocated"
+        )
+        if counted and not instance.available:
+            if key not in figures.unavailable:
+                self.change(now, owner.name, key, "available", True, False)
+            figures.unavailable.add(key)
+        elif key in figures.unavailable:
+            figures.unavailable.discard(key)
+            if not instance.gone:
+                self.change(now, owner.name, key, "available", False, True)
+        batch = self._open.get((owner.name, key))
+        if instance.gone or (
+            batch is not None and not instance.busy and (instance.available or instance.power == "deallocated")
+        ):
+            figures.in_hand.pop(key, None)
+            if batch is not None:
+                batch.available[key] = now
+                del self._open[(owner.name, key)]
+        figures.see()
+        self.max_unavailable = max(self.max_unavailable, self.unavailable_now())
+
+    def unavailable_now(self) -> int:
+        return sum(len(figures.unavailable) for figures in self.figures.values())
+
+    def accept(self, now: float, owner: ScaleSet, action: str, instances: list[Instance]) -> None:
+        """An action was accepted that takes these instances down. Call it once they are down."""
+        figures = self.of(owner.name)
+        batch = Batch(owner.name, action, [i.instance_id for i in instances], now, len(figures.unavailable))
+        figures.max_when_accepted = max(figures.max_when_accepted, len(figures.unavailable))
+        self.batches.append(batch)
+        for instance in instances:
+            figures.in_hand[instance.instance_id] = instance
+            self._open[(owner.name, instance.instance_id)] = batch
+        figures.see()
+
+    def up(self, now: float, scale_set: str, instance: str) -> None:
+        batch = self._open.get((scale_set, instance))
+        if batch is not None:
+            batch.up[instance] = now
+
+    def replaced(self, scale_set: str, instance: str, action: str) -> None:
+        self.disks_replaced.setdefault(scale_set, Counter())[instance] += 1
+        if action != "upgrade":
+            self.reimages.setdefault(scale_set, Counter())[instance] += 1
+
+    def replaced_total(self, scale_set: str | None = None) -> int:
+        return sum(counts.total() for name, counts in self.disks_replaced.items() if scale_set in (None, name))
+
+    def reset(self) -> None:
+        """Forget the past; what is down now stays down."""
+        self.timeline.clear()
+        self.batches = [batch for batch in self.batches if batch in self._open.values()]
+        self.disks_replaced.clear()
+        self.reimages.clear()
+        for figures in self.figures.values():
+            figures.reset()
+        self.max_unavailable = self.unavailable_now()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "unavailable": {"now": self.unavailable_now(), "max": self.max_unavailable},
+            "scale_sets": {
+                name: {
+                    "unavailable": {
+                        "now": len(figures.unavailable),
+                        "max": figures.max_unavailable,
+                        "max_when_accepted": figures.max_when_accepted,
+                        "instance_ids": sorted(figures.unavailable),
+                    },
+                    "in_hand": {"now": len(figures.in_hand), "max": figures.max_in_hand},
+                    "domains_down_at_once": figures.max_domains,
+                    "fault_domains_down_at_once": figures.max_fault_domains,
+                    "zones_down_at_once": figures.max_zones,
+                    "disks_replaced": dict(self.disks_replaced.get(name, {})),
+                    "reimages": dict(self.reimages.get(name, {})),
+                }
+                for name, figures in self.figures.items()
+            },
+            "domains_down_at_once": max((f.max_domains for f in self.figures.values()), default=0),
+            "batches": [batch.as_dict() for batch in self.batches],
+        }
