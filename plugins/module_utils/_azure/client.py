@@ -25,6 +25,8 @@ from .errors import AzureError, message_text, problem_of_answer, retry_after
 from .guard import explicit_ids
 from .retries import Authentication, Clock, Meter, Retries, Usage, body_text, is_certificate_error
 
+IMPORT_ERROR = sdk.IMPORT_ERROR
+
 # Network interfaces are read without the network SDK. The first is the newest that scale sets' own interfaces have.
 _SCALE_SET_INTERFACES = "2018-10-01"
 _INTERFACES = "2023-09-01"
@@ -458,4 +460,4 @@ def _told(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[No
     raise AzureError(problem, attempted, scale_set)
 
 
-__all__ = ["Azure", "AzureError", "Clock", "OperationRef", "Usage", "connect"]
+__all__ = ["IMPORT_ERROR", "Azure", "AzureError", "Clock", "OperationRef", "Usage", "connect"]

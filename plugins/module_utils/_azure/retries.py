@@ -59,10 +59,6 @@ class Usage:
             "throttled_seconds": round(self.throttled_seconds, 1),
         }
 
-    def reads_left(self, bucket: str) -> int | None:
-        """How many more requests Azure takes at once in the buckets that start so, None where it did not say."""
-        return min((left for name, left in self.remaining.items() if name.startswith(bucket)), default=None)
-
 
 class Meter(sdk.HTTPPolicy):
     """Counts each request that goes out; the last policy before the wire."""
