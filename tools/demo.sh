@@ -44,7 +44,7 @@ fi
 ansible-playbook steady.vmss.upgrade_image \
   -e rollout_resource_group=shop \
   -e rollout_scale_set=web \
-  -e rollout_image=latest \
+  -e rollout_image=Canonical:ubuntu-24_04-lts:server:latest \
   -e rollout_journal_dir="$work/journal"
 
 echo

@@ -49,6 +49,9 @@ class Simulator:
         self._session.trust_env = False
         self._session.verify = self.environment["REQUESTS_CA_BUNDLE"]
 
+    def close(self) -> None:
+        self._session.close()
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=30)
         if not answer.ok:
@@ -56,7 +59,7 @@ class Simulator:
         return answer.json() if answer.content else None
 
     def metrics(self) -> dict[str, Any]:
-        """Calls by operation, conflicts, throttles, availability: counted since the start or the last `reset`."""
+        """Calls by operation, conflicts, throttles, availability, since the start or the last `reset`."""
         return self.control("GET", "metrics")
 
     def timeline(self) -> list[dict[str, Any]]:
@@ -67,21 +70,28 @@ class Simulator:
         """The inner truth: scale sets, their documents and instances."""
         return self.control("GET", "state")
 
-    def faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
-        """Inject faults into the protocol or the instances."""
-        self.control("POST", "faults", list(faults))
+    def faults(self, *faults: Mapping[str, Any], clear: bool = False) -> None:
+        """Inject faults of the protocol, or of instances (those have a `kind`); `clear` takes the present ones away."""
+        of_instances = [fault for fault in faults if "kind" in fault]
+        of_protocol = [fault for fault in faults if "kind" not in fault]
+        self.control("POST", "faults", {"clear": clear, "faults": of_protocol, "instance_faults": of_instances})
 
     def publish(self, version: Mapping[str, Any]) -> None:
         """A new image version appears."""
         self.control("POST", "publish", dict(version))
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """Another hand does something: `{"do": "scale", "scale_set": "web", "capacity": 5}`."""
+        """Another hand does something, now or `at` (simulated seconds): `{"do": "scale", "scale_set": "web", …}`."""
         self.control("POST", "events", dict(event))
 
     def reset(self) -> None:
         """Count from here."""
-        self.control("POST", "reset")
+        self.control("POST", "reset_metrics")
+
+    def secrets(self) -> list[str]:
+        """The client secret and every token issued: what must appear in no output."""
+        known = self.control("GET", "secrets")
+        return [known["secret"], *known["tokens"]]
 
 
 @contextlib.contextmanager
@@ -102,7 +112,9 @@ def simulator(scenario: Mapping[str, Any] | Path, state_dir: Path, time_scale: f
             if process.poll() is not None or time.monotonic() > deadline:
                 raise HarnessError(f"the simulator did not start:\n{log.read_text(encoding='utf-8')}")
             time.sleep(0.02)
-        yield Simulator(state_dir, process)
+        running = Simulator(state_dir, process)
+        yield running
+        running.close()
         if process.poll() is not None:
             raise HarnessError(f"the simulator ended by itself:\n{log.read_text(encoding='utf-8')}")
     finally:

@@ -90,7 +90,7 @@ def test_nothing_shipped_knows_the_simulator() -> None:
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for folder in SHIPPED
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
         for line in path.read_text(encoding="utf-8").splitlines()
         if word.search(line)
     ]
