@@ -16,18 +16,31 @@ from . import sdk
 from .clouds import Cloud
 from .errors import CredentialError, redact
 
-# Options of every module, and the variables read where an option is not given; the first that is set wins.
-# The first variable is AWX's and azure.azcollection's name, the second azure-identity's.
+AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
+
+# The connection options as an argument spec. Their variables are read here and not by Ansible, so that a profile that
+# was named can overrule them.
+CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "subscription_id": {"type": "str"},
+    "client_id": {"type": "str"},
+    "secret": {"type": "str", "no_log": True},
+    "tenant": {"type": "str"},
+    "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
+    "profile": {"type": "str"},
+    "cloud_environment": {"type": "str"},
+}
+
+# The variables of an option that is not given; the first that is set wins. First AWX's and azure.azcollection's names,
+# then azure-identity's.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "subscription_id": ("AZURE_SUBSCRIPTION_ID",),
     "client_id": ("AZURE_CLIENT_ID",),
     "secret": ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
     "tenant": ("AZURE_TENANT", "AZURE_TENANT_ID"),
-    "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
-    "profile": ("AZURE_PROFILE",),
     "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE",),
+    "profile": ("AZURE_PROFILE",),
+    "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
 }
-AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
 
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
 _SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
@@ -67,7 +80,7 @@ def read_settings(options: t.Mapping[str, t.Any], environment: t.Mapping[str, st
         found = _profile("default", environment, must_exist=False)
         source = found if found.get("secret") or found.get("ad_user") else variables
     if auth_source in ("auto", "env", "credential_file"):
-        _refuse_password(options, source, environment if source is variables else {}, bool(given.get("secret")))
+        _refuse_password(given, source, environment if source is variables else {})
     fields = {**source, **given}
     return Settings(
         auth_source=auth_source,
@@ -182,12 +195,9 @@ def _managed_identity(settings: Settings, common: dict[str, t.Any]) -> t.Callabl
     return lambda: sdk.ManagedIdentityCredential(transport=common["transport"], **named)
 
 
-def _refuse_password(
-    options: t.Mapping[str, t.Any], source: t.Mapping[str, str], environment: t.Mapping[str, str], secret_given: bool
-) -> None:
-    asked = options.get("ad_user") or options.get("password")
-    in_source = source.get("ad_user") or any(environment.get(u) and environment.get(p) for u, p in _PASSWORD_FORMS)
-    if asked or (in_source and not secret_given and not source.get("secret")):
+def _refuse_password(given: t.Mapping[str, str], source: t.Mapping[str, str], environment: t.Mapping[str, str]) -> None:
+    password = source.get("ad_user") or any(environment.get(u) and environment.get(p) for u, p in _PASSWORD_FORMS)
+    if password and not given.get("secret") and not source.get("secret"):
         raise CredentialError(_NO_PASSWORDS)
 
 

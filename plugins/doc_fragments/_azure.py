@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that say which Azure, which subscription, and as whom."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  subscription_id:
+    description:
+      - The subscription.
+      - Unset means E(AZURE_SUBSCRIPTION_ID), else the one that C(az account set) chose.
+    type: str
+  client_id:
+    description:
+      - The application (client) id of the service principal, or the client id of a user-assigned managed identity.
+      - Unset means E(AZURE_CLIENT_ID).
+    type: str
+  secret:
+    description:
+      - The client secret of the service principal.
+      - Unset means E(AZURE_SECRET), else E(AZURE_CLIENT_SECRET).
+    type: str
+  tenant:
+    description:
+      - The id or domain of the Microsoft Entra tenant.
+      - Unset means E(AZURE_TENANT), else E(AZURE_TENANT_ID).
+    type: str
+  auth_source:
+    description:
+      - How to sign in. Unset means E(ANSIBLE_AZURE_AUTH_SOURCE), else V(auto).
+      - V(auto) takes the first of these that is there, a client secret from the options, O(profile), the variables, or
+        the profile C(default); a certificate in E(AZURE_CLIENT_CERTIFICATE_PATH); and then workload identity, managed
+        identity and the Azure CLI, whichever gives a token first.
+      - V(env) takes a client secret or certificate from the variables, V(credential_file) a profile, and
+        V(workload_identity), V(msi) and V(cli) only that.
+      - The other options overrule the variables and the profile one by one.
+    type: str
+    choices: [auto, env, credential_file, workload_identity, msi, cli]
+  profile:
+    description:
+      - A section of C(~/.azure/credentials), with C(subscription_id), C(client_id), C(secret), C(tenant) and
+        C(cloud_environment) as far as needed.
+      - Unset means E(AZURE_PROFILE). A profile that is named overrules the variables.
+    type: str
+  cloud_environment:
+    description:
+      - V(AzureCloud), V(AzureUSGovernment) or V(AzureChinaCloud), or for any other cloud the https URL of its Resource
+        Manager, whose C(/metadata/endpoints) tells the rest.
+      - Unset means E(AZURE_CLOUD_ENVIRONMENT), else the metadata at E(ARM_CLOUD_METADATA_URL), else V(AzureCloud).
+    type: str
+requirements:
+  - python >= 3.10
+  - azure-identity >= 1.19
+  - azure-mgmt-compute >= 33
+notes:
+  - A user name and password are refused, because Azure asks such accounts for a second factor.
+  - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.
+  - AWX's credential "Azure Resource Manager" works as it is, with a client secret.
+"""
