@@ -137,6 +137,10 @@ class Arm:
             reply = self._too_many(refusal) if refusal else route.handler(request)
         except ArmError as error:
             reply = Reply(error.status, error.body())
+            if error.charge is not None:
+                reply.headers["x-ms-request-charge"] = str(error.charge)
+            if error.charge is not None:
+                reply.headers["x-ms-request-charge"] = str(error.charge)
         self._show_limits(request, reply, shown)
         return reply
 
@@ -168,6 +172,8 @@ class Arm:
             kind, name, group = "/".join(segments[5:7]), segments[7], segments[3]
             if group.lower() not in self.scenario.resource_groups:
                 raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+            if self.world.find(group, name) is not None:
+                raise ArmError(404, "NotFound", f"The simulator does not serve {request.method} {request.path}.")
             raise ArmError(
                 404,
                 "ResourceNotFound",

@@ -11,7 +11,10 @@ CONFLICT = (
 
 
 class ArmError(Exception):
-    """An answer of `status` with Azure's `{"error": {"code", "message"[, "target", "details"]}}`."""
+    """An answer of `status` with Azure's `{"error": {"code", "message"[, "target", "details"]}}`.
+
+    `charge`: the instances that the refused call counts for, all the same.
+    """
 
     def __init__(
         self,
@@ -21,6 +24,7 @@ class ArmError(Exception):
         *,
         target: str | None = None,
         details: list[dict[str, Any]] | None = None,
+        charge: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
@@ -28,6 +32,7 @@ class ArmError(Exception):
         self.message = message
         self.target = target
         self.details = details
+        self.charge = charge
 
     def body(self) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code}
@@ -39,8 +44,8 @@ class ArmError(Exception):
         return {"error": error}
 
 
-def conflict() -> ArmError:
-    return ArmError(409, "Conflict", CONFLICT)
+def conflict(charge: int | None = None) -> ArmError:
+    return ArmError(409, "Conflict", CONFLICT, charge=charge)
 
 
 def resource_not_found(kind: str, name: str, resource_group: str) -> ArmError:

@@ -52,6 +52,7 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     given = storage_of(body) if body.get("properties", {}).get("virtualMachineProfile") else {}
     if given.get("osDisk") and knobs.patch_os_disk == "replace":
         storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
+    _merge_extensions(stored, body, result)
     reference = given.get("imageReference")
     if reference and any(member in reference for member in IDENTITY_MEMBERS):
         # Naming another image replaces the reference; only a bare version or sku completes the stored one.
@@ -60,6 +61,17 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
         storage_of(result)["imageReference"] = merge(keep, reference)
     _clean(result)
     return result
+
+
+def _merge_extensions(stored: dict[str, Any], body: dict[str, Any], result: dict[str, Any]) -> None:
+    """Alone among the lists, a PATCH's extensions join the stored ones, by name."""
+    if not body.get("properties", {}).get("virtualMachineProfile", {}).get("extensionProfile", {}).get("extensions"):
+        return
+    profile = profile_of(result)["extensionProfile"]
+    named = {e["name"]: e for e in profile_of(stored).get("extensionProfile", {}).get("extensions", [])}
+    for extension in profile["extensions"]:
+        named[extension["name"]] = merge(named.get(extension["name"]), extension)
+    profile["extensions"] = list(named.values())
 
 
 def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +127,8 @@ def rich_health(document: dict[str, Any]) -> bool:
 def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
     _check_policy(new)
+    if old is not None and profile_of(old).get("priority", "Regular") != profile_of(new).get("priority", "Regular"):
+        raise ArmError(409, "PropertyChangeNotAllowed", "Changing property 'priority' is not allowed.", target="priority")
     storage = storage_of(new)
     kind = reference_kind(storage)
     if old is not None and reference_kind(storage_of(old)) not in (None, kind):
@@ -134,6 +148,18 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
             "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image requires "
             "Plan information in the request.",
         )
+
+
+def _check_immutable(old: dict[str, Any], new: dict[str, Any]) -> None:
+    pairs = [
+        ("location", old.get("location"), new.get("location")),
+        ("orchestrationMode", old["properties"].get("orchestrationMode"), new["properties"].get("orchestrationMode")),
+        ("priority", profile_of(old).get("priority", "Regular"), profile_of(new).get("priority", "Regular")),
+    ]
+    for name, before, after in pairs:
+        if before != after:
+            message = f"Changing property '{name}' is not allowed."
+            raise ArmError(409, "PropertyChangeNotAllowed", message, target=name)
 
 
 def _check_policy(new: dict[str, Any]) -> None:

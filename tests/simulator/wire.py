@@ -11,6 +11,8 @@ from .instance import Instance
 from .world import Operation, ScaleSet, World
 
 SETS = "Microsoft.Compute/virtualMachineScaleSets"
+# Older api-versions show neither exactVersion nor what the instance's model was.
+MODERN = "2018-10-01"
 DISPLAY = {
     "Succeeded": ("succeeded", "Info", "Provisioning succeeded"),
     "Updating": ("updating", "Info", "Updating"),
@@ -24,6 +26,7 @@ HEALTH_TEXT = {
     "initializing": ("Info", "The VM is initializing"),
     "unknown": ("Warning", "The health of the VM is unknown"),
 }
+ENABLED = "ExtensionOperation:enable. Status:Success"
 
 
 class Wire:
@@ -116,17 +119,12 @@ class Wire:
         body["sku"] = {k: v for k, v in owner.document["sku"].items() if k != "capacity"}
         if instance.zone:
             body["zones"] = [instance.zone]
-        profile = instance.model
-        properties: dict[str, Any] = {
-            "latestModelApplied": instance.generation == owner.generation,
-            "modelDefinitionApplied": "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {
-                "networkInterfaceConfigurations": copy.deepcopy(
-                    profile.get("networkProfile", {}).get("networkInterfaceConfigurations", [])
-                )
-            },
-            **self._vm_properties(owner, instance),
-        }
+        properties: dict[str, Any] = {"latestModelApplied": instance.generation == owner.generation}
+        if api_version >= MODERN:
+            network = instance.model.get("networkProfile", {}).get("networkInterfaceConfigurations", [])
+            properties["modelDefinitionApplied"] = "VirtualMachineScaleSet"
+            properties["networkProfileConfiguration"] = {"networkInterfaceConfigurations": copy.deepcopy(network)}
+        properties |= self._vm_properties(owner, instance, api_version)
         if instance.protect_scale_in or instance.protect_actions:
             properties["protectionPolicy"] = {
                 "protectFromScaleIn": instance.protect_scale_in,
@@ -144,7 +142,12 @@ class Wire:
 
     def selected_item(self, owner: ScaleSet, instance: Instance) -> dict[str, Any]:
         """What `$select=instanceView` leaves: no name, no model, and a latestModelApplied that is always false."""
-        properties = {"latestModelApplied": False, "instanceView": self.instance_view(owner, instance)}
+        properties = {
+            "latestModelApplied": False,
+            "instanceView": self.instance_view(owner, instance),
+            "hardwareProfile": {},
+            "provisioningState": instance.provisioning,
+        }
         return {"id": self.instance_id(owner, instance), "instanceId": instance.instance_id, "properties": properties}
 
     def flexible_item(self, owner: ScaleSet, instance: Instance, api_version: str) -> dict[str, Any]:
@@ -195,48 +198,51 @@ class Wire:
             body["resources"] = extensions
         return body
 
-    def _vm_properties(self, owner: ScaleSet, instance: Instance) -> dict[str, Any]:
-        profile = instance.model
-        return {
-            "vmId": instance.vm_id,
-            "hardwareProfile": {"vmSize": owner.document["sku"]["name"]},
-            "storageProfile": self._storage(owner, instance),
-            "osProfile": {
-                "computerName": instance.computer_name,
-                **{
-                    k: copy.deepcopy(v)
-                    for k, v in profile.get("osProfile", {}).items()
-                    if k not in ("computerNamePrefix", "customData")
-                },
-            },
+    def _vm_properties(self, owner: ScaleSet, instance: Instance, api_version: str) -> dict[str, Any]:
+        hidden = ("computerNamePrefix", "customData", "adminPassword")
+        system = {k: copy.deepcopy(v) for k, v in instance.model.get("osProfile", {}).items() if k not in hidden}
+        properties: dict[str, Any] = {"vmId": instance.vm_id}
+        if api_version >= MODERN:
+            properties["hardwareProfile"] = {"vmSize": owner.document["sku"]["name"]}
+        properties |= {
+            "storageProfile": self._storage(owner, instance, api_version),
+            "osProfile": {"computerName": instance.computer_name, **system},
             "networkProfile": {"networkInterfaces": [self._nic_reference(owner, instance)]},
             "provisioningState": instance.provisioning,
-            "timeCreated": self.time(instance.created),
         }
+        if api_version >= "2021-11-01":
+            properties["timeCreated"] = self.time(instance.created)
+        return properties
 
-    def _storage(self, owner: ScaleSet, instance: Instance) -> dict[str, Any]:
+    def _storage(self, owner: ScaleSet, instance: Instance, api_version: str) -> dict[str, Any]:
         model_storage = instance.model["storageProfile"]
         storage: dict[str, Any] = {}
         reference = copy.deepcopy(model_storage.get("imageReference"))
         if reference is not None:
-            exact = instance.shown_exact(self.world.now)
-            kind = instance.image.kind
-            known = kind == "platform" or (kind != "managed" and owner.knobs.gallery_exact_version)
-            if kind == "managed" and owner.knobs.managed_exact_version:
-                known, exact = True, "1.0.0"
-            if known and exact is not None:
+            exact = self._shown_exact(owner, instance)
+            if exact is not None and api_version >= MODERN:
                 reference["exactVersion"] = exact
             storage["imageReference"] = reference
         disk = copy.deepcopy(model_storage.get("osDisk", {}))
-        shown = {"osType": disk.get("osType", instance.image.os), "name": instance.os_disk}
-        shown |= {key: value for key, value in disk.items() if key not in ("image", "vhdContainers", "name", "osType")}
-        if instance.image.kind == "vhd" and "managedDisk" not in disk:
-            shown["vhd"] = {"uri": f"https://simulated.blob.example/{owner.name}/{instance.os_disk}.vhd"}
-        else:
-            managed = disk.get("managedDisk", {"storageAccountType": "Premium_LRS"})
-            group = self.group_id(owner.resource_group)
-            shown["managedDisk"] = {**managed, "id": f"{group}/providers/Microsoft.Compute/disks/{instance.os_disk}"}
-        return {**storage, "osDisk": shown, "dataDisks": []}
+        shown = {"osType": disk.get("osType") or instance.image.os, "name": instance.os_disk}
+        unshown = ("image", "vhdContainers", "name", "osType")
+        shown |= {key: value for key, value in disk.items() if key not in unshown}
+        if "vhdContainers" in disk or (instance.image.kind == "vhd" and "managedDisk" not in disk):
+            container = (disk.get("vhdContainers") or ["https://simulated.blob.example/vhds"])[0]
+            return {**storage, "osDisk": {**shown, "vhd": {"uri": f"{container}/{instance.os_disk}.vhd"}}}
+        managed = disk.get("managedDisk", {"storageAccountType": "Premium_LRS"})
+        group = self.group_id(owner.resource_group)
+        shown["managedDisk"] = {**managed, "id": f"{group}/providers/Microsoft.Compute/disks/{instance.os_disk}"}
+        data = copy.deepcopy(model_storage.get("dataDisks") or [])
+        return {**storage, "osDisk": shown, "dataDisks": data}
+
+    def _shown_exact(self, owner: ScaleSet, instance: Instance) -> str | None:
+        """Always there for platform images, and for the others as the scenario says."""
+        if instance.image.kind == "managed":
+            return "1.0.0" if owner.knobs.managed_exact_version else None
+        if instance.image.kind == "platform" or owner.knobs.gallery_exact_version:
+            return instance.shown_exact(self.world.now)
+        return None
 
     def _extensions(self, owner: ScaleSet, instance: Instance, kind: str, parent: str) -> list[dict[str, Any]]:
         return [
@@ -272,6 +278,9 @@ class Wire:
         time = self.time(instance.disk_time)
         good = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
         view["disks"] = [{"name": instance.os_disk, "statuses": [{**good, "time": time}]}]
+        for number, _disk in enumerate(instance.model["storageProfile"].get("dataDisks") or [], 2):
+            name = f"{instance.name}_disk{number}_{instance.vm_id.replace('-', '')}"
+            view["disks"].append({"name": name, "statuses": [{**good, "time": self.time(instance.created)}]})
         extensions = instance.model.get("extensionProfile", {}).get("extensions", [])
         if extensions and up:
             view["extensions"] = [self._extension_view(instance, extension, good) for extension in extensions]
@@ -313,7 +322,12 @@ class Wire:
             {
                 "type": f"{e['properties'].get('publisher')}.{e['properties'].get('type')}",
                 "typeHandlerVersion": e["properties"].get("typeHandlerVersion"),
-                "status": {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"},
+                "status": {
+                    "code": "ProvisioningState/succeeded",
+                    "level": "Info",
+                    "displayStatus": "Ready",
+                    "message": ENABLED,
+                },
             }
             for e in instance.model.get("extensionProfile", {}).get("extensions", [])
         ]
@@ -322,8 +336,6 @@ class Wire:
     def _extension_view(self, instance: Instance, extension: dict[str, Any], good: dict[str, str]) -> dict[str, Any]:
         kind = f"{extension['properties'].get('publisher')}.{extension['properties'].get('type')}"
         status: dict[str, Any] = {**good, "message": "ExtensionOperation:enable. Status:Success"}
-        if instance.provisioning == "Updating":
-            status = {"code": "ProvisioningState/updating", "level": "Info", "displayStatus": "Updating"}
         failure = instance.failure or {}
         if instance.provisioning == "Failed" and "Extension" in failure.get("code", ""):
             status = {
@@ -332,6 +344,7 @@ class Wire:
                 "displayStatus": "Provisioning failed",
                 "message": failure["message"],
             }
+        status["time"] = self.time(instance.provisioning_time)
         version = extension["properties"].get("typeHandlerVersion")
         return {"name": extension["name"], "type": kind, "typeHandlerVersion": version, "statuses": [status]}
 
@@ -420,8 +433,10 @@ class Wire:
             "disallowed": {"vmDiskType": "Unmanaged"},
             "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": image.plan is None},
             "imageDeprecationStatus": {"imageState": "Active"},
+            "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
             "osDiskImage": {"operatingSystem": image.os, "sizeInGb": 31, "sizeInBytes": 32213303808},
             "dataDiskImages": [],
+            "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
         }
         if image.plan is not None:
             properties["plan"] = image.plan

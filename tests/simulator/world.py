@@ -206,9 +206,9 @@ class World:
         """Azure runs one operation on a set at a time, and one on an instance."""
         self._refuse_deleting(owner)
         if kind == "action" and (owner.running() or self.now < owner.last_success + owner.knobs.conflict_window):
-            raise conflict()
+            raise conflict(len(instances))
         if any(instance.busy for instance in instances):
-            raise conflict()
+            raise conflict(len(instances))
 
     def _refuse_deleting(self, owner: ScaleSet) -> None:
         if owner.deleting:
