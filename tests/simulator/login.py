@@ -176,7 +176,7 @@ class Login:
 
 
 def cloud_metadata(base_url: str, query: dict[str, str]) -> object:
-    """`/metadata/endpoints`: a list of clouds since 2019-05-01, one object before."""
+    """`/metadata/endpoints`: one small object at first, a list of clouds from 2019-05-01, one cloud from 2022-09-01."""
     version = query.get("api-version", "2015-01-01")
     if version < "2019-05-01":
         return {
@@ -214,4 +214,4 @@ def cloud_metadata(base_url: str, query: dict[str, str]) -> object:
         "appInsightsTelemetryChannelResourceId": base_url,
         "gallery": base_url,
     }
-    return [cloud]
+    return cloud if version >= "2022-09-01" else [cloud]
