@@ -139,8 +139,6 @@ class Arm:
             reply = Reply(error.status, error.body())
             if error.charge is not None:
                 reply.headers["x-ms-request-charge"] = str(error.charge)
-            if error.charge is not None:
-                reply.headers["x-ms-request-charge"] = str(error.charge)
         self._show_limits(request, reply, shown)
         return reply
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from . import model
+from . import actions, model, writes
 from .errors import ArmError, resource_not_found
 from .instance import Instance
 from .knobs import Knobs
 from .protocol import Reply, Request, Router
+from .scale_set import Operation, ScaleSet
 from .scenario import Account, default_document
 from .wire import SETS, Wire
-from .world import Operation, ScaleSet, World
+from .world import World
 
 BASE = "/subscriptions/{subscription}"
 GROUP = BASE + "/resourceGroups/{group}"
@@ -278,13 +279,13 @@ class Compute:
         if owner is None:
             return self._create(request)
         self.check_etag(owner.etag, request)
-        operation = self.world.write(owner, model.put(owner.document, request.json()), "put")
+        operation = writes.write(self.world, owner, model.put(owner.document, request.json()), "put")
         return self._written(owner, operation, request, 200, "Updating")
 
     def patch(self, request: Request) -> Reply:
         owner = self.owner(request)
         self.check_etag(owner.etag, request)
-        operation = self.world.write(owner, model.patched(owner.document, request.json(), owner.knobs), "patch")
+        operation = writes.write(self.world, owner, model.patched(owner.document, request.json(), owner.knobs), "patch")
         return self._written(owner, operation, request, 200, "Updating")
 
     def _written(self, owner: ScaleSet, operation: Operation, request: Request, status: int, state: str) -> Reply:
@@ -309,14 +310,14 @@ class Compute:
             update_domains=None if flexible else 5, fault_domains=None if flexible else 5, etag=0,
         )  # fmt: skip
         self.world.sets[(group.lower(), name.lower())] = owner
-        operation = self.world.write(owner, document, "create")
+        operation = writes.write(self.world, owner, document, "create")
         return self._written(owner, operation, request, 201, "Creating")
 
     def delete(self, request: Request) -> Reply:
         owner = self.world.find(request.parameters["group"], request.parameters["set"])
         if owner is None:
             return Reply(204)
-        return self.asynchronous(owner, self.world.delete_set(owner), request, status=202)
+        return self.asynchronous(owner, actions.delete_set(self.world, owner), request, status=202)
 
     def view(self, request: Request) -> Reply:
         owner = self.owner(request)
@@ -358,25 +359,29 @@ class Compute:
 
     def manual_upgrade(self, request: Request) -> Reply:
         owner = self.owner(request)
-        return self.asynchronous(owner, self.world.upgrade(owner, self._ids(request)), request, status=202)
+        return self.asynchronous(owner, actions.upgrade(self.world, owner, self._ids(request)), request, status=202)
 
     def reimage(self, request: Request) -> Reply:
         owner = self.owner(request)
         if owner.flexible:
             raise self._not_allowed(owner, "VirtualMachineScaleSets.reimage.POST")
-        operation = self.world.reimage(owner, self._ids(request), exact=request.json().get("exactVersion"))
+        operation = actions.reimage(self.world, owner, self._ids(request), exact=request.json().get("exactVersion"))
         return self.asynchronous(owner, operation, request, status=202)
 
     def power(self, action: str) -> Callable[[Request], Reply]:
         def handle(request: Request) -> Reply:
             owner = self.owner(request)
-            return self.asynchronous(owner, self.world.power(owner, self._ids(request), action), request, status=202)
+            return self.asynchronous(
+                owner, actions.power(self.world, owner, self._ids(request), action), request, status=202
+            )
 
         return handle
 
     def delete_instances(self, request: Request) -> Reply:
         owner = self.owner(request)
-        return self.asynchronous(owner, self.world.delete_instances(owner, self._ids(request)), request, status=202)
+        return self.asynchronous(
+            owner, actions.delete_instances(self.world, owner, self._ids(request)), request, status=202
+        )
 
     def orchestrate(self, request: Request) -> Reply:
         owner, body = self.owner(request), request.json()
@@ -385,7 +390,7 @@ class Compute:
             raise ArmError(
                 400, "InvalidParameter", f"The value '{service}' or '{action}' is invalid.", target="serviceName"
             )
-        return self.asynchronous(owner, self.world.orchestrate(owner, service, action), request, status=202)
+        return self.asynchronous(owner, actions.orchestrate(self.world, owner, service, action), request, status=202)
 
     # One instance.
 
@@ -480,7 +485,7 @@ class Compute:
         policy = (body.get("properties") or {}).get("protectionPolicy") or {}
         scale_in = bool(policy.get("protectFromScaleIn", instance.protect_scale_in))
         actions = bool(policy.get("protectFromScaleSetActions", instance.protect_actions))
-        operation = self.world.protect(owner, instance, scale_in, actions)
+        operation = actions.protect(self.world, owner, instance, scale_in, actions)
         if isinstance(body.get("tags"), dict):
             instance.tags = {k: v for k, v in body["tags"].items() if owner.document.get("tags", {}).get(k) != v}
         shown = self._vm_shown(owner, instance, request)
@@ -492,7 +497,7 @@ class Compute:
             instance = self.instance(owner, request)
         except ArmError:
             return Reply(204)
-        operation = self.world.delete_instances(owner, [instance.instance_id], kind="vm")
+        operation = actions.delete_instances(self.world, owner, [instance.instance_id], kind="vm")
         return self.asynchronous(owner, operation, request, status=202)
 
     def reimage_vm(self, request: Request) -> Reply:
@@ -500,8 +505,8 @@ class Compute:
         if owner.flexible:
             raise self._not_allowed(owner, "VirtualMachineScaleSetVMs.reimage.POST")
         instance = self.instance(owner, request)
-        operation = self.world.reimage(
-            owner, [instance.instance_id], kind="vm", exact=request.json().get("exactVersion")
+        operation = actions.reimage(
+            self.world, owner, [instance.instance_id], kind="vm", exact=request.json().get("exactVersion")
         )
         return self.asynchronous(owner, operation, request, status=202)
 
@@ -509,7 +514,7 @@ class Compute:
         def handle(request: Request) -> Reply:
             owner = self.owner(request)
             instance = self.instance(owner, request)
-            operation = self.world.power(owner, [instance.instance_id], action, kind="vm")
+            operation = actions.power(self.world, owner, [instance.instance_id], action, kind="vm")
             return self.asynchronous(owner, operation, request, status=202)
 
         return handle
@@ -555,7 +560,7 @@ class Compute:
     def power_machine(self, action: str) -> Callable[[Request], Reply]:
         def handle(request: Request) -> Reply:
             owner, instance = self.machine(request)
-            operation = self.world.power(owner, [instance.instance_id], action, kind="vm")
+            operation = actions.power(self.world, owner, [instance.instance_id], action, kind="vm")
             return self.asynchronous(owner, operation, request, status=202)
 
         return handle
@@ -569,7 +574,7 @@ class Compute:
                 "OperationNotAllowed",
                 f"Reimage is only supported for a VM with an ephemeral OS disk; VM '{instance.name}' has none.",
             )
-        operation = self.world.reimage(owner, [instance.instance_id], kind="vm")
+        operation = actions.reimage(self.world, owner, [instance.instance_id], kind="vm")
         return self.asynchronous(owner, operation, request, status=202)
 
     # Network interfaces.

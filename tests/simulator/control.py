@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from .errors import ArmError
 from .instance import Instance
 from .knobs import KnobError
 from .protocol import Reply, Request
+from .scale_set import ScaleSet
 from .scenario import ScenarioError, instance_fault, schedule, wire_fault
-from .world import ScaleSet
 
 
 class Control:
@@ -124,18 +125,26 @@ class Control:
         return {"secret": self.arm.account.secret, "tokens": list(self.arm.login.tokens)}
 
     def faults(self, request: Request) -> dict[str, Any]:
-        """One fault, or `{"faults": […], "instance_faults": […], "clear": true}`."""
-        body = request.json()
+        """One fault, a list of them, or `{"faults": […], "instance_faults": […], "clear": true}`."""
+        body = self._fault_lists(request)
         if body.pop("clear", False):
             self.arm.faults.clear()
             self.world.instance_faults.clear()
-        if body and not {"faults", "instance_faults"} & set(body):
-            body = {"instance_faults" if "kind" in body else "faults": [body]}
         self.arm.faults += [wire_fault(entry, "faults") for entry in body.get("faults", [])]
         self.world.instance_faults += [
             instance_fault(entry, "instance_faults") for entry in body.get("instance_faults", [])
         ]
         return {"faults": len(self.arm.faults), "instance_faults": len(self.world.instance_faults)}
+
+    def _fault_lists(self, request: Request) -> dict[str, Any]:
+        given = json.loads(request.body or b"{}")
+        if isinstance(given, dict) and (not given or {"faults", "instance_faults", "clear"} & set(given)):
+            return given
+        entries = given if isinstance(given, list) else [given]
+        return {
+            "faults": [entry for entry in entries if "kind" not in entry],
+            "instance_faults": [entry for entry in entries if "kind" in entry],
+        }
 
     def publish(self, request: Request) -> dict[str, Any]:
         events.trigger(self.world, {"do": "publish", **request.json()})

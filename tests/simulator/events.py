@@ -6,13 +6,14 @@ import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import model
+from . import actions, model, writes
 from .errors import ArmError
 from .images import GalleryVersion, Resolved
 
 if TYPE_CHECKING:
     from .instance import Instance
-    from .world import ScaleSet, World
+    from .scale_set import ScaleSet
+    from .world import World
 
 
 class EventError(ValueError):
@@ -43,12 +44,12 @@ def _scale(world: World, event: dict[str, Any]) -> None:
     owner = _set(world, event)
     document = copy.deepcopy(owner.document)
     document["sku"]["capacity"] = int(event["capacity"])
-    world.write(owner, document, "autoscale")
+    writes.write(world, owner, document, "autoscale")
 
 
 def _write(world: World, event: dict[str, Any]) -> None:
     owner = _set(world, event)
-    world.write(owner, model.patched(owner.document, event["patch"], owner.knobs), "write by another hand")
+    writes.write(world, owner, model.patched(owner.document, event["patch"], owner.knobs), "write by another hand")
 
 
 def _publish(world: World, event: dict[str, Any]) -> None:
@@ -109,7 +110,7 @@ def _power(world: World, event: dict[str, Any]) -> None:
     """`power: running | stopped | deallocated`, at once."""
     owner, instances = _instances(world, event)
     for instance in instances:
-        world.set_power(owner, instance, event["power"], world.now + float(event.get("seconds", 0)))
+        actions.set_power(world, owner, instance, event["power"], world.now + float(event.get("seconds", 0)))
 
 
 def _disk(world: World, event: dict[str, Any]) -> None:

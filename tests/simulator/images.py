@@ -16,7 +16,9 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def unsorted_order(versions: list[str]) -> list[str]:
     """A stable order that is neither by version nor by text: Azure promises none."""
-    return sorted(versions, key=lambda version: hashlib.sha256(version.encode()).digest())
+    order = sorted(versions, key=lambda version: hashlib.sha256(version.encode()).digest())
+    by_version = sorted(versions, key=version_key)
+    return order[1:] + order[:1] if order in (by_version, by_version[::-1]) else order
 
 
 @dataclass

@@ -53,14 +53,18 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     if given.get("osDisk") and knobs.patch_os_disk == "replace":
         storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
     _merge_extensions(stored, body, result)
-    reference = given.get("imageReference")
-    if reference and any(member in reference for member in IDENTITY_MEMBERS):
-        # Naming another image replaces the reference; only a bare version or sku completes the stored one.
-        old = storage_of(stored).get("imageReference", {})
-        keep = old if "publisher" in old and not any(m in reference for m in IDENTITY_MEMBERS[:3]) else {}
-        storage_of(result)["imageReference"] = merge(keep, reference)
+    if given.get("imageReference"):
+        storage_of(result)["imageReference"] = _named_image(stored, given["imageReference"])
     _clean(result)
     return result
+
+
+def _named_image(stored: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+    """Naming another image replaces the reference; a version or sku alone (az puts it so) completes the stored one."""
+    old = storage_of(stored).get("imageReference", {})
+    keep = old if "publisher" in old and not any(m in reference for m in IDENTITY_MEMBERS[:3]) else {}
+    named: dict[str, Any] = merge(keep, reference)
+    return named
 
 
 def _merge_extensions(stored: dict[str, Any], body: dict[str, Any], result: dict[str, Any]) -> None:
@@ -91,6 +95,8 @@ def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
         for member, part in value.items():
             if member == "storageProfile" and isinstance(part, dict):
                 profile[member] = {**profile.get(member, {}), **part}
+                if part.get("imageReference"):
+                    profile[member]["imageReference"] = _named_image(stored, part["imageReference"])
             else:
                 profile[member] = part
     _clean(result)
@@ -128,7 +134,9 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
     _check_policy(new)
     if old is not None and profile_of(old).get("priority", "Regular") != profile_of(new).get("priority", "Regular"):
-        raise ArmError(409, "PropertyChangeNotAllowed", "Changing property 'priority' is not allowed.", target="priority")
+        raise ArmError(
+            409, "PropertyChangeNotAllowed", "Changing property 'priority' is not allowed.", target="priority"
+        )
     storage = storage_of(new)
     kind = reference_kind(storage)
     if old is not None and reference_kind(storage_of(old)) not in (None, kind):

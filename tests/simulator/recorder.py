@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .instance import Instance
-    from .world import ScaleSet
+    from .scale_set import ScaleSet
 
 
 @dataclass

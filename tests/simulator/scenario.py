@@ -19,7 +19,8 @@ from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, Platf
 from .instance import seeded_uuid
 from .instance_faults import InstanceFault
 from .knobs import KnobError, Knobs, override
-from .world import ScaleSet, Waiting, World
+from .scale_set import ScaleSet
+from .world import Waiting, World
 
 TOP = {
     "seed",

@@ -8,7 +8,8 @@ from typing import Any
 from . import model
 from .images import GalleryImage, GalleryVersion, ManagedImage, PlatformImage
 from .instance import Instance
-from .world import Operation, ScaleSet, World
+from .scale_set import Operation, ScaleSet
+from .world import World
 
 SETS = "Microsoft.Compute/virtualMachineScaleSets"
 # Older api-versions show neither exactVersion nor what the instance's model was.
@@ -169,7 +170,7 @@ class Wire:
         self, owner: ScaleSet, instance: Instance, api_version: str, *, view: bool = False
     ) -> dict[str, Any]:
         """A Flexible instance as the virtual machine it is."""
-        properties: dict[str, Any] = self._vm_properties(owner, instance)
+        properties: dict[str, Any] = self._vm_properties(owner, instance, api_version)
         properties = {
             "vmId": properties.pop("vmId"),
             "virtualMachineScaleSet": {"id": self.set_id(owner)},
@@ -433,7 +434,6 @@ class Wire:
             "disallowed": {"vmDiskType": "Unmanaged"},
             "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": image.plan is None},
             "imageDeprecationStatus": {"imageState": "Active"},
-            "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
             "osDiskImage": {"operatingSystem": image.os, "sizeInGb": 31, "sizeInBytes": 32213303808},
             "dataDiskImages": [],
             "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],

@@ -7,7 +7,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -15,88 +15,12 @@ from typing import Any
 
 from . import events, model
 from .errors import ArmError, conflict
-from .images import Catalogue, Resolved, reference_text
-from .instance import Instance, Shown, base36, seeded_uuid
+from .images import Catalogue, Resolved
+from .instance import Instance, base36, seeded_uuid
 from .instance_faults import InstanceFault
-from .knobs import Duration, Knobs
+from .knobs import Duration
 from .recorder import Recorder
-
-
-@dataclass
-class Operation:
-    """An asynchronous operation. `kind`: `write` (of the model), `action` (on instances) or `vm` (on one instance)."""
-
-    id: str
-    name: str
-    kind: str
-    started: float
-    ended: float | None = None
-    status: str = "InProgress"
-    error: dict[str, Any] | None = None
-    instance_ids: list[str] = field(default_factory=list)
-
-
-@dataclass
-class ScaleSet:
-    """`document` is what a client may write: location, tags, sku, properties, …"""
-
-    name: str
-    resource_group: str
-    document: dict[str, Any]
-    knobs: Knobs
-    unique_id: str
-    created: float
-    update_domains: int | None = 5
-    fault_domains: int | None = 5
-    id_gaps: bool = False
-    generation: int = 1
-    etag: int = 1
-    instances: dict[str, Instance] = field(default_factory=dict)
-    operations: list[Operation] = field(default_factory=list)
-    next_number: int = 0
-    placed: int = 0
-    last_success: float = float("-inf")
-    failed: bool = False
-    state_time: float = 0.0
-    deleting: bool = False
-    services: dict[str, str] = field(default_factory=dict)
-    rolling_latest: dict[str, Any] | None = None
-    os_history: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def flexible(self) -> bool:
-        return bool(self.document["properties"].get("orchestrationMode") == "Flexible")
-
-    @property
-    def zones(self) -> list[str]:
-        return list(self.document.get("zones") or [])
-
-    @property
-    def capacity(self) -> int:
-        return int(self.document.get("sku", {}).get("capacity", 0))
-
-    @property
-    def profile(self) -> dict[str, Any]:
-        return model.profile_of(self.document)
-
-    @property
-    def mode(self) -> str:
-        return str(self.document["properties"].get("upgradePolicy", {}).get("mode", "Manual"))
-
-    def running(self, kind: str | None = None) -> list[Operation]:
-        """The operations on the set itself that still run."""
-        return [
-            op
-            for op in self.operations
-            if op.status == "InProgress" and op.kind in ((kind,) if kind else ("write", "action"))
-        ]
-
-    def provisioning_state(self, now: float) -> str:
-        if self.deleting:
-            return "Deleting"
-        if any(now >= op.started + self.knobs.set_updating_late for op in self.running()):
-            return "Updating"
-        return "Failed" if self.failed else "Succeeded"
+from .scale_set import Operation, ScaleSet
 
 
 @dataclass
@@ -204,13 +128,13 @@ class World:
 
     def admit(self, owner: ScaleSet, instances: list[Instance], kind: str = "action") -> None:
         """Azure runs one operation on a set at a time, and one on an instance."""
-        self._refuse_deleting(owner)
+        self.refuse_deleting(owner)
         if kind == "action" and (owner.running() or self.now < owner.last_success + owner.knobs.conflict_window):
             raise conflict(len(instances))
         if any(instance.busy for instance in instances):
             raise conflict(len(instances))
 
-    def _refuse_deleting(self, owner: ScaleSet) -> None:
+    def refuse_deleting(self, owner: ScaleSet) -> None:
         if owner.deleting:
             raise ArmError(
                 409,
@@ -314,7 +238,7 @@ class World:
             instance.provisioning, instance.power, instance.health = "Creating", "starting", None
             self.recorder.change(self.now, owner.name, instance.instance_id, "exists", False, True)
             up = self.now + self.draw(owner, instance, "create", owner.knobs.create)
-            never = self._fault(owner, instance, instance.image, "create")
+            never = self.fault(owner, instance, instance.image, "create")
 
             def start(instance: Instance = instance, fault: InstanceFault | None = never) -> None:
                 self.change(owner, instance, provisioning="Succeeded", power="running")
@@ -340,342 +264,13 @@ class World:
             end = max(end, when)
         return end
 
-    def _fault(self, owner: ScaleSet, instance: Instance, image: Resolved, action: str) -> InstanceFault | None:
+    def fault(self, owner: ScaleSet, instance: Instance, image: Resolved, action: str) -> InstanceFault | None:
         for fault in self.instance_faults:
             if fault.matches(owner.name, instance, image, action) and fault.take(
                 self.seed, owner.name, instance.number
             ):
                 return fault
         return None
-
-    # Model writes.
-
-    def write(self, owner: ScaleSet, document: dict[str, Any], name: str = "write") -> Operation:
-        """Store a whole new document. A running write is preempted by a newer one; a running action refuses it."""
-        self._refuse_deleting(owner)
-        if owner.running("action"):
-            raise conflict()
-        old = owner.document
-        knobs = owner.knobs
-        model.check(old, document, self.catalogue, knobs)
-        new_generation = self._costs_generation(owner, old, document)
-        if new_generation:
-            used = {instance.generation for instance in owner.instances.values()}
-            if len(used) >= knobs.model_limit:
-                raise ArmError(
-                    400,
-                    "BadRequest",
-                    f"Virtual Machine Scale Set '{owner.name}' has reached its limit of {knobs.model_limit} models that may be "
-                    "referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest "
-                    "model of the Virtual Machine Scale Set before trying again.",
-                )
-        for running in owner.running("write"):
-            self.finish(
-                owner,
-                running,
-                {
-                    "code": "OperationPreempted",
-                    "message": "Operation execution has been preempted by a more recent operation.",
-                },
-                "Canceled",
-            )
-        owner.document = document
-        owner.etag += 1
-        owner.generation += new_generation
-        operation = self.begin(owner, name, "write")
-        end = self.now + knobs.write.draw(Random(f"{self.seed}/{owner.name}/write/{owner.etag}"))
-        end = max(end, self._scale(owner))
-        if old["properties"].get("virtualMachineProfile") != document["properties"].get("virtualMachineProfile"):
-            if owner.mode == "Automatic":
-                end = max(end, self._upgrade_all(owner, list(owner.instances.values()), operation))
-            elif owner.mode == "Rolling":
-                self._roll(owner, operation, self._batches(owner))
-                return operation
-        self.at(end, lambda: self.finish(owner, operation, self._errors(owner, operation)))
-        return operation
-
-    def _costs_generation(self, owner: ScaleSet, old: dict[str, Any], new: dict[str, Any]) -> bool:
-        changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-        if changed == {"tags"}:
-            return owner.knobs.tags_cost_generation
-        if changed == {"sku"}:
-            bare = [{k: v for k, v in (d.get("sku") or {}).items() if k != "capacity"} for d in (old, new)]
-            return owner.knobs.capacity_costs_generation or bare[0] != bare[1]
-        return True
-
-    def _scale(self, owner: ScaleSet) -> float:
-        there = [i for i in owner.instances.values() if not i.leaving]
-        missing = owner.capacity - len(there)
-        if missing > 0:
-            extra = owner.knobs.overprovision_extra
-            end = self.create(owner, missing + extra)
-            if extra:
-                surplus = list(owner.instances.values())[-extra:]
-                self.at(end, partial(self.remove, owner, surplus))
-            return end
-        if missing < 0:
-            removable = [i for i in there if not i.protect_scale_in]
-            return self.remove(owner, sorted(removable, key=lambda i: i.number)[missing:])
-        return self.now
-
-    def _batches(self, owner: ScaleSet) -> list[list[Instance]]:
-        """Azure's rolling order: zone by zone, update domain by update domain, floor(percent) at a time, at least one."""
-        policy = owner.document["properties"].get("upgradePolicy", {}).get("rollingUpgradePolicy", {})
-        size = max(1, len(owner.instances) * int(policy.get("maxBatchInstancePercent", 20)) // 100)
-        behind = [i for i in owner.instances.values() if i.generation != owner.generation and not i.protect_actions]
-        behind.sort(key=lambda i: (i.zone or "", i.update_domain or 0, i.number))
-        batches: list[list[Instance]] = []
-        for _domain, group in itertools.groupby(behind, key=lambda i: i.domain):
-            batches += [list(batch) for batch in itertools.batched(group, size)]
-        return batches
-
-    def _roll(self, owner: ScaleSet, operation: Operation, batches: list[list[Instance]]) -> None:
-        if operation.status != "InProgress":
-            return
-        if not batches:
-            self.finish(owner, operation, self._errors(owner, operation))
-            return
-        end = self._upgrade_all(owner, batches[0], operation)
-        lag = max((owner.knobs.health_lag.median, 0.0))
-        self.at(end + lag, lambda: self._roll(owner, operation, batches[1:]))
-
-    def _upgrade_all(self, owner: ScaleSet, instances: list[Instance], operation: Operation) -> float:
-        live = [i for i in instances if not i.gone and not i.leaving and not i.busy]
-        return max((self._upgrade_one(owner, i, operation) for i in live), default=self.now)
-
-    # Actions on instances.
-
-    def upgrade(self, owner: ScaleSet, instance_ids: list[str] | None) -> Operation:
-        """manualupgrade: bring the named instances to the present model, all at once, with no look at their health."""
-        instances = self.targets(owner, instance_ids)
-        self.admit(owner, instances)
-        protected = [i for i in instances if i.protect_actions]
-        if protected and owner.knobs.protected_upgrade == "refuse":
-            raise ArmError(
-                409,
-                "OperationNotAllowed",
-                f"Operation 'manualUpgrade' is not allowed on instance '{protected[0].instance_id}' since it is protected from "
-                "scale set actions.",
-            )
-        instances = [i for i in instances if not i.protect_actions]
-        operation = self.begin(owner, "manualupgrade", "action", instances)
-        end = self.now + owner.knobs.noop.median
-        working = [i for i in instances if i.generation != owner.generation]
-        end = max([end, *(self._upgrade_one(owner, i, operation) for i in working)])
-        if working:
-            self.recorder.accept(self.now, owner, "upgrade", working)
-        self._end_action(owner, operation, end)
-        return operation
-
-    def _end_action(self, owner: ScaleSet, operation: Operation, end: float) -> None:
-        end = max(self.now, end - owner.knobs.operation_early)
-        self.at(end, lambda: self.finish(owner, operation, self._errors(owner, operation)))
-
-    def _errors(self, owner: ScaleSet, operation: Operation) -> dict[str, Any] | None:
-        failed = [
-            (key, owner.instances[key].failure)
-            for key in operation.instance_ids
-            if key in owner.instances and owner.instances[key].failure and owner.instances[key].provisioning == "Failed"
-        ]
-        if not failed:
-            return None
-        first = failed[0][1] or {}
-        details = [{"code": f["code"], "target": key, "message": f["message"]} for key, f in failed if f]
-        return {"code": first["code"], "message": first["message"], "details": details}
-
-    def _upgrade_one(self, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
-        same = reference_text(instance.model.get("storageProfile", {})) == reference_text(
-            owner.profile["storageProfile"]
-        )
-        target = self.catalogue.resolve(owner.profile["storageProfile"], owner.document["location"])
-        if instance.instance_id not in operation.instance_ids:
-            operation.instance_ids.append(instance.instance_id)
-        if same and owner.knobs.same_reference_reimages and target != instance.image:
-            same = False
-        if same or owner.knobs.upgrade_keeps_disk:
-            return self._apply_model(owner, instance, operation)
-        seconds = self.draw(owner, instance, "upgrade", owner.knobs.upgrade)
-        return self._replace(owner, instance, operation, "upgrade", target, seconds, owner.profile, owner.generation)
-
-    def _apply_model(self, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
-        """The model is applied and the disk stays: the instance is Updating for a while but keeps running."""
-        end = self.now + self.draw(owner, instance, "model_only", owner.knobs.model_only)
-        instance.work += 1
-        profile, generation = copy.deepcopy(owner.profile), owner.generation
-        self.change(owner, instance, provisioning="Updating", busy=operation.id)
-
-        def apply() -> None:
-            self.recorder.up(self.now, owner.name, instance.instance_id)
-            self.change(
-                owner, instance, provisioning="Succeeded", busy=None, model=profile, generation=generation, failure=None
-            )
-            if instance.has_health != (model.health_source(owner.document) is not None):
-                self.start_health(owner, instance)
-
-        self.later(instance, end, apply)
-        return end
-
-    def _replace(
-        self,
-        owner: ScaleSet,
-        instance: Instance,
-        operation: Operation,
-        action: str,
-        target: Resolved,
-        seconds: float,
-        profile: dict[str, Any],
-        generation: int,
-    ) -> float:
-        """Down now, a new OS disk half way, up again after `seconds`; health comes later still."""
-        knobs = owner.knobs
-        fault = self._fault(owner, instance, target, action)
-        if fault is not None and fault.seconds is not None:
-            seconds = fault.seconds
-        asleep = instance.power == "deallocated" and knobs.deallocated_upgrade == "stays" and action == "upgrade"
-        profile = copy.deepcopy(profile)
-        old_exact, old_health = instance.image.exact, instance.shown_health(self.now)
-        instance.work += 1
-        end = self.now + seconds
-        self.change(
-            owner,
-            instance,
-            provisioning="Updating",
-            busy=operation.id,
-            failure=None,
-            **({} if asleep else {"power": "stopped"}),
-        )
-        if not asleep:
-            self.set_down_health(owner, instance)
-        if old_health is not None and old_health[0] == "healthy" and knobs.health_linger:
-            instance.old_health = Shown(old_health, self.now + seconds / 2 + knobs.health_linger)
-
-        def new_disk() -> None:
-            if fault is None or fault.disk == "new":
-                rng = Random(f"{self.seed}/{owner.name}/{instance.number}/disk/{instance.work}")
-                self.change(owner, instance, image=target, os_disk=self.new_disk_name(owner, instance.instance_id, rng))
-                instance.disk_time = self.now
-                self.recorder.replaced(owner.name, instance.instance_id, action)
-                self._notice_replaced()
-            self.change(owner, instance, model=profile, generation=generation)
-
-        def up() -> None:
-            if knobs.exact_version_late:
-                instance.old_exact = Shown(old_exact, self.now + knobs.exact_version_late)
-            self.recorder.up(self.now, owner.name, instance.instance_id)
-            if fault is not None and fault.kind == "fail":
-                power = "running" if fault.disk == "new" else "stopped"
-                failure = {"code": fault.code, "message": fault.message}
-                self.change(owner, instance, provisioning="Failed", power=power, failure=failure, busy=None)
-                return
-            power = {} if asleep else {"power": "running"}
-            self.change(owner, instance, provisioning="Succeeded", busy=None, **power)
-            if not asleep:
-                self.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
-
-        instance.old_exact = Shown(old_exact, end)
-        self.later(instance, self.now + seconds / 2, new_disk)
-        self.later(instance, end, up)
-        return end
-
-    def reimage(
-        self, owner: ScaleSet, instance_ids: list[str] | None, *, kind: str = "action", exact: str | None = None
-    ) -> Operation:
-        """New OS disks from each instance's own applied model: a reimage is no upgrade."""
-        instances = self.targets(owner, instance_ids)
-        self.admit(owner, instances, kind)
-        images = {i.instance_id: self._own_image(owner, i, exact) for i in instances}
-        if kind == "action":
-            instances = [i for i in instances if not i.protect_actions]
-        operation = self.begin(owner, "reimage", kind, instances)
-        end = self.now + owner.knobs.noop.median
-        for i in instances:
-            seconds = self.draw(owner, i, "reimage", owner.knobs.reimage)
-            end = max(
-                end,
-                self._replace(owner, i, operation, "reimage", images[i.instance_id], seconds, i.model, i.generation),
-            )
-        self.recorder.accept(self.now, owner, "reimage", instances)
-        self._end_action(owner, operation, end)
-        return operation
-
-    def _own_image(self, owner: ScaleSet, instance: Instance, exact: str | None) -> Resolved:
-        storage = instance.model["storageProfile"]
-        if exact is not None:
-            storage = {**storage, "imageReference": {**storage.get("imageReference", {}), "version": exact}}
-        return self.catalogue.resolve(storage, owner.document["location"])
-
-    def power(self, owner: ScaleSet, instance_ids: list[str] | None, action: str, *, kind: str = "action") -> Operation:
-        """`start`, `poweroff`, `deallocate` or `restart`."""
-        instances = self.targets(owner, instance_ids)
-        self.admit(owner, instances, kind)
-        operation = self.begin(owner, action, kind, instances)
-        duration: Duration = getattr(owner.knobs, action)
-        goal = {"start": "running", "restart": "running", "poweroff": "stopped", "deallocate": "deallocated"}[action]
-        end = self.now
-        for instance in instances:
-            when = self.now + self.draw(owner, instance, action, duration)
-            end = max(end, when)
-            self.set_power(owner, instance, goal, when, operation.id)
-        self._end_action(owner, operation, end)
-        return operation
-
-    def set_power(self, owner: ScaleSet, instance: Instance, goal: str, when: float, busy: str | None = None) -> None:
-        already = instance.power == goal
-        instance.work += 1
-        on_the_way = {"running": "starting", "stopped": "stopping", "deallocated": "deallocating"}[goal]
-        self.change(owner, instance, provisioning="Updating", power=on_the_way, busy=busy)
-
-        def done() -> None:
-            self.change(owner, instance, provisioning="Succeeded", power=goal, busy=None, failure=None)
-            if goal != "running":
-                self.set_down_health(owner, instance)
-            elif not already or instance.health != "healthy":
-                self.start_health(owner, instance)
-
-        self.later(instance, when, done)
-
-    def delete_instances(self, owner: ScaleSet, instance_ids: list[str] | None, *, kind: str = "action") -> Operation:
-        instances = self.targets(owner, instance_ids)
-        self.admit(owner, instances, kind)
-        operation = self.begin(owner, "delete", kind, instances)
-        owner.document.setdefault("sku", {})["capacity"] = max(0, owner.capacity - len(instances))
-        self._end_action(owner, operation, self.remove(owner, instances))
-        return operation
-
-    def delete_set(self, owner: ScaleSet) -> Operation:
-        operation = self.begin(owner, "deleteSet", "action")
-        owner.deleting = True
-
-        def gone() -> None:
-            self.finish(owner, operation)
-            self.sets.pop((owner.resource_group.lower(), owner.name.lower()), None)
-
-        self.at(self.remove(owner, list(owner.instances.values())) + 1, gone)
-        return operation
-
-    def orchestrate(self, owner: ScaleSet, service: str, action: str) -> Operation:
-        """setOrchestrationServiceState: `Suspend` or `Resume`."""
-        self.admit(owner, [])
-        operation = self.begin(owner, "setOrchestrationServiceState", "action")
-
-        def done() -> None:
-            owner.services[service] = "Suspended" if action == "Suspend" else "Running"
-            self.finish(owner, operation)
-
-        self.at(self.now + owner.knobs.orchestration.median, done)
-        return operation
-
-    def protect(self, owner: ScaleSet, instance: Instance, scale_in: bool, actions: bool) -> Operation:
-        self.admit(owner, [instance], "vm")
-        if actions and not scale_in:
-            raise ArmError(
-                400, "BadRequest", "protectFromScaleIn must be true when protectFromScaleSetActions is true."
-            )
-        operation = self.begin(owner, "updateInstance", "vm", [instance])
-        self.change(owner, instance, protect_scale_in=scale_in, protect_actions=actions)
-        instance.etag += 1
-        self.at(self.now + owner.knobs.noop.median, lambda: self.finish(owner, operation))
-        return operation
 
     # Noticing, for events that wait.
 
@@ -685,7 +280,7 @@ class World:
         self._wake(lambda w: w.operation is not None and self.calls[w.operation.lower()] >= w.count)
         self.advance(self.now)
 
-    def _notice_replaced(self) -> None:
+    def notice_replaced(self) -> None:
         self._wake(lambda w: w.operation is None and self.recorder.replaced_total(w.scale_set) >= w.count)
 
     def _wake(self, due: Callable[[Waiting], bool]) -> None:

@@ -1,0 +1,264 @@
+"""What may be done to instances: upgrade, reimage, power, delete, protect. Each begins an operation of the world."""
+
+from __future__ import annotations
+
+import copy
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from . import model
+from .errors import ArmError
+from .images import Resolved, reference_text
+from .instance import Instance, Shown
+from .knobs import Duration
+from .scale_set import Operation, ScaleSet
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Operation:
+    """manualupgrade: bring the named instances to the present model, all at once, with no look at their health."""
+    instances = world.targets(owner, instance_ids)
+    world.admit(owner, instances)
+    protected = [i for i in instances if i.protect_actions]
+    if protected and owner.knobs.protected_upgrade == "refuse":
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            f"Operation 'manualUpgrade' is not allowed on instance '{protected[0].instance_id}' since it is protected "
+            "from scale set actions.",
+        )
+    instances = [i for i in instances if not i.protect_actions]
+    operation = world.begin(owner, "manualupgrade", "action", instances)
+    end = world.now + owner.knobs.noop.median
+    working = [i for i in instances if i.generation != owner.generation or i.provisioning == "Failed"]
+    end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
+    if working:
+        world.recorder.accept(world.now, owner, "upgrade", working)
+    _end_action(world, owner, operation, end)
+    return operation
+
+
+def _end_action(world: World, owner: ScaleSet, operation: Operation, end: float) -> None:
+    end = max(world.now, end - owner.knobs.operation_early)
+    world.at(end, lambda: world.finish(owner, operation, errors(owner, operation)))
+
+
+def errors(owner: ScaleSet, operation: Operation) -> dict[str, Any] | None:
+    failed = [
+        (key, owner.instances[key].failure)
+        for key in operation.instance_ids
+        if key in owner.instances and owner.instances[key].failure and owner.instances[key].provisioning == "Failed"
+    ]
+    if not failed:
+        return None
+    first = failed[0][1] or {}
+    error: dict[str, Any] = {"code": first["code"], "message": first["message"]}
+    if len(operation.instance_ids) > 1:
+        error["details"] = [{"code": f["code"], "target": key, "message": f["message"]} for key, f in failed if f]
+    return error
+
+
+def upgrade_one(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
+    same = reference_text(instance.model.get("storageProfile", {})) == reference_text(owner.profile["storageProfile"])
+    target = world.catalogue.resolve(owner.profile["storageProfile"], owner.document["location"])
+    if instance.instance_id not in operation.instance_ids:
+        operation.instance_ids.append(instance.instance_id)
+    if same and owner.knobs.same_reference_reimages and target != instance.image:
+        same = False
+    if same or owner.knobs.upgrade_keeps_disk:
+        return _apply_model(world, owner, instance, operation)
+    seconds = world.draw(owner, instance, "upgrade", owner.knobs.upgrade)
+    return _replace(world, owner, instance, operation, "upgrade", target, seconds, owner.profile, owner.generation)
+
+
+def _apply_model(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
+    """The model is applied and the disk stays: the instance is Updating for a while but keeps running."""
+    end = world.now + world.draw(owner, instance, "model_only", owner.knobs.model_only)
+    instance.work += 1
+    profile, generation = copy.deepcopy(owner.profile), owner.generation
+    fault = world.fault(owner, instance, instance.image, "apply")
+    world.change(owner, instance, provisioning="Updating", busy=operation.id)
+
+    def apply() -> None:
+        world.recorder.up(world.now, owner.name, instance.instance_id)
+        failure = {"code": fault.code, "message": fault.message} if fault is not None and fault.kind == "fail" else None
+        state = "Failed" if failure else "Succeeded"
+        world.change(
+            owner, instance, provisioning=state, busy=None, model=profile, generation=generation, failure=failure
+        )
+        if instance.has_health != (model.health_source(owner.document) is not None):
+            world.start_health(owner, instance)
+
+    world.later(instance, end, apply)
+    return end
+
+
+def _replace(
+    world: World,
+    owner: ScaleSet,
+    instance: Instance,
+    operation: Operation,
+    action: str,
+    target: Resolved,
+    seconds: float,
+    profile: dict[str, Any],
+    generation: int,
+) -> float:
+    """Down now, a new OS disk half way, up again after `seconds`; health comes later still."""
+    knobs = owner.knobs
+    fault = world.fault(owner, instance, target, action)
+    if fault is not None and fault.seconds is not None:
+        seconds = fault.seconds
+    asleep = instance.power == "deallocated" and knobs.deallocated_upgrade == "stays" and action == "upgrade"
+    profile = copy.deepcopy(profile)
+    old_exact, old_health = instance.image.exact, instance.shown_health(world.now)
+    instance.work += 1
+    end = world.now + seconds
+    power = instance.power if asleep else "stopped"
+    world.change(owner, instance, provisioning="Updating", power=power, busy=operation.id, failure=None)
+    if not asleep:
+        world.set_down_health(owner, instance)
+    if old_health is not None and old_health[0] == "healthy" and knobs.health_linger:
+        instance.old_health = Shown(old_health, world.now + seconds / 2 + knobs.health_linger)
+
+    def new_disk() -> None:
+        if fault is None or fault.disk == "new":
+            rng = Random(f"{world.seed}/{owner.name}/{instance.number}/disk/{instance.work}")
+            world.change(owner, instance, image=target, os_disk=world.new_disk_name(owner, instance.instance_id, rng))
+            instance.disk_time = world.now
+            world.recorder.replaced(owner.name, instance.instance_id, action)
+            world.notice_replaced()
+        world.change(owner, instance, model=profile, generation=generation)
+
+    def up() -> None:
+        if knobs.exact_version_late:
+            instance.old_exact = Shown(old_exact, world.now + knobs.exact_version_late)
+        world.recorder.up(world.now, owner.name, instance.instance_id)
+        if fault is not None and fault.kind == "fail":
+            goal = "running" if fault.disk == "new" else "stopped"
+            failure = {"code": fault.code, "message": fault.message}
+            world.change(owner, instance, provisioning="Failed", power=goal, failure=failure, busy=None)
+            return
+        power = instance.power if asleep else "running"
+        world.change(owner, instance, provisioning="Succeeded", power=power, busy=None)
+        if not asleep:
+            world.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
+
+    instance.old_exact = Shown(old_exact, end)
+    world.later(instance, world.now + seconds / 2, new_disk)
+    world.later(instance, end, up)
+    return end
+
+
+def reimage(
+    world: World, owner: ScaleSet, instance_ids: list[str] | None, *, kind: str = "action", exact: str | None = None
+) -> Operation:
+    """New OS disks from each instance's own applied model: a reimage is no upgrade."""
+    instances = world.targets(owner, instance_ids)
+    world.admit(owner, instances, kind)
+    images = {i.instance_id: _own_image(world, owner, i, exact) for i in instances}
+    if kind == "action":
+        instances = [i for i in instances if not i.protect_actions]
+    operation = world.begin(owner, "reimage", kind, instances)
+    end = world.now + owner.knobs.noop.median
+    for i in instances:
+        seconds = world.draw(owner, i, "reimage", owner.knobs.reimage)
+        end = max(
+            end,
+            _replace(world, owner, i, operation, "reimage", images[i.instance_id], seconds, i.model, i.generation),
+        )
+    world.recorder.accept(world.now, owner, "reimage", instances)
+    _end_action(world, owner, operation, end)
+    return operation
+
+
+def _own_image(world: World, owner: ScaleSet, instance: Instance, exact: str | None) -> Resolved:
+    storage = instance.model["storageProfile"]
+    if exact is not None:
+        storage = {**storage, "imageReference": {**storage.get("imageReference", {}), "version": exact}}
+    return world.catalogue.resolve(storage, owner.document["location"])
+
+
+def power(
+    world: World, owner: ScaleSet, instance_ids: list[str] | None, action: str, *, kind: str = "action"
+) -> Operation:
+    """`start`, `poweroff`, `deallocate` or `restart`."""
+    instances = world.targets(owner, instance_ids)
+    world.admit(owner, instances, kind)
+    operation = world.begin(owner, action, kind, instances)
+    duration: Duration = getattr(owner.knobs, action)
+    goal = {"start": "running", "restart": "running", "poweroff": "stopped", "deallocate": "deallocated"}[action]
+    end = world.now
+    for instance in instances:
+        when = world.now + world.draw(owner, instance, action, duration)
+        end = max(end, when)
+        set_power(world, owner, instance, goal, when, operation.id)
+    _end_action(world, owner, operation, end)
+    return operation
+
+
+def set_power(
+    world: World, owner: ScaleSet, instance: Instance, goal: str, when: float, busy: str | None = None
+) -> None:
+    already = instance.power == goal
+    instance.work += 1
+    on_the_way = {"running": "starting", "stopped": "stopping", "deallocated": "deallocating"}[goal]
+    world.change(owner, instance, provisioning="Updating", power=on_the_way, busy=busy)
+
+    def done() -> None:
+        world.change(owner, instance, provisioning="Succeeded", power=goal, busy=None, failure=None)
+        if goal != "running":
+            world.set_down_health(owner, instance)
+        elif not already or instance.health != "healthy":
+            world.start_health(owner, instance)
+
+    world.later(instance, when, done)
+
+
+def delete_instances(
+    world: World, owner: ScaleSet, instance_ids: list[str] | None, *, kind: str = "action"
+) -> Operation:
+    instances = world.targets(owner, instance_ids)
+    world.admit(owner, instances, kind)
+    operation = world.begin(owner, "delete", kind, instances)
+    owner.document.setdefault("sku", {})["capacity"] = max(0, owner.capacity - len(instances))
+    _end_action(world, owner, operation, world.remove(owner, instances))
+    return operation
+
+
+def delete_set(world: World, owner: ScaleSet) -> Operation:
+    operation = world.begin(owner, "deleteSet", "action")
+    owner.deleting = True
+
+    def gone() -> None:
+        world.finish(owner, operation)
+        world.sets.pop((owner.resource_group.lower(), owner.name.lower()), None)
+
+    world.at(world.remove(owner, list(owner.instances.values())) + 1, gone)
+    return operation
+
+
+def orchestrate(world: World, owner: ScaleSet, service: str, action: str) -> Operation:
+    """setOrchestrationServiceState: `Suspend` or `Resume`."""
+    world.admit(owner, [])
+    operation = world.begin(owner, "setOrchestrationServiceState", "action")
+
+    def done() -> None:
+        owner.services[service] = "Suspended" if action == "Suspend" else "Running"
+        world.finish(owner, operation)
+
+    world.at(world.now + owner.knobs.orchestration.median, done)
+    return operation
+
+
+def protect(world: World, owner: ScaleSet, instance: Instance, scale_in: bool, actions: bool) -> Operation:
+    world.admit(owner, [instance], "vm")
+    if actions and not scale_in:
+        raise ArmError(400, "BadRequest", "protectFromScaleIn must be true when protectFromScaleSetActions is true.")
+    operation = world.begin(owner, "updateInstance", "vm", [instance])
+    world.change(owner, instance, protect_scale_in=scale_in, protect_actions=actions)
+    instance.etag += 1
+    world.at(world.now + owner.knobs.noop.median, lambda: world.finish(owner, operation))
+    return operation

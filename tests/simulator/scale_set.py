@@ -1,0 +1,87 @@
+"""One scale set as Azure keeps it, and the operations on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import model
+from .instance import Instance
+from .knobs import Knobs
+
+
+@dataclass
+class Operation:
+    """An asynchronous operation. `kind`: `write` (of the model), `action` (on instances) or `vm` (on one instance)."""
+
+    id: str
+    name: str
+    kind: str
+    started: float
+    ended: float | None = None
+    status: str = "InProgress"
+    error: dict[str, Any] | None = None
+    instance_ids: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ScaleSet:
+    """`document` is what a client may write: location, tags, sku, properties, …"""
+
+    name: str
+    resource_group: str
+    document: dict[str, Any]
+    knobs: Knobs
+    unique_id: str
+    created: float
+    update_domains: int | None = 5
+    fault_domains: int | None = 5
+    id_gaps: bool = False
+    generation: int = 1
+    etag: int = 1
+    instances: dict[str, Instance] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    next_number: int = 0
+    placed: int = 0
+    last_success: float = float("-inf")
+    failed: bool = False
+    state_time: float = 0.0
+    deleting: bool = False
+    services: dict[str, str] = field(default_factory=dict)
+    rolling_latest: dict[str, Any] | None = None
+    os_history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def flexible(self) -> bool:
+        return bool(self.document["properties"].get("orchestrationMode") == "Flexible")
+
+    @property
+    def zones(self) -> list[str]:
+        return list(self.document.get("zones") or [])
+
+    @property
+    def capacity(self) -> int:
+        return int(self.document.get("sku", {}).get("capacity", 0))
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        return model.profile_of(self.document)
+
+    @property
+    def mode(self) -> str:
+        return str(self.document["properties"].get("upgradePolicy", {}).get("mode", "Manual"))
+
+    def running(self, kind: str | None = None) -> list[Operation]:
+        """The operations on the set itself that still run."""
+        return [
+            op
+            for op in self.operations
+            if op.status == "InProgress" and op.kind in ((kind,) if kind else ("write", "action"))
+        ]
+
+    def provisioning_state(self, now: float) -> str:
+        if self.deleting:
+            return "Deleting"
+        if any(now >= op.started + self.knobs.set_updating_late for op in self.running()):
+            return "Updating"
+        return "Failed" if self.failed else "Succeeded"
