@@ -1,7 +1,9 @@
 # Every command works alone on a fresh clone; it needs git, a package index and a Python >= 3.12, which it finds by itself.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= $(shell bash tools/find_python.sh)
+ifndef PYTHON
+PYTHON = $(eval PYTHON := $(shell bash tools/find_python.sh))$(PYTHON)# looked for once, and only where it is needed
+endif
 CHECKS = $(PYTHON) tools/checks.py
 ENVIRONMENTS = $(PYTHON) tools/environments.py
 

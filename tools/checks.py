@@ -105,8 +105,9 @@ def package_parts() -> list[Part]:
     build = [
         ["ansible-galaxy", "collection", "build", "--output-path", str(DIST), "--force"],
         ["ansible-galaxy", "collection", "install", tarball, "-p", str(INSTALLED), "--force", "--offline"],
+        ["ansible-builder", "introspect", str(INSTALLED), "--write-pip", str(DIST / "requirements.txt")],
+        ["grep", "azure-mgmt-compute", str(DIST / "requirements.txt")],
         [*strip, "-exec", "rm", "-r", "{}", "+"],
-        ["ansible-builder", "introspect", str(INSTALLED)],
     ]
     importer = {"GALAXY_IMPORTER_CONFIG": str(ROOT / "tools" / "galaxy-importer.cfg")}
     return [

@@ -47,6 +47,14 @@ ansible-playbook steady.vmss.upgrade_image \
   -e rollout_image=Canonical:ubuntu-24_04-lts:server:latest \
   -e rollout_journal_dir="$work/journal"
 
-echo
-echo "journal      $(find "$work/journal" -type f | head -n 1)"
-echo "simulator    $work/simulator.log"
+python -c '
+import os, requests
+print(requests.get(os.environ["AZURE_CLOUD_ENVIRONMENT"].rstrip("/") + "/_simulator/metrics", timeout=30).text)
+' >"$work/metrics.json"
+
+cat <<TEXT
+
+The result stands above, as rollout_result; what the rollout saw and did, and what the simulator measured:
+  journal    $(find "$work/journal" -type f)
+  metrics    $work/metrics.json
+TEXT
