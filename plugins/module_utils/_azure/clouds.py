@@ -85,7 +85,7 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
     for version in _API_VERSIONS:
         try:
             url = f"{endpoint}/metadata/endpoints?api-version={version}"
-            return _from_metadata(named, _read(url, session), endpoint)
+            return _from_metadata(endpoint, _read(url, session), endpoint)
         except AzureError as exc:
             error = exc
             if exc.problem.status is None:

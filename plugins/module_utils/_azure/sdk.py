@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 import typing as t
 
@@ -35,6 +36,9 @@ except ImportError:
 else:
     HTTPPolicy = policies.HTTPPolicy
     BearerTokenCredentialPolicy = policies.BearerTokenCredentialPolicy
+
+for _name in ("azure", "msal", "urllib3"):  # what they log without a handler would end on a module's stderr
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 __all__ = [
     "IMPORT_ERROR",

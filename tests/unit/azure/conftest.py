@@ -25,6 +25,8 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
 WEB = f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/web"
 OPTIONS = {"subscription_id": SUBSCRIPTION, "client_id": CLIENT, "secret": SECRET, "tenant": TENANT}
 
+SIGN_IN = ("login.microsoftonline.com", "login.microsoftonline.us", "login.test")
+
 Answer = tuple[int, dict[str, str], Any]
 
 
@@ -53,7 +55,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
         super().__init__()
         self.answers: dict[tuple[str, str], list[Any]] = {}
         self.requests: list[requests.PreparedRequest] = []
-        self.tokens = 0
+        self.sign_ins: list[requests.PreparedRequest] = []
         self.token_answers: list[Answer] = []
 
     def on(self, method: str, path: str, *answers: Any) -> None:
@@ -61,42 +63,41 @@ class FakeAzure(requests.adapters.BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, **_options: Any) -> requests.Response:
         url = urlsplit(str(request.url))
-        if url.path.lower().startswith("/subscriptions/") or url.hostname not in (
-            "login.microsoftonline.com",
-            "login.test",
-        ):
+        if url.hostname not in SIGN_IN:
             self.requests.append(request)
             answers = self.answers.get((str(request.method), url.path.lower()), [(404, {}, _missing(url.path))])
             answer = answers[0] if len(answers) == 1 else answers.pop(0)
         else:
-            answer = self._sign_in(url.path)
+            answer = self._sign_in(request, url.path)
         if isinstance(answer, Callable):
             answer = answer(request)
         if isinstance(answer, BaseException):
             raise answer
         return _response(request, *answer)
 
-    def _sign_in(self, path: str) -> Answer:
+    def _sign_in(self, request: requests.PreparedRequest, path: str) -> Answer:
         if path.endswith("/oauth2/v2.0/token"):
-            self.tokens += 1
+            self.sign_ins.append(request)
             if self.token_answers:
                 return self.token_answers.pop(0)
             token = {
                 "token_type": "Bearer",
                 "expires_in": 3600,
                 "ext_expires_in": 3600,
-                "access_token": f"token-{self.tokens}",
+                "access_token": f"token-{len(self.sign_ins)}",
             }
             return 200, {}, token
         if path.endswith("/.well-known/openid-configuration"):
-            base = f"https://login.microsoftonline.com/{TENANT}"
+            base = str(request.url).removesuffix("/v2.0/.well-known/openid-configuration")
             addresses = {
                 "issuer": f"{base}/v2.0",
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
             }
             return 200, {}, addresses
-        return 200, {}, {"tenant_discovery_endpoint": "", "metadata": []}
+        authorize = parse_qs(urlsplit(str(request.url)).query)["authorization_endpoint"][0]
+        discovery = authorize.replace("/oauth2/v2.0/authorize", "/v2.0/.well-known/openid-configuration")
+        return 200, {}, {"tenant_discovery_endpoint": discovery, "metadata": []}
 
     def close(self) -> None:
         pass
@@ -136,6 +137,7 @@ def arm() -> FakeAzure:
 def session(arm: FakeAzure) -> requests.Session:
     session = requests.Session()
     session.mount("https://", arm)
+    session.mount("http://", arm)  # the managed identity's address
     return session
 
 
