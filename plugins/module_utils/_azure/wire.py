@@ -73,8 +73,9 @@ def _strings(value: object) -> dict[str, str]:
 
 def part_of_id(resource_id: str, collection: str) -> str:
     """The name after a collection in a resource id: part_of_id("/subscriptions/s/…", "subscriptions") is "s"."""
-    found = re.search(rf"/{collection}/([^/]+)", resource_id, re.I)
-    return found[1] if found else ""
+    parts = resource_id.strip("/").split("/")
+    names = {key.lower(): name for key, name in zip(parts[::2], parts[1::2], strict=False)}
+    return names.get(collection.lower(), "")
 
 
 def region(name: object) -> str:
