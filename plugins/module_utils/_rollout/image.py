@@ -9,6 +9,7 @@ Forms: https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/c
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from dataclasses import dataclass, replace
@@ -119,7 +120,7 @@ def without_query(uri: str) -> str:
 
 
 def parse(value: object) -> Image:
-    """Read a user's image: a dict of one form, a URN, a resource id, an https URI, or a version alone.
+    """Read a user's image: a dict of one form (or its JSON), a URN, a resource id, an https URI, or a version alone.
 
     Raises ImageError.
     """
@@ -133,6 +134,11 @@ def parse(value: object) -> Image:
 
 
 def _parse_text(text: str) -> Image:
+    if text.startswith("{"):
+        try:
+            return parse(json.loads(text))
+        except ValueError as exc:
+            raise exc if isinstance(exc, ImageError) else ImageError(f"the image starts like JSON and is none: {exc}") from exc
     if text.lower().startswith("https://"):
         return Image(VHD, id=text)
     if text.startswith("/"):

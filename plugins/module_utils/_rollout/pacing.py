@@ -18,8 +18,8 @@ OPERATION = "operation"
 INSTANCES = "instances"
 
 _SHARE = 0.06
-_FIRST = {OPERATION: 5.0, INSTANCES: 2.0}
-_SHORTEST = {OPERATION: 2.0, INSTANCES: 3.0}
+_FIRST = 2.0
+_SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
 _LONGEST = 60.0
@@ -40,5 +40,5 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
     else:
         share = 3 * _SHARE
     if waited <= 0:
-        return max(shortest, _FIRST[kind])
+        return max(shortest, _FIRST)
     return min(_LONGEST, max(shortest, waited * share))

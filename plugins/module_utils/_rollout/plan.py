@@ -141,6 +141,11 @@ class Survey:
         made = instance.os_disk_time
         return self.verdicts[instance.instance_id] == running_image.CURRENT and made is not None and made >= since
 
+    @property
+    def left(self) -> list[str]:
+        """Instances that are still to be upgraded or awaited."""
+        return [i.instance_id for i in {i.instance_id: i for i in [*self.in_hand, *self.to_do]}.values()]
+
     def next_batch(self) -> Batch | Wait | None:
         """The instances to upgrade now; None where nothing is left to do."""
         domain_of = domains(self.instances, self.policy.order_by)

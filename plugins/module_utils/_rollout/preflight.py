@@ -32,7 +32,8 @@ class Finding:
         return f"{self.message} {self.remedy}".strip()
 
     def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+        """The fields, and `sentence` with message and remedy in one."""
+        return {**asdict(self), "sentence": str(self)}
 
 
 def findings(

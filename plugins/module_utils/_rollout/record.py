@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from . import image as images
 from .image import Image, ImageError
+from .model import ScaleSet
 from .problem import Refused
 from .result import seconds_of, timestamp
 
@@ -48,8 +49,8 @@ class Record:
     def previous_image(self) -> Image | None:
         return _image(self.previous)
 
-    def names(self, target: Image) -> bool:
-        return images.same(self.target_image, target)
+    def names(self, target: Image | None) -> bool:
+        return target is not None and images.same(self.target_image, target)
 
 
 def read(tags: t.Mapping[str, str]) -> Record | None:
@@ -59,6 +60,12 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
     if not ours.get("rollout") or not ours.get("target") or started is None:
         return None
     return Record(ours["rollout"], ours["target"], ours.get("previous", ""), ours.get("selection", "all"), started)
+
+
+def standing(scale_set: ScaleSet) -> Record | None:
+    """The record of the rollout that the model is in; a stopped rollout, whose model was set back, is over."""
+    found = read(scale_set.tags)
+    return found if found and found.names(scale_set.image) else None
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:

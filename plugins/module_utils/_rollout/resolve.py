@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from dataclasses import replace
 
 from . import image as images
 from . import running_image
 from .image import Image
 from .model import ImageVersion, Instance
+from .plan import Survey
 from .problem import Refused
 from .record import Record
 
@@ -50,17 +52,15 @@ def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> I
     )
 
 
-def resumed(image: Image, record: Record | None) -> Image | None:
-    """The target of the unfinished rollout that this request goes on with, None where it starts a new one.
+def resumed(survey: Survey, standing: Record | None) -> Image | None:
+    """The target of the unfinished rollout that a request for `survey.target` goes on with, None where it starts anew.
 
     A rollout to `latest` keeps the version it once chose, however many were published since.
     """
-    target = record.target_image if record else None
-    if target is None:
+    wanted, chosen = survey.target, standing.target_image if standing else None
+    if chosen is None or standing is None or not wanted.follows_latest or not images.same_series(wanted, chosen):
         return None
-    if images.same(image, target):
-        return image  # the user's own spelling may hold a SAS, the record never does
-    return target if image.follows_latest and images.same_series(image, target) else None
+    return chosen if replace(survey, target=chosen, since=standing.started).left else None
 
 
 def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> Image | None:

@@ -112,6 +112,14 @@ class Upgrade:
             return Look(self._not_before, model=True)
         return self._plan(now)
 
+    def planned(self) -> list[Batch]:
+        """The batches of this run, if every upgrade goes well."""
+        return self._narrowed().batches()
+
+    def give_up(self, now: float, problem: Problem, attempted: str) -> None:
+        """Azure keeps refusing what must be known to go on."""
+        self._stop(now, f"could not {attempted}: {problem}", problem=problem)
+
     def _plan(self, now: float) -> Step:
         batch = self._narrowed().next_batch()
         if batch is None:
@@ -256,6 +264,7 @@ class Upgrade:
         self._refusals = 0
         self._polling = True
         self._operation = None
+        self._account(now)
         self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
 
     def refused(self, now: float, problem: Problem) -> None:
@@ -341,7 +350,7 @@ class Upgrade:
         self._open = set()
 
     def _account(self, now: float) -> None:
-        unavailable = len(self.survey.unavailable)
+        unavailable = len({i.instance_id for i in self.survey.unavailable} | self._open)
         if unavailable > self.report.max_unavailable_seen:
             self.report.event(now, "unavailable", count=unavailable)
         self.report.max_unavailable_seen = max(self.report.max_unavailable_seen, unavailable)

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that say which instances, how many at once, and in which order."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  instance_ids:
+    description:
+      - Instances to take part, by Azure's instance id (a number in Uniform orchestration, the VM's name in Flexible).
+      - Empty means all. This and the other choices narrow each other.
+    type: list
+    elements: str
+    default: []
+  update_domains:
+    description: Update domains to take part, by number. Empty means all.
+    type: list
+    elements: str
+    default: []
+  fault_domains:
+    description: Fault domains to take part, by number. Empty means all.
+    type: list
+    elements: str
+    default: []
+  zones:
+    description: Availability zones to take part. Empty means all.
+    type: list
+    elements: str
+    default: []
+  max_unavailable:
+    description:
+      - The most instances of the whole scale set that may be unavailable at once, those included that already were.
+      - A number, or a percent of the instances there are now, rounded down and at least 1.
+    type: str
+    default: 20%
+  batch_size:
+    description:
+      - The most instances that are upgraded together, as a number or a percent of the instances there are now.
+      - O(max_unavailable) and the domain may make a batch smaller. Unset means as many as they allow.
+    type: str
+  canary:
+    description:
+      - The size of the first batch, which proves the image on this scale set. V(0) turns it off.
+      - Unset means 1 on scale sets of five instances or more, otherwise none.
+      - Instances that already run the target image and are available count as proof.
+    type: int
+  order_by:
+    description:
+      - What is upgraded one after the other.
+      - V(domain) is zone after zone and within a zone update domain after update domain; fault domains where there are
+        no update domains.
+      - V(fault_domain) is zone after zone, fault domain after fault domain. V(zone) is zone after zone. V(none) mixes all.
+    type: str
+    default: domain
+    choices: [domain, fault_domain, zone, none]
+"""
+
+    SCALE_SET = r"""
+options:
+  resource_group:
+    description: The resource group of the scale set.
+    type: str
+    required: true
+  name:
+    description: The scale set's name.
+    type: str
+    required: true
+"""

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters that the roles need: option values as users give them, and results put together."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.result import merge
+
+
+def listed(value: object) -> list[str]:
+    """A list however it was given: a list, JSON text, text with commas, or nothing."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise AnsibleFilterError(f"'{value}' starts like a JSON list and is none: {exc}") from exc
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        value = [value]
+    return [str(item).strip() for item in value if str(item).strip()]
+
+
+def rollout_result(steps: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """One result of the steps of a rollout, in order."""
+    return merge(steps)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"listed": listed, "rollout_result": rollout_result}

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scale sets and instances as results show them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._rollout import health, record, resolve, running_image
+from .._rollout import image as images
+from .._rollout.domains import instance_order
+from .._rollout.model import ImageVersion, Instance, ScaleSet
+from .._rollout.plan import Survey
+from .._rollout.problem import Refused
+from .._rollout.result import timestamp
+from .client import Azure
+
+
+def scale_set(one: ScaleSet) -> dict[str, t.Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "resource_group": one.resource_group,
+        "location": one.location,
+        "orchestration_mode": one.orchestration_mode,
+        "capacity": one.capacity,
+        "zones": list(one.zones),
+        "provisioning_state": one.provisioning_state,
+        "upgrade_mode": one.upgrade_mode,
+        "automatic_os_upgrade": one.automatic_os_upgrade,
+        "automatic_repairs": one.automatic_repairs,
+        "health_sources": list(one.health_sources),
+        "service_fabric": one.service_fabric,
+        "image": images.show(one.image),
+        "os_type": one.os_type,
+        "plan": dict(one.purchase_plan) if one.purchase_plan else None,
+        "tags": dict(one.tags),
+    }
+
+
+def instance(one: Instance, survey: Survey) -> dict[str, t.Any]:
+    """An instance, judged: `outdated` is null where nothing proves what is on its disk."""
+    verdict = survey.verdicts[one.instance_id]
+    has_health_source = survey.scale_set.has_health_source
+    return {
+        "instance_id": one.instance_id,
+        "name": one.name,
+        "computer_name": one.computer_name,
+        "zone": one.zone,
+        "update_domain": one.update_domain,
+        "fault_domain": one.fault_domain,
+        "power": one.power,
+        "provisioning": one.provisioning,
+        "health": one.health,
+        "health_time": timestamp(one.health_time),
+        "image": images.show(running_image.running_image(one)),
+        "latest_model_applied": one.latest_model_applied,
+        "verdict": verdict,
+        "outdated": None if verdict == running_image.UNPROVEN else verdict == running_image.OUTDATED,
+        "available": health.available(one, has_health_source),
+        "why_unavailable": health.why_unavailable(one, has_health_source),
+        "protected_from_scale_in": one.protected_from_scale_in,
+        "protected_from_scale_set_actions": one.protected_from_actions,
+    }
+
+
+def scale_sets(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The scale sets that the options name, judged against the image that they name or each model does."""
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    group, name = options.get("resource_group"), options.get("name")
+    found = [azure.scale_set(group, name)] if name else list(azure.scale_sets(group))
+    shown = []
+    for one in found:
+        target = images.complete(wanted, one.image) if wanted else one.image
+        if target is not None and target.follows_latest:
+            target = resolve.newest(target, azure.image_versions(target, one.location), one.location)
+        entry = {**scale_set(one), "target_image": images.show(target)}
+        if options["instances"]:
+            entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
+        shown.append(entry)
+    return shown
+
+
+def _instances(
+    azure: Azure, one: ScaleSet, target: images.Image | None, wanted: t.Sequence[str], addresses: bool
+) -> list[dict[str, t.Any]]:
+    found = sorted(azure.instances(one), key=instance_order)
+    standing = record.standing(one)
+    target = target or images.Image(images.VHD)
+    survey = Survey(
+        one,
+        tuple(found),
+        target,
+        model_names_target=images.same(one.image, target),
+        since=standing.started if standing and standing.names(target) else None,
+    )
+    shown = [instance(i, survey) for i in found if i.instance_id in (wanted or [i.instance_id])]
+    if not addresses or not shown:
+        return shown
+    private = azure.addresses(one, [entry["instance_id"] for entry in shown])
+    return [{**entry, "addresses": private[entry["instance_id"]]} for entry in shown]
+
+
+def image_versions(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The catalogue's versions of an image, oldest first, and which of them latest means. Raises Refused."""
+    one = azure.scale_set(options["resource_group"], options["name"]) if options.get("name") else None
+    location = options.get("location") or (one.location if one else "")
+    image = images.parse(options["image"]) if options.get("image") else (one.image if one else None)
+    if image is None or image.kind in (images.VHD, images.MANAGED):
+        raise Refused(
+            f"{'a ' + image.kind.replace('_', ' ') + ' image' if image else 'the model'} has no versions to list."
+        )
+    image = images.complete(image, one.image if one else None).following_latest()
+    versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
+    usable = [v.version for v in versions if resolve.why_not(v, location, as_latest=True) is None]
+    newest = images.newest(usable)
+    return {
+        "image": images.show(image),
+        "location": location,
+        "newest": images.show(image.with_version(newest)) if newest else None,
+        "versions": [image_version(v, location) for v in versions],
+    }
+
+
+def image_version(one: ImageVersion, location: str) -> dict[str, t.Any]:
+    return {
+        "version": one.version,
+        "image": images.show(one.image),
+        "provisioning_state": one.provisioning_state,
+        "excluded_from_latest": one.excluded_from_latest,
+        "regions": list(one.regions) if one.regions is not None else None,
+        "published": one.published,
+        "why_not": resolve.why_not(one, location, as_latest=True) or "",
+    }

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The model's image is this one: a PATCH of the image and our tags, and of nothing else."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._journal import Journal
+from .._rollout import image as images
+from .._rollout import pacing, preflight, problem, record
+from .._rollout.image import Image
+from .._rollout.model import ScaleSet
+from .._rollout.plan import Survey
+from .._rollout.problem import Operation, Refused
+from .._rollout.record import Record
+from .._rollout.result import timestamp
+from . import rollout_plan
+from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+MANUAL = "Manual"
+_AT_WORK = ("Updating", "Creating", "Migrating")
+_RETRY = 5.0
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """The outcome: what the model named before and names now."""
+
+    before: ScaleSet
+    after: ScaleSet
+    target: Image
+    changed: bool
+    note: str = ""
+
+
+def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, check_mode: bool) -> ImageChange:
+    """Bring the model to the image. Raises Refused before, and AzureError at, a write that cannot be."""
+    deadline = clock.now() + options["timeout"]
+    new_record = rollout_plan.record_from(options.get("record"))
+    to_manual = (options.get("upgrade_mode") or "").lower() == MANUAL.lower()
+    first = scale_set = azure.scale_set(options["resource_group"], options["name"])
+    target = images.complete(images.parse(options["image"]), scale_set.image)
+    if images.same(scale_set.image, target):
+        return ImageChange(first, scale_set, target, changed=False)
+    if note := _check(azure, scale_set, target, options, to_manual):
+        return ImageChange(first, scale_set, target, changed=False, note=note)
+    body = image_patch(scale_set, target, new_record)
+    journal = Journal(options.get("journal"), scale_set=scale_set.id, rollout=new_record.id if new_record else None)
+    if check_mode:
+        return ImageChange(first, scale_set, target, changed=True)
+    if scale_set.upgrade_mode != MANUAL:
+        scale_set = _set_manual(azure, clock, scale_set, deadline, journal)
+        body = image_patch(scale_set, target, new_record)
+    while not images.same(scale_set.image, target):
+        what = f"set the image of scale set {scale_set.name} to {target}"
+        if _quiet(scale_set, clock, deadline, what):
+            _write(azure, clock, scale_set, body, deadline, journal, what)
+        scale_set = azure.scale_set(options["resource_group"], options["name"])
+        body = image_patch(scale_set, target, new_record)
+    return ImageChange(first, scale_set, target, changed=True)
+
+
+def _check(azure: Azure, scale_set: ScaleSet, target: Image, options: rollout_plan.Options, to_manual: bool) -> str:
+    """Refuse what preflight calls an error; return why nothing is to be written, "" where something is."""
+    if options.get("replaces") and not images.same(scale_set.image, images.parse(options["replaces"])):
+        return f"the model names {scale_set.image} by now, which is left as it is"
+    exact, facts = rollout_plan.exact_image(azure, target, scale_set)
+    if options.get("latest_must_mean"):
+        expected = images.parse(options["latest_must_mean"])
+        if not images.same(exact, expected):
+            return f"latest means {exact} by now, not {expected}; the model stays pinned"
+    survey = Survey(scale_set, (), exact)
+    found = preflight.findings(survey, azure.latest_rolling_upgrade(scale_set), facts, to_manual=to_manual)
+    if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
+        raise Refused(" ".join(errors), findings=[finding.as_dict() for finding in found])
+    return ""
+
+
+def image_patch(scale_set: ScaleSet, target: Image, new_record: Record | None) -> dict[str, t.Any]:
+    """The PATCH body. Whether Azure merges or replaces what it holds is unverified, so it carries what must stay:
+    every tag, the purchase plan, and for a VHD every member of the OS disk. Raises Refused for tags that do not fit.
+    """
+    storage: dict[str, t.Any] = {}
+    if target.kind == images.VHD:
+        profile = scale_set.document.get("properties", {}).get("virtualMachineProfile", {}).get("storageProfile", {})
+        os_disk = profile.get("osDisk", {})
+        storage["osDisk"] = {**os_disk, "image": {**os_disk.get("image", {}), "uri": target.id}}
+    else:
+        storage["imageReference"] = images.to_wire(target)
+    body: dict[str, t.Any] = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+    tags = record.with_record(scale_set.tags, new_record) if new_record else dict(scale_set.tags)
+    if tags:
+        body["tags"] = tags
+    if scale_set.purchase_plan:
+        body["plan"] = dict(scale_set.purchase_plan)
+    return body
+
+
+def _set_manual(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, journal: Journal) -> ScaleSet:
+    """Write the mode alone and read it back, so that no image is ever written into another mode."""
+    what = f"set scale set {scale_set.name} from upgrade mode {scale_set.upgrade_mode} to {MANUAL}"
+    while scale_set.upgrade_mode != MANUAL:
+        if _quiet(scale_set, clock, deadline, what):
+            body: dict[str, t.Any] = {"properties": {"upgradePolicy": {"mode": MANUAL}}}
+            if scale_set.tags:
+                body["tags"] = dict(scale_set.tags)
+            _write(azure, clock, scale_set, body, deadline, journal, what)
+        scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
+    return scale_set
+
+
+def _quiet(scale_set: ScaleSet, clock: Clock, deadline: float, what: str) -> bool:
+    """Whether nobody is changing the set now; a write on top would preempt them. Sleeps where somebody is."""
+    if scale_set.provisioning_state not in _AT_WORK:
+        return True
+    if clock.now() > deadline:
+        raise Refused(
+            f"could not {what}: the set is still {scale_set.provisioning_state} by another hand. Nothing was written. "
+            f"See what runs: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
+        )
+    clock.sleep(_RETRY)
+    return False
+
+
+def _write(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    body: dict[str, t.Any],
+    deadline: float,
+    journal: Journal,
+    what: str,
+) -> None:
+    """One PATCH, awaited. Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption."""
+    try:
+        ref = azure.write_model(scale_set, body, what=what)
+        operation = _await(azure, clock, ref, deadline) if ref else None
+    except AzureError as error:
+        again = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
+        if error.problem.kind not in again or clock.now() > deadline:
+            raise
+        journal.write([{"time": timestamp(clock.now()), "event": "model_write_failed", "problem": str(error.problem)}])
+        if error.problem.kind != problem.PRECONDITION:
+            clock.sleep(error.problem.retry_after or _RETRY)
+        return
+    status = operation.status if operation else "Succeeded"
+    journal.write([{"time": timestamp(clock.now()), "event": "model_written", "what": what, "status": status}])
+    if operation and operation.status == "Failed" and operation.problem:
+        raise AzureError(operation.problem, what, scale_set.name)
+    if clock.now() > deadline:
+        raise Refused(
+            f"could not {what} within the timeout; the last write was {operation.status if operation else 'lost'}."
+        )
+
+
+def _await(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
+    """The operation's end; None where Azure no longer knows it or the deadline passed: the model itself tells then."""
+    started = clock.now()
+    while clock.now() <= deadline:
+        clock.sleep(pacing.next_read(pacing.OPERATION, clock.now() - started))
+        try:
+            operation = azure.operation(ref)
+        except AzureError as error:
+            if error.problem.kind == problem.MISSING:
+                return None
+            raise
+        if operation.ended:
+            return operation
+    return None

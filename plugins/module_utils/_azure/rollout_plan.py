@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a rollout, from live state: read, resolve the target, check, and lay out the batches."""
+
+from __future__ import annotations
+
+import typing as t
+import uuid
+from dataclasses import dataclass, replace
+
+from .._rollout import image as images
+from .._rollout import preflight, record, resolve
+from .._rollout.domains import ORDERS, Selection, select
+from .._rollout.image import Image
+from .._rollout.limits import parse_limit
+from .._rollout.model import ImageFacts, ScaleSet
+from .._rollout.plan import Batch, Policy, Survey, Wait
+from .._rollout.problem import Refused
+from .._rollout.record import Record
+from .._rollout.result import seconds_of, timestamp
+from . import present
+from .client import Azure
+
+Options = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a rollout would do now. `record` is what its model write puts on the set, or what stands there already."""
+
+    survey: Survey
+    findings: list[preflight.Finding]
+    record: Record
+    previous: Image | None
+    write_model: bool
+    follow_latest: bool
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not (self.write_model or self.follow_latest or self.survey.left)
+
+
+def policy_of(options: Options) -> Policy:
+    """Raises Refused for limits that cannot be."""
+    canary = options.get("canary")
+    if canary is not None and canary < 0:
+        raise Refused(f"canary {canary} is negative; 0 turns it off.")
+    order_by = options.get("order_by") or "domain"
+    if order_by not in ORDERS:
+        raise Refused(f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
+    return Policy(
+        max_unavailable=parse_limit(options.get("max_unavailable"), "max_unavailable") or Policy.max_unavailable,
+        batch_size=parse_limit(options.get("batch_size"), "batch_size"),
+        canary=canary,
+        order_by=order_by,
+    )
+
+
+def selection_of(options: Options) -> Selection:
+    return select(*(options.get(name) for name in ("instance_ids", "update_domains", "fault_domains", "zones")))
+
+
+def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
+    """The exact image, and what the catalogue knows of it. Raises Refused where `latest` means nothing usable."""
+    target = wanted
+    if reason := images.type_switch(wanted, scale_set.image):
+        raise Refused(f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
+    if target.follows_latest:
+        target = resolve.newest(target, azure.image_versions(target, scale_set.location), scale_set.location)
+    return target, azure.image_facts(target, scale_set.location)
+
+
+def make(azure: Azure, options: Options) -> Plan:
+    """Read the scale set, its instances, its rolling upgrade and the image; decide the rest."""
+    policy, selection = policy_of(options), selection_of(options)
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    wanted = wanted or scale_set.image
+    if wanted is None:
+        raise Refused(f"the model of scale set {scale_set.name} names no image; give one.")
+    instances = tuple(azure.instances(scale_set))
+    selection.check(instances, scale_set.name)
+    wanted = images.complete(wanted, scale_set.image)
+    standing = record.standing(scale_set)
+    survey = Survey(scale_set, instances, wanted, policy, selection)
+    target, facts = exact_image(azure, resolve.resumed(survey, standing) or wanted, scale_set)
+    names_target = images.same(scale_set.image, target)
+    ours = standing if standing and names_target else None
+    survey = replace(survey, target=target, model_names_target=names_target, since=ours.started if ours else None)
+    previous = ours.previous_image if ours else resolve.previous(survey.outdated, scale_set.image, target)
+    follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
+    stays_on_latest = bool(options.get("follow_latest"))
+    settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
+    return Plan(
+        survey=survey,
+        findings=preflight.findings(
+            survey,
+            azure.latest_rolling_upgrade(scale_set),
+            facts,
+            to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
+        ),
+        record=ours
+        or Record(
+            id=uuid.uuid4().hex,
+            target=str(target),
+            previous=str(previous or ""),
+            selection=str(selection),
+            started=azure.server_time or 0.0,
+        ),
+        previous=previous,
+        write_model=not settled,
+        follow_latest=stays_on_latest and not follows,
+    )
+
+
+def as_result(plan: Plan) -> dict[str, t.Any]:
+    survey = plan.survey
+    following = survey.next_batch()
+    return {
+        "rollout_id": plan.record.id,
+        "scale_set": survey.scale_set.id,
+        "target_image": images.show(survey.target),
+        "latest_image": images.show(survey.target.following_latest()),
+        "previous_image": images.show(plan.previous),
+        "model_image": images.show(survey.scale_set.image),
+        "write_model": plan.write_model,
+        "follow_latest": plan.follow_latest,
+        "nothing_to_do": plan.nothing_to_do,
+        "record": {
+            "id": plan.record.id,
+            "target": plan.record.target,
+            "previous": plan.record.previous,
+            "selection": plan.record.selection,
+            "started": timestamp(plan.record.started),
+        },
+        "findings": [finding.as_dict() for finding in plan.findings],
+        "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
+        "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
+        "in_the_way": following.reason if isinstance(following, Wait) else "",
+        "left": survey.left,
+        "outdated": [i.instance_id for i in survey.outdated],
+        "left_alone": survey.skipped,
+        "instances": [present.instance(i, survey) for i in survey.instances],
+        "unavailable": {"max_allowed": survey.max_unavailable, "now": len(survey.unavailable)},
+    }
+
+
+def batch_as_dict(batch: Batch, number: int) -> dict[str, t.Any]:
+    return {"number": number, "label": batch.label, "instance_ids": list(batch.instance_ids), "adopted": batch.adopted}
+
+
+def record_from(fields: t.Mapping[str, str] | None) -> Record | None:
+    """The record as `as_result` shows it, read back."""
+    if not fields:
+        return None
+    return Record(
+        id=fields["id"],
+        target=fields["target"],
+        previous=fields.get("previous") or "",
+        selection=fields.get("selection") or "all",
+        started=seconds_of(fields.get("started")) or 0.0,
+    )

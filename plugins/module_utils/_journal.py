@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal: an append-only file of JSON lines that tells what a rollout saw and did, as it happens."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+
+class Journal:
+    """Writes events to `path`, or nowhere where there is none."""
+
+    def __init__(self, path: str | None, **common: t.Any) -> None:
+        self._path = Path(path).expanduser() if path else None
+        self._common = common
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
+        lines = [json.dumps({**event, **self._common}, default=str) + "\n" for event in events]
+        if self._path and lines:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("".join(lines))

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only util that knows AnsibleModule: shared options, and the one place that fails or exits."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._azure import client, sdk
+from ._azure.credentials import AUTH_SOURCES
+from ._azure.errors import AzureError
+from ._rollout.image import ImageError
+from ._rollout.problem import Refused
+
+Options = t.Mapping[str, t.Any]
+Spec = dict[str, dict[str, t.Any]]
+
+CONNECTION: Spec = {
+    "subscription_id": {"type": "str"},
+    "client_id": {"type": "str"},
+    "secret": {"type": "str", "no_log": True},
+    "tenant": {"type": "str"},
+    "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
+    "profile": {"type": "str"},
+    "cloud_environment": {"type": "str"},
+}
+
+SCALE_SET: Spec = {
+    "resource_group": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+}
+
+SELECTION: Spec = {
+    "instance_ids": {"type": "list", "elements": "str", "default": []},
+    "update_domains": {"type": "list", "elements": "str", "default": []},
+    "fault_domains": {"type": "list", "elements": "str", "default": []},
+    "zones": {"type": "list", "elements": "str", "default": []},
+}
+
+POLICY: Spec = {
+    "max_unavailable": {"type": "str", "default": "20%"},
+    "batch_size": {"type": "str"},
+    "canary": {"type": "int"},
+    "order_by": {"type": "str", "default": "domain", "choices": ["domain", "fault_domain", "zone", "none"]},
+}
+
+
+class Failed(Exception):
+    """A module's end that is a failure, with all that is known by then."""
+
+    def __init__(self, message: str, **fields: t.Any) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class SystemClock:
+    """Wall time, in seconds since the epoch."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Body(t.Protocol):
+    """What a module does: options in, one result out."""
+
+    def __call__(self, azure: client.Azure, options: Options, *, check_mode: bool) -> dict[str, t.Any]: ...
+
+
+def run(body: Body, spec: Spec, **rules: t.Any) -> None:
+    """Sign in, run the body, and exit or fail with its result and the count of ARM calls."""
+    module = AnsibleModule(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
+    _hide_signatures(module)
+    if sdk.IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("azure-mgmt-compute and azure-identity"), exception=sdk.IMPORT_ERROR)
+    azure = None
+    try:
+        azure = client.connect(module.params, os.environ, SystemClock())
+        result = body(azure, module.params, check_mode=module.check_mode)
+    except (Refused, Failed) as exc:
+        module.fail_json(msg=str(exc), **_counters(azure), **exc.fields)
+    except ImageError as exc:
+        module.fail_json(msg=str(exc), **_counters(azure))
+    except AzureError as exc:
+        problem = exc.problem
+        error = {"code": problem.code, "message": problem.message, "status": problem.status, "kind": problem.kind}
+        module.fail_json(msg=str(exc), error=error, **_counters(azure))
+    module.exit_json(**result, **_counters(azure))
+
+
+def _hide_signatures(module: AnsibleModule) -> None:
+    """Keep the SAS of a VHD's URI out of all that Ansible prints of this module, its arguments included."""
+    for name in ("image", "latest_must_mean", "replaces"):
+        value = module.params.get(name)
+        for text in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(text, str) and (query := text.partition("?")[2]):
+                module.no_log_values.add(query)
+
+
+def _counters(azure: client.Azure | None) -> dict[str, t.Any]:
+    return {"arm": azure.usage.as_dict()} if azure else {}
+
+
+def diff_of(before: t.Any, after: t.Any) -> dict[str, t.Any]:
+    return {"diff": {"before": before, "after": after}}

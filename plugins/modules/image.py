@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image
+short_description: Set the image of a scale set's model
+version_added: 1.0.0
+description:
+  - Makes the model of a virtual machine scale set name one image, by a PATCH of the image and nothing else.
+  - No instance is touched. In upgrade mode V(Manual) new instances are made of the image, the others wait for
+    M(steady.vmss.instance_upgrade).
+  - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
+  - The write carries the ETag that was read. When somebody else wrote meanwhile the model is read again, never
+    overwritten; while another hand changes the scale set the module waits.
+author: [steady.vmss contributors]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._rollout.scale_set
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  image:
+    description:
+      - The image, as a dictionary of one form or as one string.
+      - "A platform image: C(publisher), C(offer), C(sku), C(version), or the URN V(publisher:offer:sku:version). What is
+        left out is taken from the model, so V({version: 22.04.202611180}) or the version alone is enough."
+      - "A managed image, a gallery image or gallery image version: C(id), or its resource id. A gallery image without a
+        version follows the newest."
+      - "C(shared_gallery_image_id) and C(community_gallery_image_id)."
+      - "An unmanaged VHD: C(vhd_uri), or its https URI. Azure retired unmanaged disks in 2025 and still serves them."
+    type: raw
+    required: true
+  upgrade_mode:
+    description:
+      - V(Manual) sets the upgrade mode to Manual first, where it is not, and reads it back before the image is written.
+      - Unset, a scale set in mode C(Automatic) or C(Rolling) is refused, because Azure would upgrade its instances at once.
+    type: str
+    choices: [Manual]
+  record:
+    description: The rollout record to put on the scale set's tags in the same write, as M(steady.vmss.upgrade_plan_info) returns it.
+    type: dict
+    suboptions:
+      id:
+        description: The rollout's id.
+        type: str
+        required: true
+      target:
+        description: The target image as one string.
+        type: str
+        required: true
+      previous:
+        description: The previous image as one string.
+        type: str
+      selection:
+        description: The instances that take part, in words.
+        type: str
+      started:
+        description: When the rollout started, by Azure's clock.
+        type: str
+  latest_must_mean:
+    description:
+      - An exact image. O(image) must then be one that follows the newest version, and is written only while the newest
+        version is this one.
+    type: raw
+  replaces:
+    description: Write only while the model names this image, so that nobody else's write is undone.
+    type: raw
+  timeout:
+    description: How long to wait for another hand's change to end and for the write itself, in seconds.
+    type: int
+    default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
+seealso:
+  - module: steady.vmss.instance_upgrade
+  - module: steady.vmss.upgrade_plan_info
+"""
+
+EXAMPLES = r"""
+- name: Let new instances be made of another version, and leave the others alone
+  steady.vmss.image:
+    resource_group: shop
+    name: web
+    image: Canonical:ubuntu-24_04-lts:server:24.04.202611180
+
+- name: Only the version changes, the rest of the reference stays
+  steady.vmss.image:
+    resource_group: shop
+    name: web
+    image:
+      version: 24.04.202611180
+
+- name: A gallery image version
+  steady.vmss.image:
+    resource_group: shop
+    name: web
+    image:
+      id: /subscriptions/{{ subscription }}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web/versions/1.4.0
+"""
+
+RETURN = r"""
+scale_set:
+  description: The scale set's resource id.
+  returned: success
+  type: str
+  sample: /subscriptions/6f2a0e5c-0000-4000-8000-000000000000/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+image_before:
+  description: The image that the model named.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+image_after:
+  description: The image that the model names now, or would name in check mode.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+note:
+  description: Why nothing was written where that is not simply because the model already names the image.
+  returned: success
+  type: str
+  sample: ""
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 7, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._azure.rollout_image import set_image
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import image as images
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_image(azure, _module.SystemClock(), options, check_mode=check_mode)
+    before = images.show(change.before.image)
+    after = images.show(change.target) if change.changed else before
+    return {
+        "changed": change.changed,
+        "scale_set": change.before.id,
+        "image_before": before,
+        "image_after": after,
+        "note": change.note,
+        **_module.diff_of(before, after),
+    }
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        **_module.SCALE_SET,
+        "image": {"type": "raw", "required": True},
+        "upgrade_mode": {"type": "str", "choices": ["Manual"]},
+        "record": {
+            "type": "dict",
+            "options": {
+                "id": {"type": "str", "required": True},
+                "target": {"type": "str", "required": True},
+                "previous": {"type": "str"},
+                "selection": {"type": "str"},
+                "started": {"type": "str"},
+            },
+        },
+        "latest_must_mean": {"type": "raw"},
+        "replaces": {"type": "raw"},
+        "timeout": {"type": "int", "default": 1800},
+        "journal": {"type": "path"},
+    }
+    _module.run(body, spec)
+
+
+if __name__ == "__main__":
+    main()

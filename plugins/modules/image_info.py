@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_info
+short_description: Versions of a platform or gallery image
+version_added: 1.0.0
+description:
+  - Lists the versions of an image with where they are replicated and what is excluded from latest, and says which exact
+    version V(latest) means in a region.
+  - Versions are ordered by number, so 1.10.0 is newer than 1.9.0.
+author: [steady.vmss contributors]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._attributes.info_module
+options:
+  image:
+    description:
+      - The image, in any form that O(steady.vmss.image#module:image) takes but a VHD; its version is ignored.
+      - What a platform image leaves out is taken from the model of the scale set O(name).
+    type: raw
+  location:
+    description: The region. Unset means the region of the scale set O(name).
+    type: str
+  resource_group:
+    description: The resource group of the scale set O(name).
+    type: str
+  name:
+    description: A scale set whose image and region are meant.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Which version would a rollout to latest take?
+  steady.vmss.image_info:
+    resource_group: shop
+    name: web
+  register: found
+
+- name: Show it
+  ansible.builtin.debug:
+    var: found.newest
+
+- name: The versions of a gallery image
+  steady.vmss.image_info:
+    location: westeurope
+    image: /subscriptions/{{ subscription }}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web
+"""
+
+RETURN = r"""
+image:
+  description: The image that was asked for, as it follows the newest version.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: latest}
+location:
+  description: The region.
+  returned: success
+  type: str
+  sample: westeurope
+newest:
+  description: The exact image that V(latest) means in the region; none where no version can be used there.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+versions:
+  description: The versions, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    version:
+      description: The version.
+      type: str
+    image:
+      description: The image with this version.
+      type: dict
+    provisioning_state:
+      description: Provisioning state; only V(Succeeded) can be used.
+      type: str
+    excluded_from_latest:
+      description: Whether latest passes the version over.
+      type: bool
+    regions:
+      description: Where the version is replicated; null where it is everywhere or Azure does not say.
+      type: list
+      elements: str
+    published:
+      description: When it was published.
+      type: str
+    why_not:
+      description: Why the version cannot be used in the region, or not as latest.
+      type: str
+  sample:
+    - version: 1.4.0
+      provisioning_state: Succeeded
+      excluded_from_latest: false
+      regions: [westeurope]
+      published: "2026-11-18T00:00:00Z"
+      why_not: ""
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 2, writes: 0, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure import present
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, **present.image_versions(azure, options)}
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        "image": {"type": "raw"},
+        "location": {"type": "str"},
+        "resource_group": {"type": "str"},
+        "name": {"type": "str"},
+    }
+    _module.run(
+        body,
+        spec,
+        required_one_of=[("image", "name"), ("location", "name")],
+        required_together=[("resource_group", "name")],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instance_upgrade
+short_description: Bring instances of a scale set to the model's image
+version_added: 1.0.0
+description:
+  - Makes the chosen instances of a virtual machine scale set run the image that its model names, and be available.
+  - Works in batches that never take more than O(max_unavailable) instances of the set away and never touch two domains at
+    once. Each batch is upgraded, its running image is verified, and its health is awaited before the next one starts.
+  - An instance that already runs the image is not touched, so the module can be run again at any time.
+  - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data disks
+    are never reset.
+author: [steady.vmss contributors]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._rollout.scale_set
+  - steady.vmss._rollout
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  image:
+    description:
+      - The image that the instances are meant to get, in any form that O(steady.vmss.image#module:image) takes.
+      - The module refuses to start where the model names another one. Unset means the model's.
+    type: raw
+  batch:
+    description:
+      - Upgrade only these of the chosen instances now, and return what comes next. A rollout calls the module once per
+        batch this way.
+    type: list
+    elements: str
+    default: []
+  earlier_batches:
+    description: The RV(rollout_result.batches) of earlier calls of the same rollout; they number the batches and tell how long one takes.
+    type: list
+    elements: dict
+    default: []
+  healthy_for:
+    description: How long an instance must stay available before it counts as upgraded, in seconds.
+    type: float
+    default: 0
+  health_timeout:
+    description: How long an upgraded instance may take to become available, in seconds.
+    type: float
+    default: 300
+  upgrade_timeout:
+    description: How long Azure may take to upgrade a batch, in seconds.
+    type: float
+    default: 3600
+  health_lag:
+    description:
+      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer than
+        the upgrade must hold for so long.
+    type: float
+    default: 120
+  version_lag:
+    description: How long Azure may show the old version after an upgrade, in seconds, before the instance is reimaged.
+    type: float
+    default: 120
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
+seealso:
+  - module: steady.vmss.image
+  - module: steady.vmss.upgrade_plan_info
+"""
+
+EXAMPLES = r"""
+- name: Bring two instances to the model's image
+  steady.vmss.instance_upgrade:
+    resource_group: shop
+    name: web
+    instance_ids: ["3", "7"]
+
+- name: Bring update domain 2 to the model's image, one instance at a time
+  steady.vmss.instance_upgrade:
+    resource_group: shop
+    name: web
+    update_domains: [2]
+    max_unavailable: 1
+"""
+
+RETURN = r"""
+rollout_result:
+  description: What this call did; the role P(steady.vmss.rollout#role) returns the same shape for a whole rollout.
+  returned: always
+  type: dict
+  contains:
+    id:
+      description: The rollout's id from the scale set's tags, where this is its target.
+      type: str
+    scale_set:
+      description: The scale set's resource id.
+      type: str
+    outcome:
+      description: V(unchanged), V(upgraded) or V(stopped).
+      type: str
+    why:
+      description: Why the work stopped.
+      type: str
+    target_image:
+      description: The image that the model names.
+      type: dict
+    previous_image:
+      description: The image that the rollout record names as the one before.
+      type: dict
+    started:
+      description: When this call started, RFC 3339, UTC.
+      type: str
+    finished:
+      description: When this call ended.
+      type: str
+    batches:
+      description: The batches done, or in check mode the batches to do.
+      type: list
+      elements: dict
+    instances:
+      description: What became of each instance that was touched, by instance id.
+      type: dict
+    unavailable:
+      description: How many instances could be unavailable at once, and the most that were.
+      type: dict
+    arm:
+      description: Requests to Azure Resource Manager that this took.
+      type: dict
+  sample:
+    id: 7f3c0b8e2d5149c0a4f1f6c2f0a7b1de
+    scale_set: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+    outcome: upgraded
+    why: ""
+    target_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+    previous_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+    started: "2026-11-21T02:00:00Z"
+    finished: "2026-11-21T02:04:10Z"
+    batches:
+      - number: 1
+        label: zone 1, update domain 0
+        instance_ids: ["0", "5"]
+        started: "2026-11-21T02:00:02Z"
+        finished: "2026-11-21T02:04:10Z"
+        outcome: upgraded
+        adopted: false
+        operation_seconds: 231.4
+        settle_seconds: 16.2
+    instances:
+      "0":
+        image_before: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+        image_after: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+        attempts: 1
+        seconds_unavailable: 71.2
+        outcome: upgraded
+        why: ""
+    unavailable: {max_allowed: 2, max_seen: 2}
+    arm: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
+next_batch:
+  description: The batch that comes next; none where nothing is left to do.
+  returned: always
+  type: dict
+  sample: {number: 2, label: zone 1, update domain 1, instance_ids: ["1"], adopted: false}
+outdated:
+  description: The chosen instances that do not run the image yet.
+  returned: always
+  type: list
+  elements: str
+  sample: ["1"]
+left:
+  description: The chosen instances that are still to be upgraded or awaited.
+  returned: always
+  type: list
+  elements: str
+  sample: ["1"]
+left_alone:
+  description: Outdated instances that are left alone, with the reason.
+  returned: always
+  type: dict
+  sample: {"7": deallocated}
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
+    result, stopped = rollout_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
+    if stopped:
+        raise _module.Failed(stopped, **result)
+    return result
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        **_module.SCALE_SET,
+        **_module.SELECTION,
+        **_module.POLICY,
+        "image": {"type": "raw"},
+        "batch": {"type": "list", "elements": "str", "default": []},
+        "earlier_batches": {"type": "list", "elements": "dict", "default": []},
+        "healthy_for": {"type": "float", "default": 0},
+        "health_timeout": {"type": "float", "default": 300},
+        "upgrade_timeout": {"type": "float", "default": 3600},
+        "health_lag": {"type": "float", "default": 120},
+        "version_lag": {"type": "float", "default": 120},
+        "journal": {"type": "path"},
+    }
+    _module.run(body, spec)
+
+
+if __name__ == "__main__":
+    main()

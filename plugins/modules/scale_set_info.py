@@ -1,0 +1,226 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scale_set_info
+short_description: Scale sets with their model, policy, health source and instances
+version_added: 1.0.0
+description:
+  - Reads virtual machine scale sets and every instance of them, in both orchestration modes.
+  - The running image of an instance is what Azure reports as its exact version, not what the model says.
+author: [steady.vmss contributors]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._attributes.info_module
+options:
+  resource_group:
+    description: Only scale sets of this resource group. Required with O(name).
+    type: str
+  name:
+    description: Only this scale set.
+    type: str
+  image:
+    description:
+      - Judge the instances against this image, in any form that O(steady.vmss.image#module:image) takes. Unset means the
+        image that the model of each scale set names.
+      - V(latest) is resolved to the newest exact version.
+    type: raw
+  instances:
+    description: Whether to read the instances too.
+    type: bool
+    default: true
+  instance_ids:
+    description: Show only these instances. Empty means all.
+    type: list
+    elements: str
+    default: []
+  addresses:
+    description: Whether to read the private addresses of the instances shown, which takes further requests.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: What runs where?
+  steady.vmss.scale_set_info:
+    resource_group: shop
+    name: web
+  register: found
+
+- name: The instances that are not on the newest version
+  ansible.builtin.debug:
+    msg: "{{ found.scale_sets[0].instances | selectattr('outdated', 'eq', true) | map(attribute='instance_id') }}"
+"""
+
+RETURN = r"""
+scale_sets:
+  description: The scale sets.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Resource id.
+      type: str
+    name:
+      description: Name.
+      type: str
+    resource_group:
+      description: Resource group.
+      type: str
+    location:
+      description: Region.
+      type: str
+    orchestration_mode:
+      description: V(Uniform) or V(Flexible).
+      type: str
+    capacity:
+      description: Capacity.
+      type: int
+    zones:
+      description: Availability zones.
+      type: list
+      elements: str
+    provisioning_state:
+      description: Provisioning state.
+      type: str
+    upgrade_mode:
+      description: V(Manual), V(Automatic) or V(Rolling).
+      type: str
+    automatic_os_upgrade:
+      description: Whether Azure upgrades the OS image by itself.
+      type: bool
+    automatic_repairs:
+      description: Whether Azure replaces unhealthy instances.
+      type: bool
+    health_sources:
+      description: What tells instance health, of V(application_health_extension), V(load_balancer_probe) and V(external_health_policy).
+      type: list
+      elements: str
+    service_fabric:
+      description: Whether Service Fabric manages the scale set.
+      type: bool
+    image:
+      description: The image that the model names.
+      type: dict
+    os_type:
+      description: V(Linux) or V(Windows).
+      type: str
+    plan:
+      description: The marketplace plan that the scale set carries.
+      type: dict
+    tags:
+      description: Tags.
+      type: dict
+    target_image:
+      description: The image that the instances were judged against.
+      type: dict
+    instances:
+      description: The instances, in order of their ids.
+      type: list
+      elements: dict
+      contains:
+        instance_id:
+          description: Azure's instance id.
+          type: str
+        name:
+          description: The VM's name.
+          type: str
+        computer_name:
+          description: The host name inside the VM.
+          type: str
+        zone:
+          description: Availability zone.
+          type: str
+        update_domain:
+          description: Update domain.
+          type: int
+        fault_domain:
+          description: Fault domain.
+          type: int
+        power:
+          description: Power state.
+          type: str
+        provisioning:
+          description: Provisioning state.
+          type: str
+        health:
+          description: Health state by the scale set's health source.
+          type: str
+        health_time:
+          description: When that state was reported.
+          type: str
+        image:
+          description: The running image, with the exact version where Azure reports one.
+          type: dict
+        latest_model_applied:
+          description: Azure's hint whether the newest model was applied. It compares generations of the model, not its content.
+          type: bool
+        verdict:
+          description: V(current), V(outdated), V(newer) or V(unproven).
+          type: str
+        outdated:
+          description: Whether the instance runs another image than the target; null where nothing proves it.
+          type: bool
+        available:
+          description: Running, provisioned, no extension failed or in transition, and healthy.
+          type: bool
+        why_unavailable:
+          description: What keeps the instance from being available.
+          type: str
+        addresses:
+          description: Private addresses, the primary one first; only with O(addresses).
+          type: list
+          elements: str
+        protected_from_scale_in:
+          description: Whether scale-in spares the instance.
+          type: bool
+        protected_from_scale_set_actions:
+          description: Whether the scale set's actions spare the instance.
+          type: bool
+  sample:
+    - name: web
+      resource_group: shop
+      orchestration_mode: Uniform
+      capacity: 5
+      upgrade_mode: Manual
+      health_sources: [application_health_extension]
+      instances:
+        - {instance_id: "0", update_domain: 0, power: running, health: healthy, outdated: true, available: true}
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 2, writes: 0, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure import present
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, "scale_sets": present.scale_sets(azure, options)}
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        "resource_group": {"type": "str"},
+        "name": {"type": "str"},
+        "image": {"type": "raw"},
+        "instances": {"type": "bool", "default": True},
+        "instance_ids": {"type": "list", "elements": "str", "default": []},
+        "addresses": {"type": "bool", "default": False},
+    }
+    _module.run(body, spec, required_by={"name": ["resource_group"]})
+
+
+if __name__ == "__main__":
+    main()

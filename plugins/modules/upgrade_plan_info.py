@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: upgrade_plan_info
+short_description: Plan a rollout from live state
+version_added: 1.0.0
+description:
+  - Reads a virtual machine scale set, its instances, its rolling upgrade and the image, and says what a rollout to that
+    image would do now. It writes nothing.
+  - V(latest), or a gallery image without a version, is resolved to the newest exact version that can be used in the scale
+    set's region. An unfinished rollout keeps the version it once chose.
+author: [steady.vmss contributors]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._attributes.info_module
+  - steady.vmss._rollout.scale_set
+  - steady.vmss._rollout
+options:
+  image:
+    description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the model's.
+    type: raw
+  upgrade_mode:
+    description: V(Manual) says that the rollout may set the upgrade mode to Manual first.
+    type: str
+    choices: [Manual]
+  follow_latest:
+    description: Whether the model is to follow the newest version again once the rollout has ended.
+    type: bool
+    default: false
+seealso:
+  - module: steady.vmss.image
+  - module: steady.vmss.instance_upgrade
+"""
+
+EXAMPLES = r"""
+- name: What would a rollout to the newest version do?
+  steady.vmss.upgrade_plan_info:
+    resource_group: shop
+    name: web
+    image:
+      version: latest
+    max_unavailable: 20%
+  register: plan
+
+- name: Show the batches
+  ansible.builtin.debug:
+    var: plan.batches
+"""
+
+RETURN = r"""
+rollout_id:
+  description: The id of the rollout that stands on the scale set's tags for this target, otherwise a new one.
+  returned: success
+  type: str
+  sample: 7f3c0b8e2d5149c0a4f1f6c2f0a7b1de
+scale_set:
+  description: The scale set's resource id.
+  returned: success
+  type: str
+  sample: /subscriptions/6f2a0e5c-0000-4000-8000-000000000000/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+target_image:
+  description: The one exact image that the rollout moves to.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+latest_image:
+  description: The target as it follows the newest version.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: latest}
+previous_image:
+  description: The image that most outdated instances run, never V(latest) where Azure reports better.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+model_image:
+  description: The image that the model names.
+  returned: success
+  type: dict
+  sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+write_model:
+  description: Whether the model has to be written.
+  returned: success
+  type: bool
+  sample: true
+follow_latest:
+  description: Whether the model has to be set back to following the newest version at the end.
+  returned: success
+  type: bool
+  sample: false
+nothing_to_do:
+  description: Whether everything is as asked.
+  returned: success
+  type: bool
+  sample: false
+record:
+  description: The rollout record, for O(steady.vmss.image#module:record).
+  returned: success
+  type: dict
+  sample:
+    id: 7f3c0b8e2d5149c0a4f1f6c2f0a7b1de
+    target: Canonical:ubuntu-24_04-lts:server:24.04.202611180
+    previous: Canonical:ubuntu-24_04-lts:server:24.04.202610010
+    selection: all
+    started: "2026-11-21T02:00:00Z"
+findings:
+  description: Preflight findings, errors first. An error ends a rollout before anything is written.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - severity: warning
+      code: no_health_source
+      message: "scale set web has no health source: an instance counts as available once it runs and is provisioned."
+      remedy: Add the Application Health extension.
+      sentence: "scale set web has no health source: an instance counts as available once it runs and is provisioned. Add the
+        Application Health extension."
+batches:
+  description: All batches still to do, in order, if every upgrade goes well.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false}
+next_batch:
+  description: The batch to start now; none where nothing is to do or something is in the way.
+  returned: success
+  type: dict
+  sample: {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false}
+in_the_way:
+  description: Why no batch can start now although instances are outdated.
+  returned: success
+  type: str
+  sample: ""
+outdated:
+  description: The chosen instances that do not run the target.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0", "1", "2", "3", "4"]
+left:
+  description: The chosen instances that are still to be upgraded or awaited.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0", "1", "2", "3", "4"]
+left_alone:
+  description: Outdated instances that are left alone, with the reason.
+  returned: success
+  type: dict
+  sample: {"7": deallocated}
+instances:
+  description: Every instance as M(steady.vmss.scale_set_info) shows it, judged against the target.
+  returned: success
+  type: list
+  elements: dict
+unavailable:
+  description: How many instances may be unavailable at once, and how many are now.
+  returned: success
+  type: dict
+  sample: {max_allowed: 1, now: 0}
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 5, writes: 0, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_plan
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, **rollout_plan.as_result(rollout_plan.make(azure, options))}
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        **_module.SCALE_SET,
+        **_module.SELECTION,
+        **_module.POLICY,
+        "image": {"type": "raw"},
+        "upgrade_mode": {"type": "str", "choices": ["Manual"]},
+        "follow_latest": {"type": "bool", "default": False},
+    }
+    _module.run(body, spec)
+
+
+if __name__ == "__main__":
+    main()
