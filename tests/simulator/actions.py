@@ -54,10 +54,8 @@ def errors(owner: ScaleSet, operation: Operation) -> dict[str, Any] | None:
     if not failed:
         return None
     first = failed[0][1] or {}
-    error: dict[str, Any] = {"code": first["code"], "message": first["message"]}
-    if len(operation.instance_ids) > 1:
-        error["details"] = [{"code": f["code"], "target": key, "message": f["message"]} for key, f in failed if f]
-    return error
+    details = [{"code": f["code"], "target": key, "message": f["message"]} for key, f in failed if f]
+    return {"code": first["code"], "message": first["message"], "details": details}
 
 
 def upgrade_one(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:

@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .compute import BASE, Compute
+from .compute import BASE
 from .compute_images import Images
+from .compute_instances import Instances
+from .compute_machines import Machines
+from .compute_sets import ScaleSets
 from .errors import ArmError
 from .login import Login, cloud_metadata
 from .protocol import Reply, Request, Route, Router
@@ -43,7 +46,8 @@ class Arm:
         self.reset_counts()
         self.router = Router()
         location = next((s.document["location"] for s in self.world.sets.values()), "westeurope")
-        Compute(self.world, self.wire, self.account, scenario.resource_groups, location).routes(self.router)
+        for service in (ScaleSets, Instances, Machines):
+            service(self.world, self.wire, self.account, scenario.resource_groups, location).routes(self.router)
         Images(self.world, self.wire, scenario.resource_groups).routes(self.router)
         self._own_routes()
         self.world.hooks["expire_tokens"] = lambda _event: self.login.expire_all(self.wall())
@@ -175,8 +179,8 @@ class Arm:
             raise ArmError(
                 404,
                 "ResourceNotFound",
-                f"The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please go to "
-                "https://aka.ms/ARMResourceNotFoundFix",
+                f"The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please "
+                "go to https://aka.ms/ARMResourceNotFoundFix",
             )
         raise ArmError(404, "NotFound", f"The simulator does not serve {request.method} {request.path}.")
 
@@ -190,7 +194,8 @@ class Arm:
         }
         error = {
             "code": "OperationNotAllowed",
-            "message": "The server rejected the request because too many requests have been received for this subscription.",
+            "message": "The server rejected the request because too many requests have been received for this "
+            "subscription.",
             "details": [{"code": "TooManyRequests", "target": refusal.group, "message": json.dumps(inner)}],
         }
         wrapped = self.scenario.server.throttle_body == "wrapped"

@@ -164,8 +164,8 @@ class Images:
             raise ArmError(
                 404,
                 "NotFound",
-                f"Artifact: VMImage was not found. Publisher: {image.publisher}, Offer: {image.offer}, Sku: {image.sku}, "
-                f"Version: {version}.",
+                f"Artifact: VMImage was not found. Publisher: {image.publisher}, Offer: {image.offer}, "
+                f"Sku: {image.sku}, Version: {version}.",
             )
         return Reply(200, self.wire.platform_version(request.parameters["location"], image, version))
 

@@ -117,7 +117,7 @@ class Control:
             "protect_scale_in": instance.protect_scale_in,
             "protect_actions": instance.protect_actions,
             "failure": instance.failure,
-            "disks_replaced": self.world.recorder.disks_replaced.get(owner.name, {}).get(instance.instance_id, 0),
+            "disks_replaced": self.world.recorder.replaced_of(owner.name, instance.instance_id),
         }
 
     def secrets(self, _request: Request) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _write(world: World, event: dict[str, Any]) -> None:
 
 
 def _publish(world: World, event: dict[str, Any]) -> None:
-    """A new version of a platform image (publisher, offer, sku, version) or of a gallery image (gallery, image, version)."""
+    """A new version of a platform image (publisher, offer, sku) or of a gallery image (gallery, image)."""
     version = str(event["version"])
     if "gallery" in event:
         image = world.catalogue.gallery_image(event.get("family", "gallery"), event["gallery"], event["image"])
@@ -135,7 +135,7 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
 
 
 def trigger(world: World, event: dict[str, Any]) -> None:
-    """`{"do": "scale", "scale_set": "web", "capacity": 5}`. Azure's refusal of a write by another hand is its own loss."""
+    """`{"do": "scale", "scale_set": "web", "capacity": 5}`. Where Azure refuses, the other hand has lost."""
     name = event.get("do", "")
     if name in world.hooks:
         world.hooks[name](event)

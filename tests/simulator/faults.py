@@ -15,8 +15,8 @@ class WireFault:
 
     `action`: `error` answers `status`, `code`, `message` instead of doing the work; `lost_before` closes the connection
     unanswered and undone; `lost_answer` does the work, then closes; `reset` does the work, then aborts the connection;
-    `truncated` and `html` do the work and spoil the answer; `delay` answers `seconds` late. The first `after_calls` matching
-    calls pass, then at most `times` are struck, each with `chance`.
+    `truncated` and `html` do the work and spoil the answer; `delay` answers `seconds` late. The first `after_calls`
+    matching calls pass, then at most `times` are struck, each with `chance`.
     """
 
     operation: str = "*"

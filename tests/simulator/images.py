@@ -68,7 +68,7 @@ class ManagedImage:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a reference means now. `kind` platform|managed|gallery|shared|community|vhd; `exact` None where there is no version."""
+    """What a reference means now. `kind`: platform, managed, gallery, shared, community, vhd; `exact`: the version."""
 
     kind: str
     identity: str
@@ -132,9 +132,9 @@ class Catalogue:
 
     def gallery_image(self, family: str, owner: str, name: str, group: str | None = None) -> GalleryImage | None:
         for image in self.galleries:
-            if (image.family, image.owner.lower(), image.name.lower()) == (family, owner.lower(), name.lower()):
-                if group is None or image.resource_group.lower() == group.lower():
-                    return image
+            same = (image.family, image.owner.lower(), image.name.lower()) == (family, owner.lower(), name.lower())
+            if same and (group is None or image.resource_group.lower() == group.lower()):
+                return image
         return None
 
     def managed_image(self, group: str, name: str) -> ManagedImage | None:
@@ -180,15 +180,16 @@ class Catalogue:
             raise ArmError(
                 int(status),
                 code,
-                f"The platform image '{publisher}:{offer}:{sku}:{version}' is not available. Verify that all fields in the "
-                "storage profile are correct. For more details about storage profile information, please refer to "
+                f"The platform image '{publisher}:{offer}:{sku}:{version}' is not available. Verify that all fields in "
+                "the storage profile are correct. For more details about storage profile information, please refer to "
                 "https://aka.ms/storageprofile",
                 target="imageReference",
             )
         return Resolved("platform", f"{publisher}:{offer}:{sku}".lower(), exact, image.os, image.plan is not None)
 
     def _gallery(self, kind: str, reference: dict[str, Any], location: str) -> Resolved:
-        text = reference.get("id") or reference.get("sharedGalleryImageId") or reference.get("communityGalleryImageId")
+        members = ("id", "sharedGalleryImageId", "communityGalleryImageId")
+        text = next(str(reference[member]) for member in members if reference.get(member))
         match = _GALLERY.match(text) if kind == "gallery" else _OTHERS.match(text)
         image = None
         if match is not None:
@@ -209,8 +210,8 @@ class Catalogue:
             raise ArmError(
                 404,
                 "GalleryImageNotFound",
-                f"The gallery image {text} is not available in {location} region. Please contact image owner to replicate "
-                "to this region, or change your requested region.",
+                f"The gallery image {text} is not available in {location} region. Please contact image owner to "
+                "replicate to this region, or change your requested region.",
                 target="imageReference",
             )
         exact = max(candidates, key=lambda v: version_key(v.version)).version

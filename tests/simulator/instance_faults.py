@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class InstanceFault:
     """`kind`: `fail` (ends in provisioning state Failed with `code`) or `unhealthy` (up, but never healthy).
 
-    Whatever of scale_set, instance, image_version and action is given must match. `chance` is drawn once for each instance
-    and each time it is worked on; `times` bounds how often the fault strikes. `disk` says whether the new disk was there
-    when it failed (`new`) or not yet (`old`: the instance keeps its old image and stays stopped).
+    Whatever of scale_set, instance, image_version and action (upgrade, reimage, create, apply) is given must match.
+    `chance` is drawn once for each instance and image; `times` bounds how often the fault strikes. `disk` says whether
+    the new disk was there when it failed (`new`) or not yet (`old`: the instance keeps its image and stays stopped).
     """
 
     kind: str

@@ -15,7 +15,7 @@ class KnobError(ValueError):
 
 @dataclass(frozen=True)
 class Duration:
-    """Simulated seconds, drawn anew for each piece of work. `spread` is the cv of lognormal, the half width of uniform."""
+    """Simulated seconds, drawn for each piece of work. `spread`: the cv of lognormal, the half width of uniform."""
 
     median: float
     distribution: str = "constant"

@@ -124,17 +124,18 @@ class Login:
                 400,
                 "unauthorized_client",
                 700016,
-                f"AADSTS700016: Application with identifier '{client}' was not found in the directory 'Simulated'. This can happen "
-                "if the application has not been installed by the administrator of the tenant or consented to by any user in "
-                "the tenant. You may have sent your authentication request to the wrong tenant.",
+                f"AADSTS700016: Application with identifier '{client}' was not found in the directory 'Simulated'. "
+                "This can happen if the application has not been installed by the administrator of the tenant or "
+                "consented to by any user in the tenant. You may have sent your authentication request to the wrong "
+                "tenant.",
             )
         if form.get("client_assertion") is None and form.get("client_secret") != self.account.secret:
             return self._error(
                 401,
                 "invalid_client",
                 7000215,
-                "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-                f"value, not the client secret ID, for a secret added to app '{client}'.",
+                "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the "
+                f"client secret value, not the client secret ID, for a secret added to app '{client}'.",
             )
         return Reply(200, self.issue(request.base_url, form.get("scope", ""), now))
 

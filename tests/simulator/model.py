@@ -52,7 +52,6 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     given = storage_of(body) if body.get("properties", {}).get("virtualMachineProfile") else {}
     if given.get("osDisk") and knobs.patch_os_disk == "replace":
         storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
-    _merge_extensions(stored, body, result)
     if given.get("imageReference"):
         storage_of(result)["imageReference"] = _named_image(stored, given["imageReference"])
     _clean(result)
@@ -65,17 +64,6 @@ def _named_image(stored: dict[str, Any], reference: dict[str, Any]) -> dict[str,
     keep = old if "publisher" in old and not any(m in reference for m in IDENTITY_MEMBERS[:3]) else {}
     named: dict[str, Any] = merge(keep, reference)
     return named
-
-
-def _merge_extensions(stored: dict[str, Any], body: dict[str, Any], result: dict[str, Any]) -> None:
-    """Alone among the lists, a PATCH's extensions join the stored ones, by name."""
-    if not body.get("properties", {}).get("virtualMachineProfile", {}).get("extensionProfile", {}).get("extensions"):
-        return
-    profile = profile_of(result)["extensionProfile"]
-    named = {e["name"]: e for e in profile_of(stored).get("extensionProfile", {}).get("extensions", [])}
-    for extension in profile["extensions"]:
-        named[extension["name"]] = merge(named.get(extension["name"]), extension)
-    profile["extensions"] = list(named.values())
 
 
 def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
@@ -153,8 +141,8 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
         raise ArmError(
             400,
             "VMMarketplaceInvalidInput",
-            "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image requires "
-            "Plan information in the request.",
+            "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image "
+            "requires Plan information in the request.",
         )
 
 

@@ -87,7 +87,7 @@ class Recorder:
             )
 
     def count_instance(self, now: float, owner: ScaleSet, instance: Instance) -> None:
-        """Called after each change of an instance: keeps the sets of the unavailable and of those in an action's hands."""
+        """After each change of an instance: keeps who is unavailable and who is in an action's hands."""
         figures = self.of(owner.name)
         key = instance.instance_id
         counted = (
@@ -135,6 +135,10 @@ class Recorder:
         self.disks_replaced.setdefault(scale_set, Counter())[instance] += 1
         if action != "upgrade":
             self.reimages.setdefault(scale_set, Counter())[instance] += 1
+
+    def replaced_of(self, scale_set: str, instance: str) -> int:
+        counts = self.disks_replaced.get(scale_set)
+        return 0 if counts is None else counts[instance]
 
     def replaced_total(self, scale_set: str | None = None) -> int:
         return sum(counts.total() for name, counts in self.disks_replaced.items() if scale_set in (None, name))

@@ -36,9 +36,9 @@ TOP = {
     "events",
 }
 SET = {
-    "name", "resource_group", "location", "orchestration", "capacity", "instance_ids", "id_gaps", "image", "running", "os",
-    "sku", "zones", "update_domains", "fault_domains", "health", "upgrade_mode", "tags", "plan", "properties", "knobs",
-    "instances", "services", "rolling_latest", "os_history", "automatic_repairs",
+    "name", "resource_group", "location", "orchestration", "capacity", "instance_ids", "id_gaps", "image", "running",
+    "os", "sku", "zones", "update_domains", "fault_domains", "health", "upgrade_mode", "tags", "plan", "properties",
+    "knobs", "instances", "services", "rolling_latest", "os_history", "automatic_repairs",
 }  # fmt: skip
 INSTANCE = {
     "version", "power", "provisioning", "health", "zone", "update_domain", "fault_domain", "protect_scale_in",
@@ -131,8 +131,9 @@ def build(data: object, started: datetime) -> Scenario:
             world, account, _keys(entry, SET, f"scale_sets[{index}]"), knobs, location, f"scale_sets[{index}]"
         )
         groups.setdefault(owner.resource_group.lower(), owner.resource_group)
-    for image in (*world.catalogue.managed, *world.catalogue.galleries):
-        groups.setdefault(image.resource_group.lower(), image.resource_group)
+    named = [i.resource_group for i in world.catalogue.managed] + [i.resource_group for i in world.catalogue.galleries]
+    for group in named:
+        groups.setdefault(group.lower(), group)
     for index, entry in enumerate(_list(top.get("instance_faults"), "instance_faults")):
         world.instance_faults.append(instance_fault(entry, f"instance_faults[{index}]"))
     faults = [wire_fault(entry, f"faults[{i}]") for i, entry in enumerate(_list(top.get("faults"), "faults"))]

@@ -123,7 +123,8 @@ async def serve(arm: Arm, clock: Clock, state: Path, port: int) -> None:
     authority.cert_pem.write_to_path(str(state / "ca.pem"))
     write_environment(state / "environment.sh", arm.account, base_url, state / "ca.pem")
     (state / "ready").write_text(base_url + "\n", encoding="utf-8")
-    print(f"simulator: {base_url}, environment in {state / 'environment.sh'}", flush=True)
+    sys.stdout.write(f"simulator: {base_url}, environment in {state / 'environment.sh'}\n")
+    sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
 
@@ -150,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         scenario = load(options.scenario, datetime.now(UTC).replace(tzinfo=None))
     except ScenarioError as error:
-        print(f"simulator: {error}", file=sys.stderr)
+        sys.stderr.write(f"simulator: {error}\n")
         return 2
     asyncio.run(serve(Arm(scenario, time.time), Clock(options.time_scale), state, options.port))
     (state / "ready").unlink(missing_ok=True)

@@ -72,7 +72,7 @@ class Throttle:
         return bucket
 
     def charge(self, policy: str, resource: str, now: float, *, enforce: bool) -> tuple[str, Refusal | None]:
-        """Takes one token each; the text of x-ms-ratelimit-remaining-resource, and the refusal if a bucket was empty."""
+        """Takes a token; the text of x-ms-ratelimit-remaining-resource, and the refusal if a bucket was empty."""
         group = POLICIES[policy]
         shown: list[str] = []
         refusal: Refusal | None = None

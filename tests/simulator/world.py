@@ -139,8 +139,9 @@ class World:
             raise ArmError(
                 409,
                 "OperationNotAllowed",
-                f"Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale Set '{owner.name}' since "
-                "it is marked for deletion. For more information on your operations, please refer to https://aka.ms/activitylog.",
+                f"Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale Set "
+                f"'{owner.name}' since it is marked for deletion. For more "
+                "information on your operations, please refer to https://aka.ms/activitylog.",
             )
 
     # Changes of one instance; each goes through the recorder.
@@ -192,7 +193,7 @@ class World:
         return f"{owner.name}_{owner.name}_{instance_id}_OsDisk_1_{tail}"
 
     def place(self, owner: ScaleSet, *, instance_id: str | None = None) -> Instance:
-        """A new instance of the present model, placed as Azure does: zones and domains in turn. It is not started yet."""
+        """A new instance of the present model, placed as Azure does: zones and domains in turn. Not started yet."""
         number = owner.next_number if instance_id is None or owner.flexible else int(instance_id)
         rng = Random(f"{self.seed}/{owner.name}/{number}/identity")
         if owner.id_gaps and instance_id is None and not owner.flexible:

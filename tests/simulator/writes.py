@@ -31,9 +31,9 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
             raise ArmError(
                 400,
                 "BadRequest",
-                f"Virtual Machine Scale Set '{owner.name}' has reached its limit of {knobs.model_limit} models that may "
-                "be referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the "
-                "latest model of the Virtual Machine Scale Set before trying again.",
+                f"Virtual Machine Scale Set '{owner.name}' has reached its limit of {knobs.model_limit} models "
+                "that may be referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs "
+                "to the latest model of the Virtual Machine Scale Set before trying again.",
             )
     for running in owner.running("write"):
         world.finish(
