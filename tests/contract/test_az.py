@@ -1,0 +1,137 @@
+"""The real `az`, unmodified, works against the simulator and prints what the recordings show.
+
+`make contract` installs azure-cli into an environment of its own and puts its `az` on the path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from . import shapes
+from .arm import Simulator
+from .table import served
+
+Az = Callable[..., Any]
+GROUP_AND_NAME = ("-g", "rg", "-n", "az")
+URN = "contoso:server:2025-datacenter"
+
+
+@pytest.fixture(scope="module")
+def az(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """An `az` that has signed in, with a configuration of its own: `az("vmss", "list")` -> what it prints, parsed."""
+    program = shutil.which("az")
+    if not program:
+        pytest.fail("there is no az on the path: `make contract` installs azure-cli and puts it there")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "ARM_"))}
+    environment |= {
+        "REQUESTS_CA_BUNDLE": simulator.environment["REQUESTS_CA_BUNDLE"],
+        "AZURE_CONFIG_DIR": str(tmp_path_factory.mktemp("az")),
+        "AZURE_CORE_COLLECT_TELEMETRY": "no",
+        "AZURE_CORE_OUTPUT": "json",
+        "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
+        "AZURE_AUTO_UPGRADE_ENABLE": "no",
+        "AZURE_EXTENSION_USE_DYNAMIC_INSTALL": "no",
+        # Otherwise it asks Microsoft's own sign-in service whether ours is a known one.
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+    }
+
+    def run(*arguments: str) -> Any:
+        done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"az {' '.join(arguments[:2])} ended with {done.returncode}:\n{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    run("cloud", "register", "--name", "simulated", "--endpoint-resource-manager", simulator.url)
+    run("cloud", "set", "--name", "simulated")
+    user, secret = simulator.environment["AZURE_CLIENT_ID"], simulator.environment["AZURE_SECRET"]
+    run("login", "--service-principal", "-u", user, "-p", secret, "--tenant", simulator.tenant)
+    return run
+
+
+def assert_printed(printed: Any, name: str, prefix: str = "", *, without: tuple[str, ...] = ()) -> None:
+    """`printed` holds every member the exchange of that name was recorded with, in its form.
+
+    az lifts the members of each `properties` to their owner, and a list's `value` is the list.
+    """
+    expected = {
+        prefix + path.removeprefix("value").replace("properties.", ""): form for path, form in served(name).items()
+    }
+    expected = {path: form for path, form in expected.items() if path not in without}
+    seen = shapes.shape_of(printed)
+    wrong = {
+        path: (form, seen.get(path)) for path, form in expected.items() if not shapes.accepts(form, seen.get(path, ""))
+    }
+    assert not wrong, f"not as recorded (member: expected, printed): {wrong}"
+
+
+def test_vmss_list(az: Az) -> None:
+    sets = {item["name"]: item for item in az("vmss", "list")}
+    assert {"az", "flexible"} <= sets.keys()
+    assert_printed(sets["az"], "Uniform scale set")
+    assert_printed(sets["flexible"], "Flexible scale set")
+    assert {item["name"] for item in az("vmss", "list", "-g", "rg")} <= sets.keys()
+
+
+def test_vmss_show(az: Az) -> None:
+    assert_printed(az("vmss", "show", *GROUP_AND_NAME), "Uniform scale set")
+
+
+def test_vmss_list_instances(az: Az) -> None:
+    instances = az("vmss", "list-instances", "-g", "rg", "-n", "linux", "--expand", "instanceView")
+    assert [item["instanceId"] for item in instances] == ["0", "3"]
+    assert_printed(instances, "instances of a Uniform set")
+    assert_printed(instances, "instance view", "[].instanceView.")
+
+
+def test_vmss_get_instance_view(az: Az) -> None:
+    monitored = ("-g", "rg", "-n", "monitored")
+    assert_printed(az("vmss", "get-instance-view", *monitored), "scale set instance view")
+    assert_printed(az("vmss", "get-instance-view", *monitored, "--instance-id", "0"), "instance view with health")
+
+
+def test_vmss_update_update_instances_reimage(az: Az) -> None:
+    """The three ways az moves an image: the model, the instances to the model, the disks anew."""
+    reference = "virtualMachineProfile.storageProfile.imageReference"
+    updated = az("vmss", "update", *GROUP_AND_NAME, "--set", f"{reference}.version=2.0.20260201")
+    # Read-only, so az leaves it out of its PUT; the simulator does not put it back.
+    flag = "virtualMachineProfile.osProfile.windowsConfiguration.enableVMAgentPlatformUpdates"
+    assert_printed(updated, "Uniform scale set", without=(flag,))
+    assert updated["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"] == "2.0.20260201"
+
+    def running() -> dict[str, tuple[str, str]]:
+        """`{instance id: (version, disk)}`"""
+        profiles = {
+            item["instanceId"]: item["storageProfile"] for item in az("vmss", "list-instances", *GROUP_AND_NAME)
+        }
+        return {key: (p["imageReference"]["exactVersion"], p["osDisk"]["name"]) for key, p in profiles.items()}
+
+    before = running()
+    assert {version for version, _ in before.values()} == {"1.0.20260101"}
+    assert az("vmss", "update-instances", *GROUP_AND_NAME, "--instance-ids", "0", "1") is None
+    upgraded = running()
+    assert [upgraded[key][0] for key in ("0", "1", "2")] == ["2.0.20260201", "2.0.20260201", "1.0.20260101"]
+
+    assert az("vmss", "reimage", *GROUP_AND_NAME, "--instance-ids", "1") is None
+    reimaged = running()
+    assert reimaged["1"][0] == "2.0.20260201", "a reimage keeps the model that the instance has"
+    assert {key for key in reimaged if reimaged[key][1] != upgraded[key][1]} == {"1"}
+
+
+def test_vm_image_list(az: Az) -> None:
+    images = az("vm", "image", "list", "--all", "--publisher", "contoso", "-l", "westeurope")
+    assert {"architecture", "offer", "publisher", "sku", "urn", "version"} <= images[0].keys()
+    assert {f"{URN}:1.0.20260101", f"{URN}:2.0.20260201"} <= {image["urn"] for image in images}
+
+
+def test_vm_image_show(az: Az) -> None:
+    for version in ("1.0.20260101", "latest"):
+        image = az("vm", "image", "show", "-l", "westeurope", "--urn", f"{URN}:{version}")
+        unknown_to_az = ("replicaType", "osDiskImage.sizeInGb", "osDiskImage.sizeInBytes")
+        assert_printed(image, "version of a platform image", without=unknown_to_az)
+        assert image["name"] == ("2.0.20260201" if version == "latest" else version)
