@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -277,10 +278,10 @@ def run_all(parts: list[Part]) -> dict[str, Outcome]:
     wanted = dict.fromkeys(name for part in parts for name in (part.environment, *part.more_environments))
     tasks: dict[str, tuple[set[str], Callable[[], Outcome]]] = {}
     for name in wanted:
-        tasks[f"environment-{name}"] = set(), lambda name=name: make_environment(name)
+        tasks[f"environment-{name}"] = set(), partial(make_environment, name)
     for part in parts:
         needs = {f"environment-{name}" for name in (part.environment, *part.more_environments)} | {*part.needs}
-        tasks[part.name] = needs, lambda part=part: run_part(part)
+        tasks[part.name] = needs, partial(run_part, part)
 
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[Outcome], tuple[str, float]] = {}

@@ -60,15 +60,18 @@ class Simulator:
 
     def metrics(self) -> dict[str, Any]:
         """Calls by operation, conflicts, throttles, availability, since the start or the last `reset`."""
-        return self.control("GET", "metrics")
+        answer: dict[str, Any] = self.control("GET", "metrics")
+        return answer
 
     def timeline(self) -> list[dict[str, Any]]:
         """Every state change of every instance, in order."""
-        return self.control("GET", "timeline")
+        answer: list[dict[str, Any]] = self.control("GET", "timeline")
+        return answer
 
     def state(self) -> dict[str, Any]:
         """The inner truth: scale sets, their documents and instances."""
-        return self.control("GET", "state")
+        answer: dict[str, Any] = self.control("GET", "state")
+        return answer
 
     def faults(self, *faults: Mapping[str, Any], clear: bool = False) -> None:
         """Inject faults of the protocol, or of instances (those have a `kind`); `clear` takes the present ones away."""
