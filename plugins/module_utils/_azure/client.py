@@ -21,7 +21,7 @@ from .._rollout.model import ImageFacts, ImageVersion, Instance, RollingUpgrade,
 from .._rollout.problem import Operation, Problem
 from . import credentials, sdk, wire
 from .clouds import Cloud, certificate_bundle, find_cloud
-from .errors import AzureError, message_text, problem_of_answer, retry_after
+from .errors import AzureError, message_text, problem_of_answer, retry_after, root_words
 from .guard import explicit_ids
 from .retries import Authentication, Clock, Meter, Retries, Usage, body_text, is_certificate_error
 
@@ -427,37 +427,24 @@ def _json(answer: t.Any) -> t.Any:
 @contextmanager
 def _told(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[None]:
     """Turn what the SDK raises into an AzureError. A good answer outweighs the SDK's trouble to read it."""
-    errors = sdk.exceptions
     try:
         yield
-    except errors.HttpResponseError as exc:
-        response = exc.response
-        if response is None:
-            problem = Problem(kinds.LOST, "", message_text(exc.message))
-        elif response.status_code < 300:
-            if answers:
-                return
-            problem = Problem(kinds.LOST, "", "the SDK cannot read Azure's answer", response.status_code)
-        else:
-            problem = problem_of_answer(response.status_code, response.headers, body_text(response))
-    except (errors.ServiceRequestError, errors.ServiceResponseError) as exc:
-        if is_certificate_error(exc):
-            words = (
-                "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
-            )
-            problem = Problem(kinds.REFUSED, "", words)
-        else:
-            problem = Problem(kinds.LOST, "", f"the connection to Azure was lost: {message_text(exc.message)}")
-    except (
-        errors.AzureError,
-        ValueError,
-    ) as exc:  # a ValueError is the SDK's own, of an answer or of what it was given
-        if answers and answers[-1].http_response.status_code < 300:
-            return
-        problem = Problem(kinds.LOST if answers else kinds.REFUSED, "", message_text(exc))
-    else:
-        return
-    raise AzureError(problem, attempted, scale_set)
+    except (sdk.exceptions.AzureError, ValueError, OSError) as exc:
+        if not answers or answers[-1].http_response.status_code >= 300:
+            # The cause stays out of tracebacks: the SDK's words may hold what ours leave out.
+            raise AzureError(_problem(exc), attempted, scale_set) from None
+
+
+def _problem(exc: Exception) -> Problem:
+    response = getattr(exc, "response", None)
+    if response is not None and response.status_code >= 300:
+        return problem_of_answer(response.status_code, response.headers, body_text(response))
+    if is_certificate_error(exc):
+        words = "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
+        return Problem(kinds.REFUSED, "", words)
+    if isinstance(exc, sdk.exceptions.AzureError):
+        return Problem(kinds.LOST, "", f"the connection to Azure was lost before it answered ({root_words(exc)})")
+    return Problem(kinds.REFUSED, "", message_text(exc))  # the SDK's own check of what it was given
 
 
 __all__ = ["IMPORT_ERROR", "Azure", "AzureError", "Clock", "OperationRef", "Usage", "connect"]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from .._rollout import problem as kinds
 from .._rollout.problem import Problem
 from . import sdk
-from .errors import AzureError, message_text
+from .errors import AzureError, message_text, root_words
 from .retries import is_certificate_error
 
 
@@ -115,7 +115,7 @@ def _read(url: str, session: t.Any) -> t.Any:
             raise _unusable(
                 url, "its certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
             ) from None
-        raise _unusable(url, message_text(exc)) from None
+        raise _unusable(url, root_words(exc)) from None
     except OSError as exc:  # requests checks here that the bundle of certificates exists
         raise _unusable(url, message_text(exc)) from None
     if answer.status_code != 200:

@@ -61,6 +61,16 @@ def message_text(text: object) -> str:
     return result if len(result) <= _LONGEST_MESSAGE else result[:_LONGEST_MESSAGE] + "…"
 
 
+def root_words(exc: BaseException) -> str:
+    """The words of the innermost cause, without the wrapping of three HTTP libraries."""
+    while True:
+        causes = (getattr(exc, "inner_exception", None), getattr(exc, "reason", None), *exc.args)
+        inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
+        if inner is None:
+            return message_text(exc)
+        exc = inner
+
+
 def error_member(body: object) -> dict[str, t.Any]:
     """The error object of an answer, with or without the ``error`` wrapper (compute's 429 often has none)."""
     if not isinstance(body, dict):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -160,8 +161,12 @@ def test_a_wrong_secret_is_one_sentence_with_azures_code(sign_in: SignIn, arm: F
         f"AADSTS7000215: Invalid client secret provided: '{SECRET}'. Ensure it is the value.\r\nTrace ID: 1\r\n"
         "Correlation ID: 2\r\nTimestamp: 2026-11-21 10:00:00Z"
     )
-    arm.token_answers = [(401, {}, {"error": "invalid_client", "error_description": words, "error_codes": [7000215]})]
+    answer = (401, {}, {"error": "invalid_client", "error_description": words, "error_codes": [7000215]})
+    arm.token_answers = [answer, answer]
     said = sign_in.refused(OPTIONS, {})
+    with pytest.raises(CredentialError) as raised:
+        sign_in(OPTIONS, {})
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
     assert (
         said
         == "Azure refused the sign-in: AADSTS7000215: Invalid client secret provided: '***'. Ensure it is the value."

@@ -5,15 +5,23 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 import pytest
+import requests
+from azure.core.exceptions import ServiceResponseError
+from urllib3.exceptions import ProtocolError
 
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import (
     AzureError,
     problem_of_answer,
     redact,
+    root_words,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
+
+from .conftest import WEB, FakeAzure
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOi.eyJhdWQiOiJodHRwcz.c2lnbmF0dXJl"
 VHD = "https://store.blob.core.windows.net/vhds/web.vhd"
@@ -60,3 +68,17 @@ def test_azures_words_lose_their_secrets_everywhere() -> None:
 def test_every_answer_has_a_problem(status: int, text: str, code: str, message: str, kind: str) -> None:
     found = problem_of_answer(status, {}, text)
     assert (found.code, found.message, found.kind, found.status) == (code, message, kind, status)
+
+
+def test_no_traceback_shows_what_the_sdk_said(azure: Azure, arm: FakeAzure) -> None:
+    arm.on("GET", WEB, (400, {}, {"error": {"code": "Bad", "message": f"{VHD}?sig=secret"}}))
+    with pytest.raises(AzureError) as raised:
+        azure.scale_set("rg", "web")
+    assert "sig=secret" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_lost_connection_is_told_in_its_own_words() -> None:
+    lost = requests.ConnectionError(
+        ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
+    )
+    assert root_words(ServiceResponseError(lost, error=lost)) == "[Errno 104] Connection reset by peer"

@@ -86,6 +86,13 @@ def test_a_write_whose_answer_is_lost_is_not_repeated(
     assert (len(arm.requests), clock.slept) == (1, [])
 
 
+def test_an_accepted_write_with_a_broken_body_is_accepted(azure: Azure, arm: FakeAzure) -> None:
+    operation = {"Azure-AsyncOperation": "https://management.azure.com/x", "Content-Encoding": "gzip"}
+    arm.on("PATCH", WEB, (200, operation, b"no gzip"))
+    ref = azure.write_model(SET, {}, what="write")
+    assert ref is not None and ref.url == operation["Azure-AsyncOperation"]
+
+
 def test_a_bad_certificate_is_not_waited_for(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     arm.on("GET", WEB, requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
     with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE"):
