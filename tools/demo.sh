@@ -41,20 +41,24 @@ fi
 # shellcheck disable=SC1091
 . "$work/simulator/environment.sh"
 
-ansible-playbook steady.vmss.upgrade_image \
-  -e rollout_resource_group=shop \
-  -e rollout_scale_set=web \
-  -e rollout_image=Canonical:ubuntu-24_04-lts:server:latest \
-  -e rollout_journal_dir="$work/journal"
+which=(-e rollout_resource_group=shop -e rollout_scale_set=web)
+image=Canonical:ubuntu-24_04-lts:server:latest
+echo "A simulated Azure answers at $AZURE_CLOUD_ENVIRONMENT; its machines take a minute each and time runs ${time_scale} times as fast."
+echo "+ ansible-playbook steady.vmss.upgrade_image ${which[*]} -e rollout_image=$image"
+ansible-playbook steady.vmss.upgrade_image "${which[@]}" -e rollout_image=$image -e rollout_journal_dir="$work/journal"
+echo "+ ansible-playbook steady.vmss.status ${which[*]}"
+ansible-playbook steady.vmss.status "${which[@]}"
 
-python -c '
-import os, requests
-print(requests.get(os.environ["AZURE_CLOUD_ENVIRONMENT"].rstrip("/") + "/_simulator/metrics", timeout=30).text)
-' >"$work/metrics.json"
+python - "$work/metrics.json" <<'PYTHON'
+import json, os, pathlib, sys
+import requests
 
-cat <<TEXT
-
-The result stands above, as rollout_result; what the rollout saw and did, and what the simulator measured:
-  journal    $(find "$work/journal" -type f)
-  metrics    $work/metrics.json
-TEXT
+metrics = requests.get(os.environ["AZURE_CLOUD_ENVIRONMENT"].rstrip("/") + "/_simulator/metrics", timeout=30).json()
+pathlib.Path(sys.argv[1]).write_text(json.dumps(metrics, indent=2), encoding="utf-8")
+web = metrics["scale_sets"]["web"]
+print(f"The simulator counted {metrics['arm_calls']} ARM calls, {len(web['disks_replaced'])} disks replaced,"
+      f" and at most {web['unavailable']['max']} instance unavailable at once.")
+sys.exit(set(web["disks_replaced"].values()) != {1})
+PYTHON
+echo "What the rollout saw and did   $(find "$work/journal" -type f)"
+echo "What the simulator measured    $work/metrics.json"

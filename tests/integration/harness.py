@@ -274,9 +274,9 @@ def start_playbook(
     """Start `playbook`: an FQCN, a file, or plays as Python data.
 
     `env` is put on top of the simulator's variables, None takes one away. `directory` is where plays given as data and
-    the run's own files lie (a fresh one by default). `collections` is another collections path than the checkout's.
+    the run's own files lie (by default a fresh one in the simulator's). `collections` is another collections path than the checkout's.
     """
-    directory = directory or Path(tempfile.mkdtemp(prefix="run-"))
+    directory = directory or Path(tempfile.mkdtemp(prefix="run-", dir=sim.state_dir if sim else None))
     home = directory / "home"
     home.mkdir(parents=True, exist_ok=True)
     for name in ("ansible.cfg", "record"):
