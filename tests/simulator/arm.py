@@ -41,7 +41,7 @@ class Arm:
         self.wall = wall
         self.faults = scenario.faults
         self.login = Login(scenario.account, scenario.server)
-        self.throttle = Throttle()
+        self.throttle = Throttle(scenario.server.buckets)
         self.wire = Wire(self.world, self.account.subscription)
         self.reset_counts()
         self.router = Router()

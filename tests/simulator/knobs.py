@@ -75,7 +75,6 @@ class Knobs:
     protected_upgrade: str = "skip"
     deallocated_upgrade: str = "stays"
     gallery_exact_version: bool = True
-    managed_exact_version: bool = False
     # Writes.
     conflict_window: float = 0.0
     patch_tags: str = "merge"

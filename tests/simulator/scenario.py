@@ -54,10 +54,14 @@ class ScenarioError(ValueError):
 
 @dataclass
 class Server:
-    """What is not the world's: sign-in, throttling, the account. Seconds are wall seconds."""
+    """What is not the world's: sign-in, throttling, the account. Seconds are wall seconds.
+
+    `buckets`: how many times Azure's size the throttling buckets have, for runs faster than the wall clock they fill by.
+    """
 
     token_life: int = 3600
     throttle: str = "off"
+    buckets: float = 1.0
     throttle_body: str = "wrapped"
     token_delay: float = 0.0
 

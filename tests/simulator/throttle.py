@@ -60,14 +60,18 @@ class Refusal:
 
 
 class Throttle:
-    def __init__(self) -> None:
+    """`factor`: how many times Azure's size each bucket has."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._measured: dict[tuple[str, str], int] = {}
 
     def _bucket(self, name: str, key: str, size: tuple[float, float], now: float) -> Bucket:
         bucket = self._buckets.get((name, key))
         if bucket is None:
-            bucket = self._buckets[(name, key)] = Bucket(size[0], size[1], size[0], now)
+            capacity, refill = (part * self._factor for part in size)
+            bucket = self._buckets[(name, key)] = Bucket(capacity, refill, capacity, now)
         bucket.fill(now)
         return bucket
 
@@ -85,7 +89,7 @@ class Throttle:
             self._measured[(name, key)] = self._measured.get((name, key), 0) + 1
             if bucket.tokens < 1 and enforce:
                 wait = (1 - bucket.tokens) * 60 / bucket.refill
-                refusal = Refusal(group.name, int(size[0]), self._measured[(name, key)], max(1, round(wait + 0.5)))
+                refusal = Refusal(group.name, int(bucket.capacity), self._measured[(name, key)], max(1, round(wait + 0.5)))
             else:
                 bucket.tokens = max(0.0, bucket.tokens - 1)
             shown.append(f"Microsoft.Compute/{name};{int(bucket.tokens)}")

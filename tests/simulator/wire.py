@@ -238,9 +238,7 @@ class Wire:
         return {**storage, "osDisk": shown, "dataDisks": data}
 
     def _shown_exact(self, owner: ScaleSet, instance: Instance) -> str | None:
-        """Always there for platform images, and for the others as the scenario says."""
-        if instance.image.kind == "managed":
-            return "1.0.0" if owner.knobs.managed_exact_version else None
+        """Always there for platform images, for gallery images as the scenario says, for others never."""
         if instance.image.kind == "platform" or owner.knobs.gallery_exact_version:
             return instance.shown_exact(self.world.now)
         return None

@@ -15,6 +15,9 @@ from .scale_set import Operation, ScaleSet
 if TYPE_CHECKING:
     from .world import World
 
+# How long Azure waits for the health of a rolling batch.
+HEALTH_WAIT = 300
+
 
 def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "write") -> Operation:
     """Store a whole new document. A running write is preempted by a newer one; a running action refuses it."""
@@ -106,8 +109,15 @@ def _roll(world: World, owner: ScaleSet, operation: Operation, batches: list[lis
         world.finish(owner, operation, actions.errors(owner, operation))
         return
     end = _upgrade_all(world, owner, batches[0], operation)
-    lag = max((owner.knobs.health_lag.median, 0.0))
-    world.at(end + lag, lambda: _roll(world, owner, operation, batches[1:]))
+    deadline = end + HEALTH_WAIT
+
+    def look() -> None:
+        if world.now < deadline and not all(i.available or i.gone for i in batches[0]):
+            world.at(world.now + 5, look)
+        else:
+            _roll(world, owner, operation, batches[1:])
+
+    world.at(end, look)
 
 
 def _upgrade_all(world: World, owner: ScaleSet, instances: list[Instance], operation: Operation) -> float:
