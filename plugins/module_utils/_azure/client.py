@@ -40,6 +40,15 @@ class OperationRef:
     started: float  # our clock, seconds since the epoch
 
 
+class _Gallery(t.NamedTuple):
+    """The SDK's operations for a gallery of one kind, and the names that they all take."""
+
+    versions: t.Any
+    definitions: t.Any
+    names: tuple[str, str, str]
+    region: str | None  # where it is asked, which only shared and community galleries are
+
+
 def connect(
     options: t.Mapping[str, t.Any], environment: t.Mapping[str, str], clock: Clock, session: t.Any = None
 ) -> Azure:
@@ -72,7 +81,9 @@ class Azure:
         self._transport = transport
         self._clock = clock
         self._compute_clients: dict[str, t.Any] = {}
-        self._generic = sdk.ARMPipelineClient(base_url=cloud.endpoint, policies=self._policies(), transport=transport)
+        self._generic: t.Any = sdk.ARMPipelineClient(
+            base_url=cloud.endpoint, policies=self._policies(), transport=transport
+        )
 
     @property
     def server_time(self) -> float | None:
@@ -150,7 +161,8 @@ class Azure:
             if exc.problem.kind == kinds.MISSING:
                 return None
             raise
-        return _json(answer)
+        found: dict[str, t.Any] = _json(answer)
+        return found
 
     def latest_rolling_upgrade(self, scale_set: ScaleSet) -> RollingUpgrade | None:
         """Azure's own latest rolling upgrade, None where there never was one."""
@@ -260,94 +272,66 @@ class Azure:
     def image_versions(self, image: Image, location: str) -> list[ImageVersion]:
         """The versions that the catalogue lists, in its order. Kind "missing" where there is no such image."""
         if image.kind == images.PLATFORM:
-            answer = self._call(
-                f"list the versions of image {image.publisher}:{image.offer}:{image.sku} in {location}",
-                "",
-                self._compute().virtual_machine_images.list,
-                location,
-                image.publisher,
-                image.offer,
-                image.sku,
-            )
-            body = _json(answer)
-            return (
-                [wire.image_version(item, image) for item in body if isinstance(item, dict)]
-                if isinstance(body, list)
-                else []
-            )
+            series = (image.publisher, image.offer, image.sku)
+            attempted = f"list the versions of image {':'.join(series)} in {location}"
+            body = _json(self._call(attempted, "", self._compute().virtual_machine_images.list, location, *series))
+            return [wire.image_version(item, image) for item in body or () if isinstance(item, dict)]
         if not image.is_gallery:
             return []
-        group, where = self._gallery(image, location)
-        listing = group.list_by_gallery_image if image.kind == images.GALLERY else group.list
-        asked = None if image.kind == images.GALLERY else location
-        pages = self._pages(f"list the versions of image {image.base_id}", "", listing, *where)
-        return [wire.image_version(item, image, asked) for page in pages for item in page]
+        gallery = self._gallery(image, location)
+        listing = gallery.versions.list_by_gallery_image if image.kind == images.GALLERY else gallery.versions.list
+        pages = self._pages(f"list the versions of image {image.base_id}", "", listing, *gallery.names)
+        return [wire.image_version(item, image, gallery.region) for page in pages for item in page]
 
     def image_facts(self, image: Image, location: str) -> ImageFacts:
         """What Azure knows of one image; `found` is False where it does not exist. Nothing can be asked of a VHD."""
         if image.kind == images.VHD:
             return ImageFacts(image=image)
+        read = {images.PLATFORM: self._platform_facts, images.MANAGED: self._managed_facts}
         try:
-            return self._image_facts(image, location)
+            return read.get(image.kind, self._gallery_facts)(image, location)
         except AzureError as exc:
             if exc.problem.kind == kinds.MISSING:
                 return ImageFacts(image=image, found=False)
             raise
 
-    def _image_facts(self, image: Image, location: str) -> ImageFacts:
-        attempted = f"read image {image}"
-        compute = self._compute()
-        if image.kind == images.PLATFORM:
-            fields = (image.publisher, image.offer, image.sku, image.version)
-            body = _json(self._call(attempted, "", compute.virtual_machine_images.get, location, *fields))
-            return wire.image_facts(image, body, wire.image_version(body, image))
-        if image.kind == images.MANAGED:
-            subscription, group = (wire.part_of_id(image.id, part) for part in ("subscriptions", "resourceGroups"))
-            name = wire.part_of_id(image.id, "images")
-            body = _json(self._call(attempted, "", self._compute(subscription).images.get, group, name))
-            version = ImageVersion(
-                version="",
-                image=image,
-                provisioning_state=str(wire.at(body, "properties", "provisioningState") or "Succeeded"),
-                regions=(wire.region(body.get("location")),) if body.get("location") else None,
-            )
-            return wire.image_facts(image, body, version)
-        versions, where = self._gallery(image, location)
+    def _platform_facts(self, image: Image, location: str) -> ImageFacts:
+        fields = (image.publisher, image.offer, image.sku, image.version)
+        body = _json(
+            self._call(f"read image {image}", "", self._compute().virtual_machine_images.get, location, *fields)
+        )
+        return wire.image_facts(image, body, wire.image_version(body, image))
+
+    def _managed_facts(self, image: Image, _location: str) -> ImageFacts:
+        subscription, group, name = (
+            wire.part_of_id(image.id, part) for part in ("subscriptions", "resourceGroups", "images")
+        )
+        body = _json(self._call(f"read image {image}", "", self._compute(subscription).images.get, group, name))
+        return wire.image_facts(image, body, wire.managed_image(body, image))
+
+    def _gallery_facts(self, image: Image, location: str) -> ImageFacts:
+        gallery = self._gallery(image, location)
         version = None
         if image.gallery_version:
-            body = _json(self._call(attempted, "", versions.get, *where, image.gallery_version))
-            asked = None if image.kind == images.GALLERY else location
-            version = wire.image_version(body, image, asked)
-        definitions = {
-            images.GALLERY: self._compute(
-                wire.part_of_id(image.id, "subscriptions") or self.subscription_id
-            ).gallery_images,
-            images.SHARED_GALLERY: compute.shared_gallery_images,
-            images.COMMUNITY_GALLERY: compute.community_gallery_images,
-        }
-        body = _json(self._call(f"read image {image.base_id}", "", definitions[image.kind].get, *where))
+            body = _json(
+                self._call(f"read image {image}", "", gallery.versions.get, *gallery.names, image.gallery_version)
+            )
+            version = wire.image_version(body, image, gallery.region)
+        body = _json(self._call(f"read image {image.base_id}", "", gallery.definitions.get, *gallery.names))
         return wire.image_facts(image, body, version)
 
-    def _gallery(self, image: Image, location: str) -> tuple[t.Any, tuple[str, str, str]]:
-        """The versions' operations of a gallery's kind, and the three names that they and the definitions' take."""
+    def _gallery(self, image: Image, location: str) -> _Gallery:
         name = wire.part_of_id(image.id, "images")
         if image.kind == images.GALLERY:
+            compute = self._compute(wire.part_of_id(image.id, "subscriptions"))
             group, gallery = wire.part_of_id(image.id, "resourceGroups"), wire.part_of_id(image.id, "galleries")
-            return self._compute(wire.part_of_id(image.id, "subscriptions")).gallery_image_versions, (
-                group,
-                gallery,
-                name,
-            )
+            return _Gallery(compute.gallery_image_versions, compute.gallery_images, (group, gallery, name), None)
+        compute = self._compute()
         if image.kind == images.SHARED_GALLERY:
-            return self._compute().shared_gallery_image_versions, (
-                location,
-                wire.part_of_id(image.id, "SharedGalleries"),
-                name,
-            )
-        return (
-            self._compute().community_gallery_image_versions,
-            (location, wire.part_of_id(image.id, "CommunityGalleries"), name),
-        )
+            names = (location, wire.part_of_id(image.id, "SharedGalleries"), name)
+            return _Gallery(compute.shared_gallery_image_versions, compute.shared_gallery_images, names, location)
+        names = (location, wire.part_of_id(image.id, "CommunityGalleries"), name)
+        return _Gallery(compute.community_gallery_image_versions, compute.community_gallery_images, names, location)
 
     # The one way to Azure
 

@@ -133,7 +133,7 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
     }
     source = settings.auth_source
     if source == "workload_identity":
-        return Credential(_workload_identity(settings, environment, common, must_exist=True))
+        return Credential(_workload_identity(settings, environment, common))
     if source == "msi":
         return Credential(_managed_identity(settings, common))
     if source == "cli":
@@ -157,12 +157,10 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
         )
     if source == "env":
         _require(settings, "client_id", "secret", "tenant")
-    makers = [
-        _workload_identity(settings, environment, common, must_exist=False),
-        _managed_identity(settings, common),
-        sdk.AzureCliCredential,
-    ]
-    return Credential(lambda: sdk.ChainedTokenCredential(*(make() for make in makers if make)))
+    makers = [_managed_identity(settings, common), sdk.AzureCliCredential]
+    if environment.get("AZURE_FEDERATED_TOKEN_FILE") and settings.client_id and settings.tenant:
+        makers.insert(0, _workload_identity(settings, environment, common))
+    return Credential(lambda: sdk.ChainedTokenCredential(*(make() for make in makers)))
 
 
 def _require(settings: Settings, *names: str) -> None:
@@ -175,24 +173,21 @@ def _require(settings: Settings, *names: str) -> None:
 
 
 def _workload_identity(
-    settings: Settings, environment: t.Mapping[str, str], common: dict[str, t.Any], *, must_exist: bool
+    settings: Settings, environment: t.Mapping[str, str], common: dict[str, t.Any]
 ) -> t.Callable[[], t.Any]:
     token_file = environment.get("AZURE_FEDERATED_TOKEN_FILE")
-    if token_file and settings.client_id and settings.tenant:
-        return lambda: sdk.WorkloadIdentityCredential(
-            tenant_id=settings.tenant, client_id=settings.client_id, token_file_path=token_file, **common
-        )
-    if must_exist:
+    if not (token_file and settings.client_id and settings.tenant):
         raise CredentialError(
             "Workload identity needs client_id, tenant and the file of its token: AZURE_CLIENT_ID, AZURE_TENANT_ID and "
             "AZURE_FEDERATED_TOKEN_FILE, which a pod with an annotated service account has."
         )
-    return None
+    return lambda: sdk.WorkloadIdentityCredential(
+        tenant_id=settings.tenant, client_id=settings.client_id, token_file_path=token_file, **common
+    )
 
 
 def _managed_identity(settings: Settings, common: dict[str, t.Any]) -> t.Callable[[], t.Any]:
-    named = {"client_id": settings.client_id} if settings.client_id else {}
-    return lambda: sdk.ManagedIdentityCredential(transport=common["transport"], **named)
+    return lambda: sdk.ManagedIdentityCredential(client_id=settings.client_id or None, transport=common["transport"])
 
 
 def _refuse_password(given: t.Mapping[str, str], source: t.Mapping[str, str], environment: t.Mapping[str, str]) -> None:

@@ -165,7 +165,7 @@ def asked_to_wait(response: t.Any) -> float | None:
 def body_text(response: t.Any) -> str:
     """The body, also of a response that the SDK meant to stream."""
     response.read()
-    return response.text()
+    return str(response.text())
 
 
 def is_certificate_error(exc: BaseException) -> bool:

@@ -268,6 +268,17 @@ def image_version(document: Document, image: Image, location: str | None = None)
     )
 
 
+def managed_image(document: Document, image: Image) -> ImageVersion:
+    """A managed image as the only version of itself; it serves its own region only."""
+    location = document.get("location")
+    return ImageVersion(
+        version="",
+        image=image,
+        provisioning_state=_word(at(document, "properties", "provisioningState")) or "Succeeded",
+        regions=(region(location),) if location else None,
+    )
+
+
 def image_facts(image: Image, definition: Document, version: ImageVersion | None) -> ImageFacts:
     """`definition` is a platform image version, a gallery's image definition or a managed image."""
     properties = at(definition, "properties")
