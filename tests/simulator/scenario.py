@@ -38,7 +38,7 @@ TOP = {
 SET = {
     "name", "resource_group", "location", "orchestration", "capacity", "instance_ids", "id_gaps", "image", "running",
     "os", "sku", "zones", "update_domains", "fault_domains", "health", "upgrade_mode", "tags", "plan", "properties",
-    "knobs", "instances", "services", "rolling_latest", "os_history", "automatic_repairs",
+    "knobs", "instances", "extensions", "services", "rolling_latest", "os_history", "automatic_repairs",
 }  # fmt: skip
 INSTANCE = {
     "version", "power", "provisioning", "health", "zone", "update_domain", "fault_domain", "protect_scale_in",
@@ -56,7 +56,7 @@ class ScenarioError(ValueError):
 class Server:
     """What is not the world's: sign-in, throttling, the account. Seconds are wall seconds.
 
-    `buckets`: how many times Azure's size the throttling buckets have, for runs faster than the wall clock they fill by.
+    `buckets`: how many times Azure's size the throttling buckets have, for runs faster than the clock they fill by.
     """
 
     token_life: int = 3600
@@ -390,16 +390,7 @@ def _apply_short_hands(
         profile["storageProfile"]["imageReference"] = {
             key: value.replace("{subscription}", account.subscription) for key, value in image.items()
         }
-    health = entry.get("health", "rich")
-    if health not in HEALTH:
-        raise ScenarioError(f"{where}.health: {health!r} is none of {', '.join(HEALTH)}")
-    if health in ("rich", "binary"):
-        profile["extensionProfile"] = {"extensions": [_extension(os, health)]}
-    if health == "probe":
-        balancer = (
-            f"/subscriptions/{account.subscription}/resourceGroups/{group}/providers/Microsoft.Network/loadBalancers"
-        )
-        profile["networkProfile"]["healthProbe"] = {"id": f"{balancer}/{name}-lb/probes/health"}
+    _apply_health(profile, entry, account, name, group, os, where)
     for key in ("tags", "plan"):
         if key in entry:
             document[key] = copy.deepcopy(entry[key])
@@ -415,6 +406,23 @@ def _apply_short_hands(
             "gracePeriod": "PT10M",
             "repairAction": "Replace",
         }
+
+
+def _apply_health(
+    profile: dict[str, Any], entry: dict[str, Any], account: Account, name: str, group: str, os: str, where: str
+) -> None:
+    health = entry.get("health", "rich")
+    if health not in HEALTH:
+        raise ScenarioError(f"{where}.health: {health!r} is none of {', '.join(HEALTH)}")
+    if health in ("rich", "binary"):
+        profile["extensionProfile"] = {"extensions": [_extension(os, health)]}
+    if entry.get("extensions"):
+        profile.setdefault("extensionProfile", {"extensions": []})["extensions"] += copy.deepcopy(entry["extensions"])
+    if health == "probe":
+        balancer = (
+            f"/subscriptions/{account.subscription}/resourceGroups/{group}/providers/Microsoft.Network/loadBalancers"
+        )
+        profile["networkProfile"]["healthProbe"] = {"id": f"{balancer}/{name}-lb/probes/health"}
 
 
 def _instances(world: World, owner: ScaleSet, entry: dict[str, Any], where: str) -> None:

@@ -89,7 +89,9 @@ class Throttle:
             self._measured[(name, key)] = self._measured.get((name, key), 0) + 1
             if bucket.tokens < 1 and enforce:
                 wait = (1 - bucket.tokens) * 60 / bucket.refill
-                refusal = Refusal(group.name, int(bucket.capacity), self._measured[(name, key)], max(1, round(wait + 0.5)))
+                refusal = Refusal(
+                    group.name, int(bucket.capacity), self._measured[(name, key)], max(1, round(wait + 0.5))
+                )
             else:
                 bucket.tokens = max(0.0, bucket.tokens - 1)
             shown.append(f"Microsoft.Compute/{name};{int(bucket.tokens)}")
