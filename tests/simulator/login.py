@@ -71,6 +71,8 @@ class Login:
                     "metadata": [],
                 },
             )
+        if lower == ["msi", "token"]:
+            return self._managed_identity(request, now)
         if lower[:2] == ["common", "userrealm"]:
             return Reply(200, {"ver": "1.0", "account_type": "Managed", "domain_name": "simulated.example"})
         if len(lower) >= 3 and lower[1] == "oauth2" and lower[-1] == "token" and request.method == "POST":
@@ -138,6 +140,22 @@ class Login:
                 f"client secret value, not the client secret ID, for a secret added to app '{client}'.",
             )
         return Reply(200, self.issue(request.base_url, form.get("scope", ""), now))
+
+    def _managed_identity(self, request: Request, now: float) -> Reply:
+        """What App Service offers: IDENTITY_ENDPOINT is this URL, IDENTITY_HEADER is the account's secret."""
+        if request.headers.get("x-identity-header") != self.account.secret:
+            return Reply(401, {"statusCode": 401, "message": "The X-IDENTITY-HEADER is wrong."})
+        issued = self.issue(request.base_url, request.query.get("resource", ""), now)
+        return Reply(
+            200,
+            {
+                "access_token": issued["access_token"],
+                "expires_on": str(int(now) + self.server.token_life),
+                "resource": request.query.get("resource", ""),
+                "token_type": "Bearer",
+                "client_id": request.query.get("client_id", self.account.client_id),
+            },
+        )
 
     def issue(self, base_url: str, scope: str, now: float) -> dict[str, object]:
         life = self.server.token_life

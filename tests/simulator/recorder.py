@@ -74,6 +74,7 @@ class Recorder:
         self.figures: dict[str, SetFigures] = {}
         self.disks_replaced: dict[str, Counter[str]] = {}
         self.reimages: dict[str, Counter[str]] = {}
+        self.touched: dict[str, set[str]] = {}
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -149,6 +150,7 @@ class Recorder:
         self.batches = [batch for batch in self.batches if batch in self._open.values()]
         self.disks_replaced.clear()
         self.reimages.clear()
+        self.touched.clear()
         for figures in self.figures.values():
             figures.reset()
         self.max_unavailable = self.unavailable_now()
@@ -170,6 +172,7 @@ class Recorder:
                     "zones_down_at_once": figures.max_zones,
                     "disks_replaced": dict(self.disks_replaced.get(name, {})),
                     "reimages": dict(self.reimages.get(name, {})),
+                    "touched": sorted(self.touched.get(name, ())),
                 }
                 for name, figures in self.figures.items()
             },

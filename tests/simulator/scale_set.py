@@ -71,6 +71,12 @@ class ScaleSet:
     def mode(self) -> str:
         return str(self.document["properties"].get("upgradePolicy", {}).get("mode", "Manual"))
 
+    @property
+    def rolling(self) -> bool:
+        """Whether a rolling upgrade of Azure's own is under way."""
+        status = (self.rolling_latest or {}).get("runningStatus", {})
+        return bool(status.get("code") == "RollingForward")
+
     def running(self, kind: str | None = None) -> list[Operation]:
         """The operations on the set itself that still run."""
         return [

@@ -108,6 +108,8 @@ class World:
         owner.operations = [op for op in owner.operations if op.status == "InProgress"] + [operation]
         self.operations[operation.id] = operation
         self.operation_sets[operation.id] = owner
+        if kind != "write":
+            self.recorder.touched.setdefault(owner.name, set()).update(operation.instance_ids)
         return operation
 
     def finish(
@@ -128,13 +130,21 @@ class World:
 
     def admit(self, owner: ScaleSet, instances: list[Instance], kind: str = "action") -> None:
         """Azure runs one operation on a set at a time, and one on an instance."""
-        self.refuse_deleting(owner)
+        self.refuse_busy(owner)
         if kind == "action" and (owner.running() or self.now < owner.last_success + owner.knobs.conflict_window):
             raise conflict(len(instances))
         if any(instance.busy for instance in instances):
             raise conflict(len(instances))
 
-    def refuse_deleting(self, owner: ScaleSet) -> None:
+    def refuse_busy(self, owner: ScaleSet) -> None:
+        """Nothing is accepted on a set that is being deleted or that has a rolling upgrade under way."""
+        if owner.rolling:
+            raise ArmError(
+                409,
+                "OperationNotAllowed",
+                "Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale Set "
+                f"'{owner.name}' since a Rolling Upgrade is in progress.",
+            )
         if owner.deleting:
             raise ArmError(
                 409,

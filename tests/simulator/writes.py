@@ -21,7 +21,7 @@ HEALTH_WAIT = 300
 
 def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "write") -> Operation:
     """Store a whole new document. A running write is preempted by a newer one; a running action refuses it."""
-    world.refuse_deleting(owner)
+    world.refuse_busy(owner)
     if owner.running("action"):
         raise conflict()
     old = owner.document
