@@ -54,7 +54,8 @@ options:
       - What is upgraded one after the other.
       - V(domain) is zone after zone and within a zone update domain after update domain; fault domains where there are
         no update domains.
-      - V(fault_domain) is zone after zone, fault domain after fault domain. V(zone) is zone after zone. V(none) mixes all.
+      - V(fault_domain) is zone after zone, fault domain after fault domain. V(zone) is zone after zone. V(none)
+        mixes all.
     type: str
     default: domain
     choices: [domain, fault_domain, zone, none]

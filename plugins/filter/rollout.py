@@ -10,6 +10,7 @@ import json
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.result import merge
 
 

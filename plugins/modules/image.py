@@ -32,7 +32,8 @@ options:
   image:
     description:
       - The image, as a dictionary of one form or as one string.
-      - "A platform image: C(publisher), C(offer), C(sku), C(version), or the URN V(publisher:offer:sku:version). What is
+      - "A platform image: C(publisher), C(offer), C(sku), C(version), or the URN V(publisher:offer:sku:version).
+        What is
         left out is taken from the model, so V({version: 22.04.202611180}) or the version alone is enough."
       - "A managed image, a gallery image or gallery image version: C(id), or its resource id. A gallery image without a
         version follows the newest."
@@ -43,11 +44,13 @@ options:
   upgrade_mode:
     description:
       - V(Manual) sets the upgrade mode to Manual first, where it is not, and reads it back before the image is written.
-      - Unset, a scale set in mode C(Automatic) or C(Rolling) is refused, because Azure would upgrade its instances at once.
+      - Unset, a scale set in mode C(Automatic) or C(Rolling) is refused, because Azure would upgrade its instances
+        at once.
     type: str
     choices: [Manual]
   record:
-    description: The rollout record to put on the scale set's tags in the same write, as M(steady.vmss.upgrade_plan_info) returns it.
+    description: The rollout record to put on the scale set's tags in the same write, as
+      M(steady.vmss.upgrade_plan_info) returns it.
     type: dict
     suboptions:
       id:
@@ -101,12 +104,12 @@ EXAMPLES = r"""
     image:
       version: 24.04.202611180
 
-- name: A gallery image version
+- name: A gallery image version, where gallery is the gallery's resource id
   steady.vmss.image:
     resource_group: shop
     name: web
     image:
-      id: /subscriptions/{{ subscription }}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web/versions/1.4.0
+      id: {{ gallery }}/images/web/versions/1.4.0
 """
 
 RETURN = r"""
@@ -114,7 +117,7 @@ scale_set:
   description: The scale set's resource id.
   returned: success
   type: str
-  sample: /subscriptions/6f2a0e5c-0000-4000-8000-000000000000/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+  sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
 image_before:
   description: The image that the model named.
   returned: success

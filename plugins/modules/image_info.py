@@ -49,7 +49,7 @@ EXAMPLES = r"""
 - name: The versions of a gallery image
   steady.vmss.image_info:
     location: westeurope
-    image: /subscriptions/{{ subscription }}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web
+    image: {{ gallery }}/images/web
 """
 
 RETURN = r"""

@@ -26,7 +26,8 @@ options:
     type: str
   image:
     description:
-      - Judge the instances against this image, in any form that O(steady.vmss.image#module:image) takes. Unset means the
+      - Judge the instances against this image, in any form that O(steady.vmss.image#module:image) takes. Unset
+        means the
         image that the model of each scale set names.
       - V(latest) is resolved to the newest exact version.
     type: raw
@@ -99,7 +100,8 @@ scale_sets:
       description: Whether Azure replaces unhealthy instances.
       type: bool
     health_sources:
-      description: What tells instance health, of V(application_health_extension), V(load_balancer_probe) and V(external_health_policy).
+      description: What tells instance health, of V(application_health_extension), V(load_balancer_probe) and
+        V(external_health_policy).
       type: list
       elements: str
     service_fabric:
@@ -159,7 +161,8 @@ scale_sets:
           description: The running image, with the exact version where Azure reports one.
           type: dict
         latest_model_applied:
-          description: Azure's hint whether the newest model was applied. It compares generations of the model, not its content.
+          description: Azure's hint whether the newest model was applied. It compares generations of the model, not
+            its content.
           type: bool
         verdict:
           description: V(current), V(outdated), V(newer) or V(unproven).

@@ -12,7 +12,8 @@ version_added: 1.0.0
 description:
   - Reads a virtual machine scale set, its instances, its rolling upgrade and the image, and says what a rollout to that
     image would do now. It writes nothing.
-  - V(latest), or a gallery image without a version, is resolved to the newest exact version that can be used in the scale
+  - V(latest), or a gallery image without a version, is resolved to the newest exact version that can be used in the
+    scale
     set's region. An unfinished rollout keeps the version it once chose.
 author: [steady.vmss contributors]
 extends_documentation_fragment:
@@ -23,7 +24,8 @@ extends_documentation_fragment:
   - steady.vmss._rollout
 options:
   image:
-    description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the model's.
+    description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the
+      model's.
     type: raw
   upgrade_mode:
     description: V(Manual) says that the rollout may set the upgrade mode to Manual first.
@@ -63,7 +65,7 @@ scale_set:
   description: The scale set's resource id.
   returned: success
   type: str
-  sample: /subscriptions/6f2a0e5c-0000-4000-8000-000000000000/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+  sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
 target_image:
   description: The one exact image that the rollout moves to.
   returned: success
@@ -119,7 +121,8 @@ findings:
       code: no_health_source
       message: "scale set web has no health source: an instance counts as available once it runs and is provisioned."
       remedy: Add the Application Health extension.
-      sentence: "scale set web has no health source: an instance counts as available once it runs and is provisioned. Add the
+      sentence: "scale set web has no health source: an instance counts as available once it runs and is
+        provisioned. Add the
         Application Health extension."
 batches:
   description: All batches still to do, in order, if every upgrade goes well.

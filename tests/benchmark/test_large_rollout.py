@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from harness import run_playbook, simulator
 
-TIME_SCALE = float(os.environ.get("BENCH_TIME_SCALE", "5"))
+TIME_SCALE = float(os.environ.get("BENCH_TIME_SCALE", "4"))
 OLD, NEW = "24.04.202609110", "24.04.202611180"
 SCENARIO = {
     "seed": 2026,
