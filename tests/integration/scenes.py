@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import harness
+
+StartSimulator = Callable[..., harness.Simulator]  # the fixture `simulator`
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
 OLD, NEW = "24.04.202610010", "24.04.202611180"
@@ -31,9 +34,7 @@ def scenario(capacity: int, knobs: Mapping[str, Any] | None = None, **members: A
 def roll(sim: harness.Simulator, playbook: str = "steady.vmss.upgrade_image", **options: Any) -> harness.Result:
     """Run the rollout to NEW; `variables` are more of the role's, the rest is `run_playbook`'s."""
     variables = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, "rollout_image": {"version": NEW}}
-    return harness.run_playbook(
-        playbook, sim, extra_vars={**variables, **options.pop("variables", {})}, **options
-    )
+    return harness.run_playbook(playbook, sim, extra_vars={**variables, **options.pop("variables", {})}, **options)
 
 
 def module(sim: harness.Simulator, name: str, **options: Any) -> dict[str, Any]:
@@ -56,3 +57,12 @@ def judged(sim: harness.Simulator) -> dict[str, Any]:
     """The simulator's figures of the scale set, with its `batches` by instance ids."""
     metrics = sim.metrics()
     return {**metrics["scale_sets"][NAME], "ran": [batch["instance_ids"] for batch in metrics["batches"]]}
+
+
+def name_new(sim: harness.Simulator) -> None:
+    """Another hand has written NEW into the model, long ago."""
+    reference = {"virtualMachineProfile": {"storageProfile": {"imageReference": {"version": NEW}}}}
+    sim.event({"do": "write", "scale_set": NAME, "patch": {"properties": reference}})
+    while any(operation["status"] == "InProgress" for operation in truth(sim)["operations"]):
+        time.sleep(0.02)
+    sim.reset()

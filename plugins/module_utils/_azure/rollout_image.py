@@ -145,8 +145,7 @@ def _write(
         if error.problem.kind not in again or clock.now() > deadline:
             raise
         journal.write([{"time": timestamp(clock.now()), "event": "model_write_failed", "problem": str(error.problem)}])
-        if error.problem.kind != problem.PRECONDITION:
-            clock.sleep(error.problem.retry_after or _RETRY)
+        clock.sleep(error.problem.retry_after or _RETRY)  # whoever wrote may be at work, which shows late
         return
     status = operation.status if operation else "Succeeded"
     journal.write([{"time": timestamp(clock.now()), "event": "model_written", "what": what, "status": status}])
