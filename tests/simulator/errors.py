@@ -8,6 +8,10 @@ CONFLICT = (
     "The request failed due to conflict with a concurrent request. To resolve it, please refer to "
     "https://aka.ms/activitylog to get more details on the conflicting requests."
 )
+PREEMPTED = {
+    "code": "OperationPreempted",
+    "message": "Operation execution has been preempted by a more recent operation.",
+}
 
 
 class ArmError(Exception):

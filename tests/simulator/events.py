@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import actions, model, writes
-from .errors import ArmError
+from .errors import PREEMPTED, ArmError
 from .images import GalleryVersion, Resolved
 
 if TYPE_CHECKING:
@@ -121,6 +121,13 @@ def _disk(world: World, event: dict[str, Any]) -> None:
         world.change(owner, instance, image=Resolved(old.kind, old.identity, str(event["version"]), old.os, old.plan))
 
 
+def _preempt(world: World, event: dict[str, Any]) -> None:
+    """What runs on the set ends Canceled, as if something newer had come; the instances go on."""
+    owner = _set(world, event)
+    for operation in owner.running():
+        world.finish(owner, operation, PREEMPTED, "Canceled")
+
+
 EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "scale": _scale,
     "write": _write,
@@ -131,6 +138,7 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "healthy": _healthy,
     "power": _power,
     "running_version": _disk,
+    "preempt": _preempt,
 }
 
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import actions, model
-from .errors import ArmError, conflict
+from .errors import PREEMPTED, ArmError, conflict
 from .instance import Instance
 from .scale_set import Operation, ScaleSet
 
@@ -39,15 +39,7 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
                 "to the latest model of the Virtual Machine Scale Set before trying again.",
             )
     for running in owner.running("write"):
-        world.finish(
-            owner,
-            running,
-            {
-                "code": "OperationPreempted",
-                "message": "Operation execution has been preempted by a more recent operation.",
-            },
-            "Canceled",
-        )
+        world.finish(owner, running, PREEMPTED, "Canceled")
     owner.document = document
     owner.etag += 1
     owner.generation += new_generation
