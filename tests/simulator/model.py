@@ -121,10 +121,8 @@ def rich_health(document: dict[str, Any]) -> bool:
 def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
     _check_policy(new)
-    if old is not None and profile_of(old).get("priority", "Regular") != profile_of(new).get("priority", "Regular"):
-        raise ArmError(
-            409, "PropertyChangeNotAllowed", "Changing property 'priority' is not allowed.", target="priority"
-        )
+    if old is not None:
+        _check_immutable(old, new)
     storage = storage_of(new)
     kind = reference_kind(storage)
     if old is not None and reference_kind(storage_of(old)) not in (None, kind):

@@ -63,7 +63,6 @@ class Server:
     throttle: str = "off"
     buckets: float = 1.0
     throttle_body: str = "wrapped"
-    token_delay: float = 0.0
 
 
 @dataclass

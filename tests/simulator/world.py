@@ -65,9 +65,6 @@ class World:
             what()
         self.now = max(self.now, now)
 
-    def next_event(self) -> float | None:
-        return self._heap[0][0] if self._heap else None
-
     def timestamp(self, when: float) -> datetime:
         return self.started + timedelta(seconds=when)
 

@@ -238,6 +238,21 @@ class TestWrites:
             writes.write(world, owner, other)
         assert owner.generation == 1 and owner.etag == 1
 
+    @pytest.mark.parametrize(
+        ("patch", "target"),
+        [
+            ({"location": "elsewhere"}, "location"),
+            ({"properties": {"orchestrationMode": "Flexible"}}, "orchestrationMode"),
+            ({"properties": {"virtualMachineProfile": {"priority": "Spot"}}}, "priority"),
+        ],
+    )
+    def test_some_properties_may_not_change(self, patch: dict[str, Any], target: str) -> None:
+        world, owner = started()
+        with pytest.raises(ArmError) as refused:
+            writes.write(world, owner, model.patched(owner.document, patch, owner.knobs))
+        assert (refused.value.status, refused.value.code) == (409, "PropertyChangeNotAllowed")
+        assert refused.value.target == target
+
     def test_ten_models_are_the_limit(self) -> None:
         world, owner = started(knobs={"model_limit": 2})
         write_version(world, owner)
