@@ -271,6 +271,8 @@ def report(name: str, outcome: Outcome, seconds: float) -> None:
         print(f"== end of {name}", *outcome.closing_lines, sep="\n", flush=True)
     elif outcome.passed:
         print(f"\n== {name}: ok, {seconds:.0f} s", *outcome.closing_lines, sep="\n", flush=True)
+    elif seconds > 1:
+        print(f"\n== {name}: made, {seconds:.0f} s", flush=True)
 
 
 def run_all(parts: list[Part]) -> dict[str, Outcome]:
