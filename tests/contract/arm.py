@@ -1,34 +1,31 @@
-"""The simulator as a client on the wire sees it: its process, its environment, and raw HTTP over TLS with a token."""
+"""A client of the simulator that hides nothing of the wire: raw HTTP over TLS with a token."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import harness
 import requests
 
-ROOT = Path(__file__).parents[2]
 NEWEST = "2026-04-01"
 
 
-class Simulator:
-    """A running simulator; `call` is one ARM request, `control` one to the simulator itself."""
+class Arm:
+    """`call` is one ARM request, `finish` waits for the operation it began, `control` asks the simulator itself."""
 
-    def __init__(self, environment: Mapping[str, str], process: subprocess.Popen[bytes]) -> None:
-        self.environment = dict(environment)
-        self.process = process
-        self.url = environment["AZURE_CLOUD_ENVIRONMENT"].rstrip("/")
-        self.tenant = environment["AZURE_TENANT"]
-        self.subscription = environment["AZURE_SUBSCRIPTION_ID"]
+    def __init__(self, simulator: harness.Simulator) -> None:
+        self.environment = simulator.environment
+        self.control = simulator.control
+        self.url = simulator.url
+        self.tenant = simulator.environment["AZURE_TENANT"]
+        self.subscription = simulator.subscription
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.verify = environment["REQUESTS_CA_BUNDLE"]
+        self.session.verify = simulator.environment["REQUESTS_CA_BUNDLE"]
         self.session.headers["Authorization"] = f"Bearer {self.token()}"
 
     def token(self) -> str:
@@ -59,11 +56,6 @@ class Simulator:
         url = f"{self.url}{path}{'&' if '?' in path else '?'}api-version={api_version}"
         return self.session.request(method, url, json=body, headers=headers, timeout=30)
 
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=30)
-        assert answer.ok, f"{method} /_simulator/{path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
-
     def finish(self, started: requests.Response, seconds: float = 30) -> dict[str, Any]:
         """The terminal body of the operation that `started` began."""
         assert started.ok, started.text
@@ -77,36 +69,9 @@ class Simulator:
 
 
 @contextmanager
-def running(scenario: Path, state: Path, time_scale: float) -> Iterator[Simulator]:
-    """A simulator of that scenario in a process of its own."""
-    command = [
-        sys.executable,
-        str(ROOT / "tests" / "simulator"),
-        "--scenario",
-        str(scenario),
-        "--state-dir",
-        str(state),
-    ]
-    with subprocess.Popen([*command, "--port", "0", "--time-scale", str(time_scale)]) as process:
-        try:
-            deadline = time.monotonic() + 30
-            while not (state / "ready").exists():
-                assert process.poll() is None, f"the simulator ended with {process.returncode} before it served"
-                assert time.monotonic() < deadline, "the simulator did not serve within 30 s"
-                time.sleep(0.05)
-            yield Simulator(environment_of(state / "environment.sh"), process)
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def environment_of(script: Path) -> dict[str, str]:
-    """What a shell has after `. environment.sh`."""
-    shell = subprocess.run(
-        ["/bin/sh", "-c", '. "$0" && env -0', str(script)],
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(line.split("=", 1) for line in shell.stdout.split("\0") if "=" in line)
+def running(scenario: Path, state_dir: Path, time_scale: float) -> Iterator[Arm]:
+    """A client of a simulator that runs as long."""
+    with harness.simulator(scenario, state_dir, time_scale) as simulator:
+        arm = Arm(simulator)
+        yield arm
+        arm.session.close()

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from .arm import Simulator, running
+from .arm import Arm, running
 
 HERE = Path(__file__).parent
 TIME_SCALE = 60
 
 
 @pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
     """Holds the situations of the recordings."""
     with running(HERE / "exchanges.yml", tmp_path_factory.mktemp("simulator"), TIME_SCALE) as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="session")
-def protocol(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def protocol(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
     """Holds the situations of test_protocol.py and test_instances.py."""
     with running(HERE / "protocol.yml", tmp_path_factory.mktemp("protocol"), TIME_SCALE) as simulator:
         yield simulator

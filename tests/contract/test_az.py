@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from . import shapes
-from .arm import Simulator
+from .arm import Arm
 from .table import served
 
 Az = Callable[..., Any]
@@ -24,7 +24,7 @@ URN = "contoso:server:2025-datacenter"
 
 
 @pytest.fixture(scope="module")
-def az(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Az:
+def az(simulator: Arm, tmp_path_factory: pytest.TempPathFactory) -> Az:
     """An `az` that has signed in, with a configuration of its own: `az("vmss", "list")` -> what it prints, parsed."""
     program = shutil.which("az")
     if not program:

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from . import shapes
-from .arm import Simulator
+from .arm import Arm
 from .table import TABLE
 
 LINUX = {"publisher": "contoso", "offer": "server", "sku": "24_04-lts", "version": "1.0.20260101"}
@@ -41,7 +41,7 @@ class Situation:
     scale_set: str = "linux"
     instance: str = "0"
     body: dict[str, Any] = field(default_factory=dict)
-    before: Callable[[Simulator, str], str | None] | None = None
+    before: Callable[[Arm, str], str | None] | None = None
 
 
 def operation_of(answer: requests.Response) -> str:
@@ -49,25 +49,25 @@ def operation_of(answer: requests.Response) -> str:
     return answer.headers["Azure-AsyncOperation"].partition("/operations/")[2].partition("?")[0]
 
 
-def rewrite_image(simulator: Simulator, path: str) -> requests.Response:
+def rewrite_image(simulator: Arm, path: str) -> requests.Response:
     """Name another version in the model."""
     reference = {"imageReference": {**LINUX, "version": "2.0.20260201"}}
     body = {"properties": {"virtualMachineProfile": {"storageProfile": reference}}}
     return simulator.call("PATCH", path, body)
 
 
-def running_write(simulator: Simulator, path: str) -> str:
+def running_write(simulator: Arm, path: str) -> str:
     return operation_of(simulator.call("PATCH", path, {"tags": {"a": "b"}}))
 
 
-def failed_upgrade(simulator: Simulator, path: str) -> str:
+def failed_upgrade(simulator: Arm, path: str) -> str:
     simulator.finish(rewrite_image(simulator, path))
     started = simulator.call("POST", f"{path}/manualupgrade", {"instanceIds": ["0"]})
     assert simulator.finish(started)["status"] == "Failed"
     return operation_of(started)
 
 
-def finished_write(simulator: Simulator, path: str) -> None:
+def finished_write(simulator: Arm, path: str) -> None:
     """A write that changes nothing, and its end."""
     document = simulator.call("GET", path).json()
     simulator.finish(simulator.call("PUT", path, document))
@@ -127,7 +127,7 @@ def filled(tree: Any, document: Any, chosen: dict[str, Any], path: str = "") -> 
     return SAMPLE_VALUES[tree] if document is None else document
 
 
-def play(simulator: Simulator, entry: dict[str, Any], situation: Situation) -> requests.Response:
+def play(simulator: Arm, entry: dict[str, Any], situation: Situation) -> requests.Response:
     request = entry["request"]
     path = simulator.scale_set(situation.scale_set)
     names = {
@@ -166,7 +166,7 @@ def differences(entry: dict[str, Any], answer: requests.Response) -> set[tuple[s
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry["name"])
-def test_answer_is_as_recorded(simulator: Simulator, entry: dict[str, Any]) -> None:
+def test_answer_is_as_recorded(simulator: Arm, entry: dict[str, Any]) -> None:
     answer = play(simulator, entry, SITUATIONS.get(entry["name"], Situation()))
     if "not_served" in entry:
         assert answer.status_code in (404, 405, 501), "it is served now: take not_served out of the table"

@@ -8,28 +8,28 @@ from typing import Any
 
 import pytest
 
-from .arm import Simulator
+from .arm import Arm
 from .test_protocol import NEW_VERSION, error_of
 
 
-def instances(simulator: Simulator, name: str, query: str = "") -> dict[str, dict[str, Any]]:
+def instances(simulator: Arm, name: str, query: str = "") -> dict[str, dict[str, Any]]:
     """`{instance id: list item}`"""
     answer = simulator.call("GET", simulator.scale_set(name) + f"/virtualMachines{query}")
     assert answer.ok, answer.text
     return {item["instanceId"]: item for item in answer.json()["value"]}
 
 
-def flags(simulator: Simulator, name: str, query: str = "") -> dict[str, bool]:
+def flags(simulator: Arm, name: str, query: str = "") -> dict[str, bool]:
     return {key: item["properties"]["latestModelApplied"] for key, item in instances(simulator, name, query).items()}
 
 
-def disks(simulator: Simulator, name: str) -> dict[str, tuple[str, str]]:
+def disks(simulator: Arm, name: str) -> dict[str, tuple[str, str]]:
     """`{instance id: (exact version, name of the OS disk)}`"""
     profiles = {key: item["properties"]["storageProfile"] for key, item in instances(simulator, name).items()}
     return {key: (p["imageReference"]["exactVersion"], p["osDisk"]["name"]) for key, p in profiles.items()}
 
 
-def upgrade(simulator: Simulator, name: str, *ids: str) -> dict[str, Any]:
+def upgrade(simulator: Arm, name: str, *ids: str) -> dict[str, Any]:
     path = simulator.scale_set(name) + "/manualupgrade"
     return simulator.finish(simulator.call("POST", path, {"instanceIds": list(ids)}))
 
@@ -42,7 +42,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 class TestLatestModelApplied:
-    def test_it_counts_writes_and_compares_nothing(self, protocol: Simulator) -> None:
+    def test_it_counts_writes_and_compares_nothing(self, protocol: Arm) -> None:
         """A PUT of the very document makes it false everywhere; manualupgrade makes it true where it was named."""
         path = protocol.scale_set("counted")
         assert flags(protocol, "counted") == {"0": True, "3": True, "7": True}
@@ -59,7 +59,7 @@ class TestLatestModelApplied:
         assert list(instances(protocol, "counted", "?$filter=properties/latestModelApplied eq true")) == ["3"]
         assert list(instances(protocol, "counted", "?$filter=properties/latestModelApplied eq false")) == ["0", "7"]
 
-    def test_a_newly_published_latest_changes_nothing(self, protocol: Simulator) -> None:
+    def test_a_newly_published_latest_changes_nothing(self, protocol: Arm) -> None:
         """The flag stays true, and manualupgrade is a no-op: the instances stay old."""
         before = disks(protocol, "latest")
         image = {"publisher": "contoso", "offer": "server", "sku": "moving", "version": "3.0.20260301"}
@@ -73,7 +73,7 @@ class TestLatestModelApplied:
 
 
 class TestUpgrade:
-    def test_named_instances_get_a_new_disk_and_keep_themselves(self, protocol: Simulator) -> None:
+    def test_named_instances_get_a_new_disk_and_keep_themselves(self, protocol: Arm) -> None:
         path = protocol.scale_set("upgraded")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
         before, old_disks = instances(protocol, "upgraded"), disks(protocol, "upgraded")
@@ -97,7 +97,7 @@ class TestUpgrade:
         for member in ("networkProfile", "osProfile"):
             assert before["0"]["properties"][member] == after["0"]["properties"][member]
 
-    def test_nothing_to_do_is_quick_and_touches_nothing(self, protocol: Simulator) -> None:
+    def test_nothing_to_do_is_quick_and_touches_nothing(self, protocol: Arm) -> None:
         upgrade(protocol, "upgraded", "*")
         before = disks(protocol, "upgraded")
         answer = protocol.call("POST", protocol.scale_set("upgraded") + "/manualupgrade", {"instanceIds": ["*"]})
@@ -106,7 +106,7 @@ class TestUpgrade:
         assert protocol.finish(answer, 2)["status"] == "Succeeded"
         assert disks(protocol, "upgraded") == before
 
-    def test_a_reimage_is_no_upgrade(self, protocol: Simulator) -> None:
+    def test_a_reimage_is_no_upgrade(self, protocol: Arm) -> None:
         path = protocol.scale_set("reimaged")
         before = disks(protocol, "reimaged")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
@@ -118,12 +118,12 @@ class TestUpgrade:
 
 
 class TestHealth:
-    def test_no_source_no_health(self, protocol: Simulator) -> None:
+    def test_no_source_no_health(self, protocol: Arm) -> None:
         view = protocol.call("GET", protocol.scale_set("written") + "/virtualMachines/0/instanceView").json()
         assert "vmHealth" not in view
         assert [status["code"] for status in view["statuses"]] == ["ProvisioningState/succeeded", "PowerState/running"]
 
-    def test_it_comes_after_the_operation_has_ended(self, protocol: Simulator) -> None:
+    def test_it_comes_after_the_operation_has_ended(self, protocol: Arm) -> None:
         path = protocol.scale_set("healthy")
 
         def health() -> str:
@@ -138,7 +138,7 @@ class TestHealth:
 
 
 class TestFlexible:
-    def test_list_items_are_bare(self, protocol: Simulator) -> None:
+    def test_list_items_are_bare(self, protocol: Arm) -> None:
         path = protocol.scale_set("flexible")
         items = protocol.call("GET", f"{path}/virtualMachines", api_version="2022-11-01").json()["value"]
         for item in items:
@@ -146,7 +146,7 @@ class TestFlexible:
             assert len(item["name"].removeprefix("flexible_")) == 8
             assert set(item) == {"name", "id", "type", "location", "instanceId", "zones"} and item["zones"] == [None]
 
-    def test_the_virtual_machines_tell_the_rest(self, protocol: Simulator) -> None:
+    def test_the_virtual_machines_tell_the_rest(self, protocol: Arm) -> None:
         path = protocol.scale_set("flexible")
         machines = path.partition("/virtualMachineScaleSets/")[0] + "/virtualMachines"
         listed = protocol.call(
@@ -163,6 +163,6 @@ class TestFlexible:
         assert alone.json()["properties"]["instanceView"]["statuses"][1]["code"] == "PowerState/running"
 
     @pytest.mark.parametrize(("method", "path"), [("GET", "instanceView"), ("POST", "reimageall")])
-    def test_what_is_refused(self, protocol: Simulator, method: str, path: str) -> None:
+    def test_what_is_refused(self, protocol: Arm, method: str, path: str) -> None:
         answer = protocol.call(method, protocol.scale_set("flexible") + f"/{path}")
         assert error_of(answer, 409)[0] == "OperationNotAllowed"

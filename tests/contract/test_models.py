@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .arm import Simulator
+from .arm import Arm
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "azure" / "spec" / "sdk-39-models.json"
 pytestmark = pytest.mark.skipif(not SCHEMA.is_file(), reason="no schema of the SDK at shared/azure beside the project")
@@ -57,7 +57,7 @@ def problems(model: str, document: Any, path: str, models: dict[str, Any]) -> li
 
 
 @pytest.mark.parametrize("name", ["linux", "windows", "monitored", "patched", "flexible"])
-def test_every_member_is_known(simulator: Simulator, name: str) -> None:
+def test_every_member_is_known(simulator: Arm, name: str) -> None:
     models = json.loads(SCHEMA.read_text())["models"]
     path = simulator.scale_set(name)
     listed = "$expand=instanceView"

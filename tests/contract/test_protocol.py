@@ -14,7 +14,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 
-from .arm import Simulator
+from .arm import Arm
 from .shapes import STRING_FORMS
 
 OLD = "2022-11-01"
@@ -43,7 +43,7 @@ def error_of(answer: Any, status: int) -> tuple[str, str]:
 
 
 @pytest.fixture
-def sdk(protocol: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputeManagementClient]:
+def sdk(protocol: Arm, monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputeManagementClient]:
     """The real SDK, which polls without waiting."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", protocol.environment["REQUESTS_CA_BUNDLE"])
     credential = ClientSecretCredential(
@@ -64,7 +64,7 @@ def sdk(protocol: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comput
 
 
 class TestOperations:
-    def test_a_write_answers_with_the_resource_and_a_poll_url(self, protocol: Simulator) -> None:
+    def test_a_write_answers_with_the_resource_and_a_poll_url(self, protocol: Arm) -> None:
         answer = protocol.call("PATCH", protocol.scale_set("written"), {"tags": {"a": "b"}}, api_version=OLD)
         assert answer.status_code == 200
         assert answer.json()["properties"]["provisioningState"] == "Updating"
@@ -89,7 +89,7 @@ class TestOperations:
         )
         assert protocol.session.get(poll, timeout=30).json() == ended, "an ended operation stays readable"
 
-    def test_an_action_answers_202_with_both_headers_and_no_body(self, protocol: Simulator) -> None:
+    def test_an_action_answers_202_with_both_headers_and_no_body(self, protocol: Arm) -> None:
         path = protocol.scale_set("acted-on")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
         answer = protocol.call("POST", f"{path}/manualupgrade", {"instanceIds": ["0"]}, api_version=OLD)
@@ -103,12 +103,12 @@ class TestOperations:
         ended = protocol.session.get(location, timeout=30)
         assert (ended.status_code, ended.content) == (200, b"")
 
-    def test_new_poll_urls_are_long_and_opaque(self, protocol: Simulator) -> None:
+    def test_new_poll_urls_are_long_and_opaque(self, protocol: Arm) -> None:
         answer = protocol.call("POST", protocol.scale_set("acted-on") + "/manualupgrade", {"instanceIds": ["0"]})
         assert len(answer.headers["Azure-AsyncOperation"]) > 4096
         protocol.finish(answer)
 
-    def test_a_failure_is_in_the_body_of_a_200(self, protocol: Simulator, sdk: ComputeManagementClient) -> None:
+    def test_a_failure_is_in_the_body_of_a_200(self, protocol: Arm, sdk: ComputeManagementClient) -> None:
         """One of two instances fails: the operation fails and names it; the other one is upgraded."""
         path = protocol.scale_set("failed")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
@@ -125,7 +125,7 @@ class TestOperations:
         assert protocol.call("GET", path).json()["properties"]["provisioningState"] == "Failed"
         protocol.finish(protocol.call("PATCH", path, {"tags": {"a": "b"}}))
 
-    def test_delete(self, protocol: Simulator) -> None:
+    def test_delete(self, protocol: Arm) -> None:
         path = protocol.scale_set("deleted")
         answer = protocol.call("DELETE", path)
         assert answer.status_code == 202 and {"Location", "Azure-AsyncOperation"} <= answer.headers.keys()
@@ -137,7 +137,7 @@ class TestOperations:
 
 
 class TestOverlap:
-    def test_a_newer_write_preempts_the_running_one(self, protocol: Simulator) -> None:
+    def test_a_newer_write_preempts_the_running_one(self, protocol: Arm) -> None:
         path = protocol.scale_set("preempted")
         older = protocol.call("PATCH", path, {"tags": {"a": "1"}})
         newer = protocol.call("PATCH", path, {"tags": {"b": "2"}})
@@ -148,7 +148,7 @@ class TestOverlap:
         assert protocol.finish(newer)["status"] == "Succeeded"
         assert protocol.call("GET", path).json()["tags"] == {"a": "1", "b": "2"}
 
-    def test_overlapping_actions_are_refused(self, protocol: Simulator) -> None:
+    def test_overlapping_actions_are_refused(self, protocol: Arm) -> None:
         """Even on other instances of the set; and so is a write."""
         path = protocol.scale_set("overlapped")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
@@ -163,7 +163,7 @@ class TestOverlap:
             assert "Retry-After" not in other.headers, "the SDK would re-send it by itself"
         assert protocol.finish(first)["status"] == "Succeeded"
 
-    def test_a_conflict_right_after_success_costs_quota(self, protocol: Simulator) -> None:
+    def test_a_conflict_right_after_success_costs_quota(self, protocol: Arm) -> None:
         """The set says Succeeded and refuses all the same."""
 
         def left(answer: Any) -> int:
@@ -180,7 +180,7 @@ class TestOverlap:
 
 
 class TestEtag:
-    def test_each_write_counts_it_up_and_old_versions_do_not_have_it(self, protocol: Simulator) -> None:
+    def test_each_write_counts_it_up_and_old_versions_do_not_have_it(self, protocol: Arm) -> None:
         path = protocol.scale_set("tagged")
         first = protocol.call("GET", path)
         assert STRING_FORMS["quoted decimal"].fullmatch(first.headers["ETag"])
@@ -192,7 +192,7 @@ class TestEtag:
         assert "etag" not in old.json() and "ETag" not in old.headers
 
     @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-    def test_a_write_on_another_state_is_refused(self, protocol: Simulator, method: str) -> None:
+    def test_a_write_on_another_state_is_refused(self, protocol: Arm, method: str) -> None:
         path = protocol.scale_set("tagged")
         before = protocol.call("GET", path).json()
         body = {"tags": {"lost": "update"}} if method == "PATCH" else {**before, "tags": {"lost": "update"}}
@@ -203,16 +203,16 @@ class TestEtag:
         assert protocol.call("GET", path).json() == before
         protocol.finish(protocol.call(method, path, body, headers={"If-Match": before["etag"]}))
 
-    def test_if_none_match_means_create_only(self, protocol: Simulator) -> None:
+    def test_if_none_match_means_create_only(self, protocol: Arm) -> None:
         path = protocol.scale_set("tagged")
         document = protocol.call("GET", path).json()
         assert protocol.call("PUT", path, document, headers={"If-None-Match": "*"}).status_code == 412
 
-    def test_actions_do_not_look_at_it(self, protocol: Simulator) -> None:
+    def test_actions_do_not_look_at_it(self, protocol: Arm) -> None:
         path = protocol.scale_set("tagged") + "/manualupgrade"
         protocol.finish(protocol.call("POST", path, {"instanceIds": ["0"]}, headers={"If-Match": '"999"'}))
 
-    def test_both_ends_of_the_sdk_range_send_it(self, protocol: Simulator, sdk: ComputeManagementClient) -> None:
+    def test_both_ends_of_the_sdk_range_send_it(self, protocol: Arm, sdk: ComputeManagementClient) -> None:
         sets: Any = sdk.virtual_machine_scale_sets
         etag = protocol.call("GET", protocol.scale_set("sdk")).json()["etag"]
         old_end = "if_match" in inspect.signature(sets.begin_update).parameters
@@ -227,7 +227,7 @@ class TestEtag:
 
 
 class TestPages:
-    def test_pages_of_120_in_no_order_and_an_absolute_link(self, protocol: Simulator) -> None:
+    def test_pages_of_120_in_no_order_and_an_absolute_link(self, protocol: Arm) -> None:
         path = protocol.scale_set("pages") + "/virtualMachines"
         first = protocol.call("GET", f"{path}?$expand=instanceView")
         ids = [item["instanceId"] for item in first.json()["value"]]
@@ -246,7 +246,7 @@ class TestPages:
 
 
 class TestCase:
-    def test_paths_are_matched_without_case(self, protocol: Simulator) -> None:
+    def test_paths_are_matched_without_case(self, protocol: Arm) -> None:
         path = protocol.scale_set("Cased")
         document = protocol.call("GET", path).json()
         for spelled in (path.lower(), path.upper(), path.replace("resourceGroups", "resourcegroups")):
@@ -260,7 +260,7 @@ class TestCase:
 class TestErrors:
     """Code and status of each refusal, and what clients were seen to look for in its message."""
 
-    def test_what_is_not_there(self, protocol: Simulator, sdk: ComputeManagementClient) -> None:
+    def test_what_is_not_there(self, protocol: Arm, sdk: ComputeManagementClient) -> None:
         code, message = error_of(protocol.call("GET", protocol.scale_set("nothing")), 404)
         assert code == "ResourceNotFound"
         assert "'Microsoft.Compute/virtualMachineScaleSets/nothing' under resource group 'rg' was not found" in message
@@ -273,7 +273,7 @@ class TestErrors:
         with pytest.raises(ResourceNotFoundError):
             sdk.virtual_machine_scale_sets.get("rg", "nothing")
 
-    def test_an_unknown_instance_id_undoes_the_whole_call(self, protocol: Simulator) -> None:
+    def test_an_unknown_instance_id_undoes_the_whole_call(self, protocol: Arm) -> None:
         path = protocol.scale_set("refused")
         before = protocol.call("GET", f"{path}/virtualMachines").json()
         refused = protocol.call("POST", f"{path}/manualupgrade", {"instanceIds": ["0", "999"]})
@@ -282,7 +282,7 @@ class TestErrors:
         assert "instanceId 999 is not an active Virtual Machine Scale Set VM instanceId" in message
         assert protocol.call("GET", f"{path}/virtualMachines").json() == before
 
-    def test_image_changes(self, protocol: Simulator) -> None:
+    def test_image_changes(self, protocol: Arm) -> None:
         path = protocol.scale_set("refused")
         images = f"/subscriptions/{protocol.subscription}/resourceGroups/images/providers/Microsoft.Compute/images"
 
@@ -297,7 +297,7 @@ class TestErrors:
         _, message = error_of(write({**windows, "sku": "24_04-lts", "version": "9.9.9"}), 404)
         assert "contoso:server:24_04-lts:9.9.9" in message
 
-    def test_model_limit(self, protocol: Simulator) -> None:
+    def test_model_limit(self, protocol: Arm) -> None:
         """Each instance is left on a model of its own, until the set has as many as it may."""
         path = protocol.scale_set("limited")
         for number in range(3):
@@ -312,7 +312,7 @@ class TestErrors:
         _, message = error_of(refused, 400)
         assert "reached its limit of 3 models" in message
 
-    def test_refusals_of_the_sign_in(self, protocol: Simulator) -> None:
+    def test_refusals_of_the_sign_in(self, protocol: Arm) -> None:
         path = f"{protocol.url}{protocol.scale_set('written')}?api-version={OLD}"
         anonymous = protocol.session.get(path, headers={"Authorization": ""}, timeout=30)
         assert anonymous.status_code == 401 and "WWW-Authenticate" in anonymous.headers
@@ -328,7 +328,7 @@ class TestErrors:
         assert caught.value.error is not None and caught.value.error.code == "Conflict"
 
 
-def test_a_read_costs_a_read_and_a_write_costs_a_write(protocol: Simulator) -> None:
+def test_a_read_costs_a_read_and_a_write_costs_a_write(protocol: Arm) -> None:
     read = protocol.call("GET", protocol.scale_set("written"))
     assert "x-ms-ratelimit-remaining-subscription-reads" in read.headers
     assert "x-ms-ratelimit-remaining-subscription-writes" not in read.headers
