@@ -125,6 +125,16 @@ class TestOperations:
         assert protocol.call("GET", path).json()["properties"]["provisioningState"] == "Failed"
         protocol.finish(protocol.call("PATCH", path, {"tags": {"a": "b"}}))
 
+    def test_create(self, protocol: Arm) -> None:
+        model = protocol.call("GET", protocol.scale_set("written")).json()
+        body = {key: model[key] for key in ("location", "sku", "properties")}
+        answer = protocol.call("PUT", protocol.scale_set("made"), body)
+        assert answer.status_code == 201 and "Location" not in answer.headers
+        assert answer.json()["properties"]["provisioningState"] == "Creating"
+        protocol.finish(answer)
+        made = protocol.call("GET", protocol.scale_set("made") + "/virtualMachines").json()["value"]
+        assert [item["properties"]["provisioningState"] for item in made] == ["Succeeded", "Succeeded"]
+
     def test_delete(self, protocol: Arm) -> None:
         path = protocol.scale_set("deleted")
         answer = protocol.call("DELETE", path)
@@ -270,6 +280,9 @@ class TestErrors:
         assert code == "NotFound"
         other = protocol.scale_set("written").replace(protocol.subscription, "99999999-9999-4999-8999-999999999999")
         assert error_of(protocol.call("GET", other), 404)[0] == "SubscriptionNotFound"
+        action = protocol.call("POST", protocol.scale_set("nothing") + "/manualupgrade", {"instanceIds": ["0"]})
+        assert error_of(action, 404)[0] == "ResourceNotFound"
+        assert protocol.call("GET", protocol.scale_set("written") + "/rollingUpgrades/latest").status_code == 404
         with pytest.raises(ResourceNotFoundError):
             sdk.virtual_machine_scale_sets.get("rg", "nothing")
 
@@ -296,6 +309,29 @@ class TestErrors:
         assert error_of(write(windows), 409)[0] == "PropertyChangeNotAllowed"
         _, message = error_of(write({**windows, "sku": "24_04-lts", "version": "9.9.9"}), 404)
         assert "contoso:server:24_04-lts:9.9.9" in message
+
+    def test_a_put_keeps_the_image_that_it_does_not_name(self, protocol: Arm) -> None:
+        """As az puts a model: without the image, or with the one member of it that changed."""
+        path = protocol.scale_set("put")
+        document = protocol.call("GET", path).json()
+        storage = document["properties"]["virtualMachineProfile"]["storageProfile"]
+        stored = storage.pop("imageReference")
+        answer = protocol.call("PUT", path, document)
+        kept = answer.json()["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"]
+        assert kept == stored
+        storage["imageReference"] = {"version": "2.0.20260201"}
+        answer = protocol.call("PUT", path, document)
+        changed = answer.json()["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"]
+        assert changed == {**stored, "version": "2.0.20260201"}
+
+    def test_automatic_upgrades_need_a_health_source(self, protocol: Arm) -> None:
+        path = protocol.scale_set("refused")
+        for policy, words in (
+            ({"mode": "Rolling"}, "Rolling Upgrade mode is not supported"),
+            ({"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}, "Automatic OS Upgrade is not supported"),
+        ):
+            code, message = error_of(protocol.call("PATCH", path, {"properties": {"upgradePolicy": policy}}), 400)
+            assert code == "BadRequest" and words in message and "health" in message
 
     def test_model_limit(self, protocol: Arm) -> None:
         """Each instance is left on a model of its own, until the set has as many as it may."""
