@@ -18,20 +18,8 @@ from .errors import CredentialError, redact
 
 AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
 
-# The connection options as an argument spec. Their variables are read here and not by Ansible, so that a profile that
-# was named can overrule them.
-CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "subscription_id": {"type": "str"},
-    "client_id": {"type": "str"},
-    "secret": {"type": "str", "no_log": True},
-    "tenant": {"type": "str"},
-    "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
-    "profile": {"type": "str"},
-    "cloud_environment": {"type": "str"},
-}
-
 # The variables of an option that is not given; the first that is set wins. First AWX's and azure.azcollection's names,
-# then azure-identity's.
+# then azure-identity's. They are read here and not by Ansible, so that a profile that was named can overrule them.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "subscription_id": ("AZURE_SUBSCRIPTION_ID",),
     "client_id": ("AZURE_CLIENT_ID",),

@@ -132,7 +132,6 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
         if answer.http_response.status_code != 401:
             return answer
         self._renewable.renew()
-        self._token = None
         self._usage.retries += 1
         return super().send(request)
 

@@ -55,6 +55,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
         super().__init__()
         self.answers: dict[tuple[str, str], list[Any]] = {}
         self.requests: list[requests.PreparedRequest] = []
+        self.hosts: set[str | None] = set()
         self.sign_ins: list[requests.PreparedRequest] = []
         self.token_answers: list[Answer] = []
 
@@ -63,6 +64,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, **_options: Any) -> requests.Response:
         url = urlsplit(str(request.url))
+        self.hosts.add(url.hostname)
         if url.hostname not in SIGN_IN:
             self.requests.append(request)
             answers = self.answers.get((str(request.method), url.path.lower()), [(404, {}, _missing(url.path))])

@@ -110,6 +110,7 @@ def test_a_private_cloud_is_signed_in_to_and_asked(session: requests.Session, ar
     assert str(arm.sign_ins[0].url) == f"https://login.test/{TENANT}/oauth2/v2.0/token"
     assert parse_qs(str(arm.sign_ins[0].body))["scope"] == [f"{ARM}/.default"]
     assert str(arm.requests[-1].url).startswith(f"{ARM}{path}?")
+    assert arm.hosts == {"arm.test", "login.test"}  # the public cloud is not asked whether it knows the authority
     assert azure.usage.calls == 1
 
 

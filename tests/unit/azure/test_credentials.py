@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import connect
-from ansible_collections.steady.vmss.plugins.module_utils._azure.credentials import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError, CredentialError
 
 from .conftest import CLIENT, OPTIONS, SECRET, SUBSCRIPTION, TENANT, WEB, FakeAzure, FakeClock
@@ -219,11 +218,6 @@ def test_which_subscription(
     chosen = {"subscriptions": [{"id": "other"}, {"id": "of-cli", "isDefault": True}]}
     (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
     assert connect(options, {"HOME": str(home), **environment}, FakeClock(), session).subscription_id == expected
-
-
-def test_every_connection_option_has_its_variables() -> None:
-    assert set(CONNECTION_OPTIONS) == set(VARIABLES)
-    assert [name for name, option in CONNECTION_OPTIONS.items() if option.get("no_log")] == ["secret"]
 
 
 def test_a_credential_error_is_an_azure_error_of_one_sentence() -> None:
