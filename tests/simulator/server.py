@@ -94,8 +94,11 @@ def write_environment(path: Path, account: Account, base_url: str, ca: Path) -> 
         "AZURE_SECRET": account.secret,
         "AZURE_TENANT": account.tenant,
         "AZURE_CLOUD_ENVIRONMENT": base_url,
-        "ARM_CLOUD_METADATA_URL": f"{base_url}/metadata/endpoints",
+        "ARM_CLOUD_METADATA_URL": f"{base_url}/metadata/endpoints?api-version=2019-05-01",
         "REQUESTS_CA_BUNDLE": str(ca),
+        # For az: it reads the metadata without requests, and asks Microsoft about a sign-in service it does not know.
+        "SSL_CERT_FILE": str(ca),
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
     }
     path.write_text(
         "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()), encoding="utf-8"
