@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,23 +24,21 @@ GROUP_AND_NAME = ("-g", "rg", "-n", "az")
 URN = "contoso:server:2025-datacenter"
 
 
-@pytest.fixture(scope="module")
-def az(simulator: Arm, tmp_path_factory: pytest.TempPathFactory) -> Az:
-    """An `az` that has signed in, with a configuration of its own: `az("vmss", "list")` -> what it prints, parsed."""
+def az_of(config: Path, more: dict[str, str]) -> Az:
+    """An `az` with a configuration of its own: `az("vmss", "list")` -> what it prints, parsed."""
     program = shutil.which("az")
     if not program:
         pytest.fail("there is no az on the path: `make contract` installs azure-cli and puts it there")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "ARM_"))}
+    foreign = ("AZURE_", "ARM_", "REQUESTS_", "SSL_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environment |= {
-        "REQUESTS_CA_BUNDLE": simulator.environment["REQUESTS_CA_BUNDLE"],
-        "AZURE_CONFIG_DIR": str(tmp_path_factory.mktemp("az")),
+        "AZURE_CONFIG_DIR": str(config),
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
         "AZURE_CORE_OUTPUT": "json",
         "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
         "AZURE_AUTO_UPGRADE_ENABLE": "no",
         "AZURE_EXTENSION_USE_DYNAMIC_INSTALL": "no",
-        # Otherwise it asks Microsoft's own sign-in service whether ours is a known one.
-        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+        **more,
     }
 
     def run(*arguments: str) -> Any:
@@ -47,11 +46,30 @@ def az(simulator: Arm, tmp_path_factory: pytest.TempPathFactory) -> Az:
         assert done.returncode == 0, f"az {' '.join(arguments[:2])} ended with {done.returncode}:\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    run("cloud", "register", "--name", "simulated", "--endpoint-resource-manager", simulator.url)
-    run("cloud", "set", "--name", "simulated")
-    user, secret = simulator.environment["AZURE_CLIENT_ID"], simulator.environment["AZURE_SECRET"]
-    run("login", "--service-principal", "-u", user, "-p", secret, "--tenant", simulator.tenant)
     return run
+
+
+def sign_in(az: Az, simulator: Arm, cloud: str) -> None:
+    az("cloud", "set", "--name", cloud)
+    user, secret = simulator.environment["AZURE_CLIENT_ID"], simulator.environment["AZURE_SECRET"]
+    az("login", "--service-principal", "-u", user, "-p", secret, "--tenant", simulator.tenant)
+
+
+@pytest.fixture(scope="module")
+def az(simulator: Arm, tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """An `az` that has been told of the cloud by the URL of its Resource Manager, and has signed in."""
+    trusted = {name: simulator.environment[name] for name in ("REQUESTS_CA_BUNDLE", "AZURE_CORE_INSTANCE_DISCOVERY")}
+    az = az_of(tmp_path_factory.mktemp("az"), trusted)
+    az("cloud", "register", "--name", "registered", "--endpoint-resource-manager", simulator.url)
+    sign_in(az, simulator, "registered")
+    return az
+
+
+def test_the_environment_of_the_simulator_is_all_that_az_needs(simulator: Arm, tmp_path: Path) -> None:
+    az = az_of(tmp_path, simulator.environment)
+    (cloud,) = az("cloud", "list")
+    sign_in(az, simulator, cloud["name"])
+    assert az("account", "show")["id"] == simulator.subscription
 
 
 def assert_printed(printed: Any, name: str, prefix: str = "", *, without: tuple[str, ...] = ()) -> None:
