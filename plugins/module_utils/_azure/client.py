@@ -13,6 +13,7 @@ import json
 import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from .._rollout import image as images
 from .._rollout import problem as kinds
@@ -180,6 +181,35 @@ class Azure:
             raise
         return wire.rolling_upgrade(_json(answer))
 
+    def services(self, scale_set: ScaleSet) -> dict[str, str]:
+        """The orchestration services by name: NotRunning, Running or Suspended. {} where Azure shows none (Flexible)."""
+        try:
+            answer = self._call(
+                f"read the instance view of scale set {scale_set.name}",
+                scale_set.name,
+                self._compute().virtual_machine_scale_sets.get_instance_view,
+                scale_set.resource_group,
+                scale_set.name,
+            )
+        except AzureError as exc:
+            if scale_set.flexible and exc.problem.kind == kinds.REFUSED:
+                return {}
+            raise
+        listed = _json(answer).get("orchestrationServices") or ()
+        return {str(one.get("serviceName")): str(one.get("serviceState")) for one in listed if isinstance(one, dict)}
+
+    def instance_document(self, scale_set: ScaleSet, instance_id: str) -> dict[str, t.Any]:
+        """One instance as Azure sent it, every member included."""
+        answer = self._call(
+            f"read instance {instance_id} of scale set {scale_set.name}",
+            scale_set.name,
+            self._compute().virtual_machine_scale_set_vms.get,
+            scale_set.resource_group,
+            scale_set.name,
+            instance_id,
+        )
+        return dict(_json(answer))
+
     # Writes: each is sent once and never again
 
     def write_model(self, scale_set: ScaleSet, body: t.Mapping[str, t.Any], *, what: str) -> OperationRef | None:
@@ -200,6 +230,35 @@ class Azure:
         )
         started = self._operation_ref(answer)
         return started if started.url else None
+
+    def set_service_state(self, scale_set: ScaleSet, service: str, action: str) -> OperationRef:
+        """`action` is Suspend or Resume."""
+        answer = self._call(
+            f"{action.lower()} {service} of scale set {scale_set.name}",
+            scale_set.name,
+            self._compute().virtual_machine_scale_sets.begin_set_orchestration_service_state,
+            scale_set.resource_group,
+            scale_set.name,
+            json.dumps({"serviceName": service, "action": action}).encode(),
+            polling=False,
+        )
+        return self._operation_ref(answer)
+
+    def write_instance(self, scale_set: ScaleSet, instance_id: str, document: t.Mapping[str, t.Any]) -> OperationRef:
+        """PUT of one instance, refused by Azure (412) where it is no longer the one whose `etag` the document carries."""
+        etag = document.get("etag")
+        answer = self._call(
+            f"write instance {instance_id} of scale set {scale_set.name}",
+            scale_set.name,
+            self._compute().virtual_machine_scale_set_vms.begin_update,
+            scale_set.resource_group,
+            scale_set.name,
+            instance_id,
+            json.dumps({name: value for name, value in document.items() if name != "etag"}).encode(),
+            headers={"If-Match": etag} if etag else {},
+            polling=False,
+        )
+        return self._operation_ref(answer)
 
     def upgrade_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
         """Bring these instances to the model (POST manualupgrade). Raises Refused unless the ids are explicit."""
@@ -402,10 +461,8 @@ def _json(answer: t.Any) -> t.Any:
     try:
         return json.loads(body_text(answer))
     except ValueError:
-        raise AzureError(
-            Problem(kinds.LOST, "", "Azure's answer is no JSON", answer.status_code),
-            "read Azure's answer",
-        ) from None
+        problem = Problem(kinds.LOST, "", "the answer is no JSON", answer.status_code)
+        raise AzureError(problem, f"read {urlsplit(answer.request.url).path}") from None
 
 
 @contextmanager

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 
 from .._journal import Journal
 from .._rollout import image as images
-from .._rollout import pacing, preflight, problem, record
+from .._rollout import preflight, record
 from .._rollout.image import Image
 from .._rollout.model import ScaleSet
 from .._rollout.plan import Survey
-from .._rollout.problem import Operation, Refused
+from .._rollout.problem import Refused
 from .._rollout.record import Record
 from .._rollout.result import timestamp
-from . import rollout_plan
-from .client import Azure, Clock, OperationRef
+from . import awaited, rollout_plan
+from .client import Azure, Clock
 from .errors import AzureError
 
 MANUAL = "Manual"
 _AT_WORK = ("Updating", "Creating", "Migrating")
-_RETRY = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     if note := _check(azure, scale_set, target, options, to_manual):
         return ImageChange(first, scale_set, target, changed=False, note=note)
     body = image_patch(scale_set, target, new_record)
-    journal = Journal(options.get("journal"), scale_set=scale_set.id, rollout=new_record.id if new_record else None)
     if check_mode:
         return ImageChange(first, scale_set, target, changed=True)
+    journal = Journal(options.get("journal"), scale_set=scale_set.id, rollout=new_record.id if new_record else None)
     if scale_set.upgrade_mode != MANUAL:
         scale_set = _set_manual(azure, clock, scale_set, deadline, journal)
         body = image_patch(scale_set, target, new_record)
@@ -123,7 +122,7 @@ def _quiet(scale_set: ScaleSet, clock: Clock, deadline: float, what: str) -> boo
             f"could not {what}: the set is still {scale_set.provisioning_state} by another hand. Nothing was written. "
             f"See what runs: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
         )
-    clock.sleep(_RETRY)
+    clock.sleep(awaited.RETRY)
     return False
 
 
@@ -139,13 +138,12 @@ def _write(
     """One PATCH, awaited. Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption."""
     try:
         ref = azure.write_model(scale_set, body, what=what)
-        operation = _await(azure, clock, ref, deadline) if ref else None
+        operation = awaited.end_of(azure, clock, ref, deadline) if ref else None
     except AzureError as error:
-        again = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
-        if error.problem.kind not in again or clock.now() > deadline:
+        if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
             raise
         journal.write([{"time": timestamp(clock.now()), "event": "model_write_failed", "problem": str(error.problem)}])
-        clock.sleep(error.problem.retry_after or _RETRY)  # whoever wrote may be at work, which shows late
+        clock.sleep(error.problem.retry_after or awaited.RETRY)  # whoever wrote may be at work, which shows late
         return
     status = operation.status if operation else "Succeeded"
     journal.write([{"time": timestamp(clock.now()), "event": "model_written", "what": what, "status": status}])
@@ -155,19 +153,3 @@ def _write(
         raise Refused(
             f"could not {what} within the timeout; the last write was {operation.status if operation else 'lost'}."
         )
-
-
-def _await(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
-    """The operation's end; None where Azure no longer knows it or the deadline passed: the model itself tells then."""
-    started = clock.now()
-    while clock.now() <= deadline:
-        clock.sleep(pacing.next_read(pacing.OPERATION, clock.now() - started))
-        try:
-            operation = azure.operation(ref)
-        except AzureError as error:
-            if error.problem.kind == problem.MISSING:
-                return None
-            raise
-        if operation.ended:
-            return operation
-    return None

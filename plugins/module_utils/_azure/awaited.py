@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One write, awaited: the operation polled to its end, a Conflict or throttling planned anew inside a deadline."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._rollout import pacing, problem
+from .._rollout.problem import Operation, Problem
+from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+RETRY = 5.0
+# Azure surely did nothing, or a fresh read can tell whether it did.
+AGAIN = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
+
+
+def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
+    """The operation's end; None where Azure no longer knows it or the deadline passed: a fresh read tells then."""
+    started = clock.now()
+    while clock.now() <= deadline:
+        clock.sleep(pacing.next_read(pacing.OPERATION, clock.now() - started))
+        try:
+            operation = azure.operation(ref)
+        except AzureError as error:
+            if error.problem.kind == problem.MISSING:
+                return None
+            raise
+        if operation.ended:
+            return operation
+    return None
+
+
+def until(
+    clock: Clock, deadline: float, done: t.Callable[[], bool], write: t.Callable[[], None], what: str, scale_set: str
+) -> None:
+    """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does."""
+    last = Problem(problem.LOST, "", "the write had no effect within the timeout")
+    while not done():
+        if clock.now() > deadline:
+            raise AzureError(last, what, scale_set)
+        try:
+            write()
+        except AzureError as error:
+            if error.problem.kind not in AGAIN:
+                raise
+            last = error.problem
+            clock.sleep(error.problem.retry_after or RETRY)

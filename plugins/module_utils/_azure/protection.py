@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Protection of instances from scale-in and from the scale set's actions."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._rollout.problem import Refused
+from . import awaited
+from .client import Azure, Clock
+
+Protection = dict[str, bool]
+_FIELDS = {"from_scale_in": "protectFromScaleIn", "from_scale_set_actions": "protectFromScaleSetActions"}
+# Azure only reports these; a PUT that carried them back would say nothing.
+_READ_ONLY = ("instanceView", "latestModelApplied", "modelDefinitionApplied", "provisioningState", "timeCreated", "vmId")
+
+
+def protect(
+    azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool
+) -> tuple[dict[str, Protection], dict[str, Protection]]:
+    """Bring the instances' protection to what the options say; returns it before and after, by instance id.
+
+    Raises Refused for an instance that the scale set does not have, and for what Azure would refuse.
+    """
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    known = {i.instance_id: i for i in azure.instances(scale_set)}
+    if unknown := [i for i in options["instance_ids"] if i not in known]:
+        raise Refused(f"scale set {scale_set.name} has no instance {', '.join(unknown)}.")
+    before = {
+        i: {
+            "from_scale_in": known[i].protected_from_scale_in,
+            "from_scale_set_actions": known[i].protected_from_actions,
+        }
+        for i in options["instance_ids"]
+    }
+    after = {i: _wanted(i, now, options) for i, now in before.items()}
+    deadline = clock.now() + options["timeout"]
+    for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
+        wanted = {_FIELDS[name]: value for name, value in after[instance_id].items()}
+        document = _Document(azure, scale_set, instance_id)
+        awaited.until(
+            clock,
+            deadline,
+            lambda document=document, wanted=wanted: document.read() == wanted,  # type: ignore[misc]
+            lambda document=document, wanted=wanted: document.write(clock, wanted, deadline),  # type: ignore[misc]
+            f"protect instance {instance_id} of scale set {scale_set.name}",
+            scale_set.name,
+        )
+    return before, after
+
+
+def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -> Protection:
+    wanted = {name: now[name] if options.get(name) is None else options[name] for name in _FIELDS}
+    if wanted["from_scale_set_actions"] and not wanted["from_scale_in"]:
+        if options.get("from_scale_in") is False:
+            raise Refused(
+                f"instance {instance_id}: Azure does not protect an instance from the scale set's actions and not from "
+                "scale-in. Leave from_scale_in out, or set from_scale_set_actions to false too."
+            )
+        wanted["from_scale_in"] = True
+    return wanted
+
+
+class _Document:
+    """One instance's resource, read before each write so that nothing but the protection changes."""
+
+    def __init__(self, azure: Azure, scale_set: t.Any, instance_id: str) -> None:
+        self._azure, self._scale_set, self._id = azure, scale_set, instance_id
+        self._document: dict[str, t.Any] = {}
+
+    def read(self) -> Protection:
+        self._document = self._azure.instance_document(self._scale_set, self._id)
+        policy = self._document.get("properties", {}).get("protectionPolicy") or {}
+        return {field: bool(policy.get(field)) for field in _FIELDS.values()}
+
+    def write(self, clock: Clock, policy: t.Mapping[str, bool], deadline: float) -> None:
+        properties = {k: v for k, v in self._document.get("properties", {}).items() if k not in _READ_ONLY}
+        body = {k: v for k, v in self._document.items() if k != "resources"}
+        body["properties"] = {**properties, "protectionPolicy": dict(policy)}
+        ref = self._azure.write_instance(self._scale_set, self._id, body)
+        awaited.end_of(self._azure, clock, ref, deadline)
