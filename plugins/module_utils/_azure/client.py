@@ -471,9 +471,16 @@ def _told(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[No
     try:
         yield
     except (sdk.exceptions.AzureError, ValueError, OSError) as exc:
-        if not answers or answers[-1].http_response.status_code >= 300:
+        if not _is_good(answers):
             # The cause stays out of tracebacks: the SDK's words may hold what ours leave out.
             raise AzureError(_problem(exc), attempted, scale_set) from None
+    except (AttributeError, LookupError, TypeError):  # the SDK's models stumble over a shape that they do not know
+        if not _is_good(answers):
+            raise
+
+
+def _is_good(answers: list[t.Any]) -> bool:
+    return bool(answers) and answers[-1].http_response.status_code < 300
 
 
 def _problem(exc: Exception) -> Problem:

@@ -10,6 +10,7 @@ import configparser
 import json
 import re
 import typing as t
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import sdk
@@ -38,13 +39,14 @@ _NO_PASSWORDS = (
 )
 
 
-class Settings(t.NamedTuple):
+@dataclass(frozen=True)
+class Settings:
     """What options, variables and profiles say, put together; "" where nothing does."""
 
     auth_source: str
     subscription_id: str
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
     tenant: str
     cloud_environment: str
 
@@ -117,7 +119,9 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
         "authority": cloud.authority,
         "disable_instance_discovery": not cloud.known,
         "transport": transport,
-        "retry_total": 3,
+        "retry_connect": 5,  # half a minute: a token is also needed in the middle of a rollout
+        "retry_read": 5,
+        "retry_status": 5,
     }
     source = settings.auth_source
     if source == "workload_identity":

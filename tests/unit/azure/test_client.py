@@ -69,6 +69,18 @@ def test_odd_values_in_a_list_do_not_stop_it(azure: Azure, arm: FakeAzure) -> No
     assert azure.instances(scale_set())[0].provisioning == ""
 
 
+@pytest.mark.parametrize("body", [{}, {"value": None}, {"value": [None, "odd"]}, []])
+def test_a_list_without_items_is_empty(azure: Azure, arm: FakeAzure, body: Any) -> None:
+    arm.on("GET", f"{WEB}/virtualMachines", (200, {}, body))
+    assert azure.instances(scale_set()) == []
+
+
+def test_an_answer_that_is_no_json_says_where(azure: Azure, arm: FakeAzure) -> None:
+    arm.on("GET", WEB, (200, {"Content-Type": "text/html"}, b"<html>Sign in to the hotel's network"))
+    with pytest.raises(AzureError, match=f"Cannot read {WEB}: the answer is no JSON"):
+        azure.scale_set("rg", "web")
+
+
 def test_flexible_instances_come_from_the_filtered_list(azure: Azure, arm: FakeAzure) -> None:
     view = {
         "instanceView": {"statuses": [{"code": "PowerState/running"}]},
