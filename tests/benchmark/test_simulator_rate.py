@@ -69,7 +69,7 @@ async def rate(azure: Simulator, paths: list[str]) -> float:
 
     connector = aiohttp.TCPConnector(ssl=context)
     async with aiohttp.ClientSession(headers=authorization(azure), connector=connector) as session:
-        await asyncio.gather(*(ask(session) for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(ask(session) for _connection in range(CONNECTIONS)))
     return count / (processor_seconds(azure) - before)
 
 

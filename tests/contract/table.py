@@ -21,4 +21,4 @@ def served(name: str) -> dict[str, str]:
     exchange = entry(name)
     expected = shapes.flat(exchange["members"])
     kept = shapes.uncovered({("missing", path) for path in expected}, exchange.get("differences", []))
-    return {path: expected[path] for _, path in kept}
+    return {path: expected[path] for _kind, path in kept}

@@ -42,7 +42,9 @@ def az_of(config: Path, more: dict[str, str]) -> Az:
     }
 
     def run(*arguments: str) -> Any:
-        done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [program, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, f"az {' '.join(arguments[:2])} ended with {done.returncode}:\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
@@ -130,7 +132,7 @@ def test_vmss_update_update_instances_reimage(az: Az) -> None:
         return {key: (p["imageReference"]["exactVersion"], p["osDisk"]["name"]) for key, p in profiles.items()}
 
     before = running()
-    assert {version for version, _ in before.values()} == {"1.0.20260101"}
+    assert {version for version, _disk in before.values()} == {"1.0.20260101"}
     assert az("vmss", "update-instances", *GROUP_AND_NAME, "--instance-ids", "0", "1") is None
     upgraded = running()
     assert [upgraded[key][0] for key in ("0", "1", "2")] == ["2.0.20260201", "2.0.20260201", "1.0.20260101"]

@@ -184,7 +184,7 @@ class TestOverlap:
         path = protocol.scale_set("just-finished")
         protocol.finish(protocol.call("PATCH", path, NEW_VERSION))
         assert protocol.call("GET", path).json()["properties"]["provisioningState"] == "Succeeded"
-        refusals = [protocol.call("POST", f"{path}/manualupgrade", {"instanceIds": ["0"]}) for _ in range(2)]
+        refusals = [protocol.call("POST", f"{path}/manualupgrade", {"instanceIds": ["0"]}) for _attempt in range(2)]
         assert [error_of(refusal, 409)[0] for refusal in refusals] == ["Conflict", "Conflict"]
         assert left(refusals[1]) == left(refusals[0]) - 1
 
@@ -276,7 +276,7 @@ class TestErrors:
         assert "'Microsoft.Compute/virtualMachineScaleSets/nothing' under resource group 'rg' was not found" in message
         code, message = error_of(protocol.call("GET", protocol.scale_set("x", "nowhere")), 404)
         assert (code, message) == ("ResourceGroupNotFound", "Resource group 'nowhere' could not be found.")
-        code, _ = error_of(protocol.call("GET", protocol.scale_set("written") + "/virtualMachines/99"), 404)
+        code, _message = error_of(protocol.call("GET", protocol.scale_set("written") + "/virtualMachines/99"), 404)
         assert code == "NotFound"
         other = protocol.scale_set("written").replace(protocol.subscription, "99999999-9999-4999-8999-999999999999")
         assert error_of(protocol.call("GET", other), 404)[0] == "SubscriptionNotFound"
@@ -307,7 +307,7 @@ class TestErrors:
         assert code == "OperationNotAllowed" and "Image type" in message and "may not be changed" in message
         windows = {"publisher": "contoso", "offer": "server", "sku": "2025-datacenter", "version": "1.0.20260101"}
         assert error_of(write(windows), 409)[0] == "PropertyChangeNotAllowed"
-        _, message = error_of(write({**windows, "sku": "24_04-lts", "version": "9.9.9"}), 404)
+        _code, message = error_of(write({**windows, "sku": "24_04-lts", "version": "9.9.9"}), 404)
         assert "contoso:server:24_04-lts:9.9.9" in message
 
     def test_a_put_keeps_the_image_that_it_does_not_name(self, protocol: Arm) -> None:
@@ -345,7 +345,7 @@ class TestErrors:
             upgrade = protocol.call("POST", f"{path}/manualupgrade", {"instanceIds": [str(number)]})
             protocol.finish(upgrade)
         refused = protocol.call("PATCH", path, {"properties": {"virtualMachineProfile": {"licenseType": "one-more"}}})
-        _, message = error_of(refused, 400)
+        _code, message = error_of(refused, 400)
         assert "reached its limit of 3 models" in message
 
     def test_refusals_of_the_sign_in(self, protocol: Arm) -> None:

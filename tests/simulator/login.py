@@ -37,7 +37,7 @@ class Login:
 
     def check(self, header: str | None, base_url: str, now: float) -> Reply | None:
         """None for a valid bearer, else the 401 of Azure Resource Manager."""
-        scheme, _, text = (header or "").partition(" ")
+        scheme, _space, text = (header or "").partition(" ")
         token = self.tokens.get(text.strip()) if scheme.lower() == "bearer" else None
         if token is not None and now < token.expires:
             return None

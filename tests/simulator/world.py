@@ -240,7 +240,7 @@ class World:
     def create(self, owner: ScaleSet, count: int) -> float:
         """Scale out by `count`; the time at which the last one is up."""
         end = self.now
-        for _ in range(count):
+        for _instance in range(count):
             instance = self.place(owner)
             instance.joining = True
             instance.provisioning, instance.power, instance.health = "Creating", "starting", None
