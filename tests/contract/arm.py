@@ -73,5 +73,7 @@ def running(scenario: Path, state_dir: Path, time_scale: float) -> Iterator[Arm]
     """A client of a simulator that runs as long."""
     with harness.simulator(scenario, state_dir, time_scale) as simulator:
         arm = Arm(simulator)
-        yield arm
-        arm.session.close()
+        try:
+            yield arm
+        finally:
+            arm.session.close()
