@@ -265,6 +265,7 @@ def start_playbook(
     check: bool = False,
     diff: bool = False,
     verbosity: int = 0,
+    arguments: Sequence[str] = (),
     env: Mapping[str, str | None] | None = None,
     inventory: str | Path | None = None,
     directory: Path | None = None,
@@ -273,8 +274,9 @@ def start_playbook(
 ) -> Run:
     """Start `playbook`: an FQCN, a file, or plays as Python data.
 
-    `env` is put on top of the simulator's variables, None takes one away. `directory` is where plays given as data and
-    the run's own files lie (by default a fresh one in the simulator's). `collections` is another collections path than the checkout's.
+    `arguments` are more of ansible-playbook's. `env` is put on top of the simulator's variables, None takes one away.
+    `directory` is where plays given as data and the run's own files lie (by default a fresh one in the simulator's).
+    `collections` is another collections path than the checkout's.
     """
     directory = directory or Path(tempfile.mkdtemp(prefix="run-", dir=sim.state_dir if sim else None))
     home = directory / "home"
@@ -291,6 +293,7 @@ def start_playbook(
     if inventory:
         command += ["-i", str(inventory)]
     command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * (verbosity > 0)
+    command += arguments
     variables: dict[str, str | None] = {
         "PATH": os.pathsep.join([str(PROGRAMS), "/usr/local/bin", "/usr/bin", "/bin"]),
         "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8",
