@@ -32,10 +32,11 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "manualupgrade", "action", instances)
     end = world.now + owner.knobs.noop.median
+    before = world.recorder.before(owner)
     working = [i for i in instances if i.generation != owner.generation or i.provisioning == "Failed"]
     end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
     if working:
-        world.recorder.accept(world.now, owner, "upgrade", working)
+        world.recorder.accept(world.now, owner, "upgrade", working, before)
     _end_action(world, owner, operation, end)
     return operation
 
@@ -160,6 +161,7 @@ def reimage(
     if kind == "action":
         instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "reimage", kind, instances)
+    before = world.recorder.before(owner)
     end = world.now + owner.knobs.noop.median
     for i in instances:
         seconds = world.draw(owner, i, "reimage", owner.knobs.reimage)
@@ -167,7 +169,7 @@ def reimage(
             end,
             _replace(world, owner, i, operation, "reimage", images[i.instance_id], seconds, i.model, i.generation),
         )
-    world.recorder.accept(world.now, owner, "reimage", instances)
+    world.recorder.accept(world.now, owner, "reimage", instances, before)
     _end_action(world, owner, operation, end)
     return operation
 
@@ -177,6 +179,13 @@ def _own_image(world: World, owner: ScaleSet, instance: Instance, exact: str | N
     if exact is not None:
         storage = {**storage, "imageReference": {**storage.get("imageReference", {}), "version": exact}}
     return world.catalogue.resolve(storage, owner.document["location"])
+
+
+def repair(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
+    """A repair by reimage; the time at which the instance is up."""
+    seconds = world.draw(owner, instance, "reimage", owner.knobs.reimage)
+    image = _own_image(world, owner, instance, None)
+    return _replace(world, owner, instance, operation, "repair", image, seconds, instance.model, instance.generation)
 
 
 def power(

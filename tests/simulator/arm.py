@@ -14,7 +14,8 @@ from .compute_images import Images
 from .compute_instances import Instances
 from .compute_machines import Machines
 from .compute_sets import ScaleSets
-from .errors import ArmError
+from .errors import ArmError, forbidden
+from .faults import WireFault
 from .login import Login, cloud_metadata
 from .protocol import Reply, Request, Route, Router
 from .scenario import Scenario, valid_guid
@@ -97,27 +98,39 @@ class Arm:
     def _answer(self, route: Route | None, request: Request) -> Reply:
         fault = None
         name = request.parameters.get("set")
+        permission = route.action if route is not None else ""
         for candidate in self.faults:
-            if candidate.strikes(request.operation, request.method, name, self.world.seed):
+            if candidate.strikes(request.operation, request.method, name, permission, self.world.seed):
                 fault = candidate
                 break
         if fault is not None and fault.action == "lost_before":
             return Reply(0, spoil="close")
         reply = self.login.check(request.headers.get("authorization"), request.base_url, self.wall())
         if reply is None:
-            if fault is not None and fault.action == "error":
-                body: dict[str, Any] = {"code": fault.code, "message": fault.message}
-                reply = Reply(fault.status, body if fault.bare else {"error": body})
-                if fault.retry_after is not None:
-                    reply.headers["Retry-After"] = str(fault.retry_after)
-            else:
-                reply = self._do(route, request)
+            reply = self._struck(fault, route, request) if fault is not None else None
+            reply = reply or self._do(route, request)
         if fault is not None:
             reply.delay = fault.seconds
             reply.spoil = {"lost_answer": "close", "reset": "reset", "truncated": "truncate", "html": "html"}.get(
                 fault.action
             )
         self._identify(request, reply)
+        return reply
+
+    def _struck(self, fault: WireFault, route: Route | None, request: Request) -> Reply | None:
+        """The answer instead of the work; None where the work is done."""
+        if fault.action == "forbidden":
+            error = forbidden(self.account.client_id, route.action if route else "", request.path)
+            return Reply(403, error.body())
+        if fault.action == "throttle":
+            group = (route.policy if route else None) or "SubscriptionRequests"
+            return self._too_many(Refusal(group, 900, 3554, fault.retry_after), bare=fault.bare)
+        if fault.action != "error":
+            return None
+        body: dict[str, Any] = {"code": fault.code, "message": fault.message}
+        reply = Reply(fault.status, body if fault.bare else {"error": body})
+        if fault.retry_after is not None:
+            reply.headers["Retry-After"] = str(fault.retry_after)
         return reply
 
     def _do(self, route: Route | None, request: Request) -> Reply:
@@ -138,7 +151,8 @@ class Arm:
                     key = self._operation_key(request)
                 enforce = self.scenario.server.throttle == "on"
                 shown, refusal = self.throttle.charge(route.policy, key, self.wall(), enforce=enforce)
-            reply = self._too_many(refusal) if refusal else route.handler(request)
+            bare = self.scenario.server.throttle_body == "bare"
+            reply = self._too_many(refusal, bare=bare) if refusal else route.handler(request)
         except ArmError as error:
             reply = Reply(error.status, error.body())
             if error.charge is not None:
@@ -184,7 +198,7 @@ class Arm:
             )
         raise ArmError(404, "NotFound", f"The simulator does not serve {request.method} {request.path}.")
 
-    def _too_many(self, refusal: Refusal) -> Reply:
+    def _too_many(self, refusal: Refusal, *, bare: bool) -> Reply:
         inner = {
             "operationGroup": refusal.group,
             "startTime": self.wire.time(self.world.now),
@@ -198,8 +212,8 @@ class Arm:
             "subscription.",
             "details": [{"code": "TooManyRequests", "target": refusal.group, "message": json.dumps(inner)}],
         }
-        wrapped = self.scenario.server.throttle_body == "wrapped"
-        return Reply(429, {"error": error} if wrapped else error, {"Retry-After": str(refusal.retry_after)})
+        headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+        return Reply(429, error if bare else {"error": error}, headers)
 
     def _show_limits(self, request: Request, reply: Reply, shown: str) -> None:
         charge = reply.headers.get("x-ms-request-charge")
@@ -240,9 +254,10 @@ class Arm:
             self.by_action[found[0].action] += 1
         if request.method != "GET":
             when = self.world.now
-            self.not_get.append(
-                {"time": when, "method": request.method, "operation": operation, "status": reply.status}
-            )
+            entry = {"time": when, "method": request.method, "operation": operation, "status": reply.status}
+            if request.method == "POST":
+                entry["instance_ids"] = _named(request)
+            self.not_get.append(entry)
             self.accepted_writes += 200 <= reply.status < 300
 
     # Account.
@@ -321,3 +336,11 @@ class Arm:
 
     def provider(self, request: Request) -> Reply:
         return Reply(200, self._provider(request.parameters["namespace"]))
+
+
+def _named(request: Request) -> Any:
+    """The instance ids exactly as the body names them; None where it names none."""
+    try:
+        return request.json().get("instanceIds")
+    except ArmError:
+        return None

@@ -97,6 +97,8 @@ class Machines(Service):
             and (wanted is None or self.wire.set_id(owner).lower() == wanted[1].lower())
             for instance in owner.instances.values()
         ]
+        for owner in {owner.name: owner for owner, _instance in found}.values():
+            self.world.recorder.read(owner)
         size = found[0][0].knobs.page_size if found else Knobs().page_size
         found.sort(key=lambda pair: pair[1].name)
         show = self.wire.virtual_machine

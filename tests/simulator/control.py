@@ -90,7 +90,7 @@ class Control:
             "etag": owner.etag,
             "generation": owner.generation,
             "provisioning_state": owner.provisioning_state(self.world.now),
-            "services": self.arm.wire.services(owner),
+            "services": owner.service_states(),
             "operations": operations,
             "instances": {key: self._instance(owner, instance) for key, instance in owner.instances.items()},
         }

@@ -52,6 +52,16 @@ def conflict(charge: int | None = None) -> ArmError:
     return ArmError(409, "Conflict", CONFLICT, charge=charge)
 
 
+def forbidden(client_id: str, permission: str, scope: str) -> ArmError:
+    return ArmError(
+        403,
+        "AuthorizationFailed",
+        f"The client '{client_id}' with object id '{client_id}' does not have authorization to perform action "
+        f"'{permission}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh "
+        "your credentials.",
+    )
+
+
 def resource_not_found(kind: str, name: str, resource_group: str) -> ArmError:
     return ArmError(
         404,

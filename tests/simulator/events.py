@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import actions, model, writes
 from .errors import PREEMPTED, ArmError
 from .images import GalleryVersion, Resolved
+from .instance import Shown
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -31,8 +32,11 @@ def _set(world: World, event: dict[str, Any]) -> ScaleSet:
 
 
 def _instances(world: World, event: dict[str, Any]) -> tuple[ScaleSet, list[Instance]]:
-    """`instance: "3"`, or `instances: ["3", "4"]`."""
+    """`instance: "3"`, `instances: ["3", "4"]`, or `pick: 7`: the eighth of those there are then, counted round."""
     owner = _set(world, event)
+    if "pick" in event:
+        there = [i for i in owner.instances.values() if not i.leaving]
+        return owner, [there[int(event["pick"]) % len(there)]] if there else []
     names = [str(name) for name in event.get("instances", [event.get("instance")])]
     missing = [name for name in names if name not in owner.instances]
     if missing:
@@ -128,6 +132,26 @@ def _preempt(world: World, event: dict[str, Any]) -> None:
         world.finish(owner, operation, PREEMPTED, "Canceled")
 
 
+def _show(world: World, event: dict[str, Any]) -> None:
+    """For `seconds` Azure shows other words for an instance: `provisioning`, `power`, `health`. The truth stays."""
+    _owner, instances = _instances(world, event)
+    words = {what: str(event[what]) for what in ("provisioning", "power", "health") if what in event}
+    for instance in instances:
+        instance.other_words = Shown(words, world.now + float(event["seconds"]))
+
+
+def _rolling(world: World, event: dict[str, Any]) -> None:
+    """Azure itself rolls something through the set for `seconds`: it refuses all else, and touches no disk."""
+    owner = _set(world, event)
+    status = {"lastAction": "Start", "code": "RollingForward", "startTime": f"{world.timestamp(world.now):%FT%T}Z"}
+    owner.rolling_latest = {"runningStatus": status}
+
+    def end() -> None:
+        owner.rolling_latest = {"runningStatus": {**status, "code": "Completed"}}
+
+    world.at(world.now + float(event["seconds"]), end)
+
+
 EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "scale": _scale,
     "write": _write,
@@ -139,6 +163,8 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "power": _power,
     "running_version": _disk,
     "preempt": _preempt,
+    "show": _show,
+    "rolling_upgrade": _rolling,
 }
 
 

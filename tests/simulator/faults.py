@@ -6,14 +6,16 @@ import fnmatch
 from dataclasses import dataclass
 from random import Random
 
-ACTIONS = ("error", "lost_before", "lost_answer", "reset", "truncated", "html", "delay")
+ACTIONS = ("error", "forbidden", "throttle", "lost_before", "lost_answer", "reset", "truncated", "html", "delay")
 
 
 @dataclass
 class WireFault:
     """Strikes requests whose operation id matches `operation` (a pattern, no matter the case).
 
-    `action`: `error` answers `status`, `code`, `message` instead of doing the work; `lost_before` closes the connection
+    `action`: `error` answers `status`, `code`, `message` instead of doing the work; `forbidden` answers 403 and names
+    the permission that is missing (`permission` narrows it to requests that need one of that pattern); `throttle`
+    answers 429 as an empty bucket does, without Retry-After where none is given; `lost_before` closes the connection
     unanswered and undone; `lost_answer` does the work, then closes; `reset` does the work, then aborts the connection;
     `truncated` and `html` do the work and spoil the answer; `delay` answers `seconds` late. The first `after_calls`
     matching calls pass, then at most `times` are struck, each with `chance`.
@@ -28,6 +30,7 @@ class WireFault:
     bare: bool = False
     method: str | None = None
     scale_set: str | None = None
+    permission: str | None = None
     after_calls: int = 0
     times: int | None = None
     chance: float = 1.0
@@ -39,8 +42,10 @@ class WireFault:
         if self.action not in ACTIONS:
             raise ValueError(f"action: {self.action!r} is none of {', '.join(ACTIONS)}")
 
-    def strikes(self, operation: str, method: str, scale_set: str | None, seed: int) -> bool:
+    def strikes(self, operation: str, method: str, scale_set: str | None, permission: str, seed: int) -> bool:
         if not fnmatch.fnmatchcase(operation.lower(), self.operation.lower()):
+            return False
+        if self.permission is not None and not fnmatch.fnmatchcase(permission.lower(), self.permission.lower()):
             return False
         if self.method is not None and self.method.upper() != method:
             return False

@@ -68,6 +68,7 @@ class Instance:
     work: int = 0
     old_exact: Shown | None = None
     old_health: Shown | None = None
+    other_words: Shown | None = None
     draws: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -79,6 +80,13 @@ class Instance:
     def available(self) -> bool:
         healthy = not self.has_health or self.health == "healthy"
         return not self.gone and self.power == "running" and self.provisioning == "Succeeded" and healthy
+
+    def shown(self, what: str, now: float) -> str | None:
+        """The word shown instead of the true `provisioning`, `power` or `health`; None where the truth is shown."""
+        if self.other_words is None or now >= self.other_words.until:
+            return None
+        word: str | None = self.other_words.value.get(what)
+        return word
 
     def shown_exact(self, now: float) -> str | None:
         if self.old_exact is not None and now < self.old_exact.until:

@@ -95,6 +95,8 @@ class Knobs:
     retry_after_initial: int | None = None
     retry_after_poll: int | None = None
     retry_after_terminal: int | None = None
+    # Members and states of a later api-version.
+    future_members: bool = False
 
 
 CHOICES = {

@@ -11,15 +11,29 @@ if TYPE_CHECKING:
     from .scale_set import ScaleSet
 
 
+@dataclass(frozen=True)
+class Before:
+    """A set just before an action: who is unavailable, and who was when a client last read the instances."""
+
+    there: int
+    unavailable: frozenset[str]
+    unavailable_when_read: frozenset[str]
+
+
 @dataclass
 class Batch:
-    """One accepted action that replaces disks; times are simulated seconds."""
+    """One accepted action that replaces disks; times are simulated seconds.
+
+    `down_already` are those that were unavailable both then and when a client last read the instances, so that whoever
+    asked for the action could know.
+    """
 
     scale_set: str
     action: str
     instance_ids: list[str]
     started: float
     unavailable_then: int
+    before: Before
     up: dict[str, float] = field(default_factory=dict)
     available: dict[str, float] = field(default_factory=dict)
 
@@ -35,6 +49,9 @@ class Batch:
             "ended": ended,
             "seconds": None if ended is None else ended - self.started,
             "unavailable_when_accepted": self.unavailable_then,
+            "there_then": self.before.there,
+            "down_already": sorted(self.before.unavailable & self.before.unavailable_when_read),
+            "taken_down": [i for i in self.instance_ids if i not in self.before.unavailable],
             "up": self.up,
             "available": self.available,
         }
@@ -46,6 +63,7 @@ class SetFigures:
 
     unavailable: set[str] = field(default_factory=set)
     in_hand: dict[str, Instance] = field(default_factory=dict)
+    unavailable_when_read: frozenset[str] = frozenset()
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -74,6 +92,7 @@ class Recorder:
         self.figures: dict[str, SetFigures] = {}
         self.disks_replaced: dict[str, Counter[str]] = {}
         self.reimages: dict[str, Counter[str]] = {}
+        self.repairs: dict[str, Counter[str]] = {}
         self.touched: dict[str, set[str]] = {}
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
@@ -116,10 +135,20 @@ class Recorder:
     def unavailable_now(self) -> int:
         return sum(len(figures.unavailable) for figures in self.figures.values())
 
-    def accept(self, now: float, owner: ScaleSet, action: str, instances: list[Instance]) -> None:
+    def read(self, owner: ScaleSet) -> None:
+        """A client reads the instances now."""
+        figures = self.of(owner.name)
+        figures.unavailable_when_read = frozenset(figures.unavailable)
+
+    def before(self, owner: ScaleSet) -> Before:
+        figures = self.of(owner.name)
+        there = [i for i in owner.instances.values() if not i.leaving and i.power != "deallocated"]
+        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read)
+
+    def accept(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before) -> None:
         """An action was accepted that takes these instances down. Call it once they are down."""
         figures = self.of(owner.name)
-        batch = Batch(owner.name, action, [i.instance_id for i in instances], now, len(figures.unavailable))
+        batch = Batch(owner.name, action, [i.instance_id for i in instances], now, len(figures.unavailable), before)
         figures.max_when_accepted = max(figures.max_when_accepted, len(figures.unavailable))
         self.batches.append(batch)
         for instance in instances:
@@ -133,9 +162,15 @@ class Recorder:
             batch.up[instance] = now
 
     def replaced(self, scale_set: str, instance: str, action: str) -> None:
+        if action == "repair":
+            return
         self.disks_replaced.setdefault(scale_set, Counter())[instance] += 1
         if action != "upgrade":
             self.reimages.setdefault(scale_set, Counter())[instance] += 1
+
+    def repaired(self, now: float, scale_set: str, instance: str, action: str) -> None:
+        self.repairs.setdefault(scale_set, Counter())[instance] += 1
+        self.change(now, scale_set, instance, "repair", None, action)
 
     def replaced_of(self, scale_set: str, instance: str) -> int:
         counts = self.disks_replaced.get(scale_set)
@@ -150,6 +185,7 @@ class Recorder:
         self.batches = [batch for batch in self.batches if batch in self._open.values()]
         self.disks_replaced.clear()
         self.reimages.clear()
+        self.repairs.clear()
         self.touched.clear()
         for figures in self.figures.values():
             figures.reset()
@@ -172,6 +208,7 @@ class Recorder:
                     "zones_down_at_once": figures.max_zones,
                     "disks_replaced": dict(self.disks_replaced.get(name, {})),
                     "reimages": dict(self.reimages.get(name, {})),
+                    "repairs": dict(self.repairs.get(name, {})),
                     "touched": sorted(self.touched.get(name, ())),
                 }
                 for name, figures in self.figures.items()

@@ -12,7 +12,7 @@ from .knobs import Knobs
 
 @dataclass
 class Operation:
-    """An asynchronous operation. `kind`: `write` (of the model), `action` (on instances) or `vm` (on one instance)."""
+    """`kind`: `write` (of the model), `action` (on instances), `vm` (on one instance, by a client) or `repair`."""
 
     id: str
     name: str
@@ -48,6 +48,7 @@ class ScaleSet:
     state_time: float = 0.0
     deleting: bool = False
     services: dict[str, str] = field(default_factory=dict)
+    repairs_watched: bool = False
     rolling_latest: dict[str, Any] | None = None
     os_history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -70,6 +71,25 @@ class ScaleSet:
     @property
     def mode(self) -> str:
         return str(self.document["properties"].get("upgradePolicy", {}).get("mode", "Manual"))
+
+    @property
+    def repairs_policy(self) -> dict[str, Any]:
+        policy: dict[str, Any] = self.document["properties"].get("automaticRepairsPolicy") or {}
+        return policy
+
+    @property
+    def repairs_enabled(self) -> bool:
+        return bool(self.repairs_policy.get("enabled"))
+
+    def service_states(self) -> dict[str, str]:
+        """The orchestration services and their states: what was set, else what the policies mean."""
+        states = dict(self.services)
+        properties = self.document["properties"]
+        zones = (properties.get("resiliencyPolicy") or {}).get("automaticZoneRebalancingPolicy") or {}
+        for name, policy in (("AutomaticRepairs", self.repairs_policy), ("AutomaticZoneRebalancing", zones)):
+            if policy:
+                states.setdefault(name, "Running" if policy.get("enabled") else "NotRunning")
+        return states
 
     @property
     def rolling(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from . import model
+from . import model, repairs
 from .events import EVENTS, trigger
 from .faults import WireFault
 from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, PlatformImage, Resolved
@@ -372,6 +372,7 @@ def _scale_set(
     except Exception as error:
         raise ScenarioError(f"{where}: the model's image cannot be deployed: {error}") from error
     _instances(world, owner, entry, where)
+    repairs.watch(world, owner)
     return owner
 
 
@@ -399,12 +400,9 @@ def _apply_short_hands(
         document["zones"] = [str(zone) for zone in entry["zones"]]
     if "upgrade_mode" in entry:
         document["properties"].setdefault("upgradePolicy", {})["mode"] = entry["upgrade_mode"]
-    if entry.get("automatic_repairs"):
-        document["properties"]["automaticRepairsPolicy"] = {
-            "enabled": True,
-            "gracePeriod": "PT10M",
-            "repairAction": "Replace",
-        }
+    if given := entry.get("automatic_repairs"):
+        policy = {"enabled": True, "gracePeriod": "PT10M", "repairAction": "Replace"}
+        document["properties"]["automaticRepairsPolicy"] = policy | (given if isinstance(given, dict) else {})
 
 
 def _apply_health(

@@ -51,12 +51,12 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A bucket is empty: its name, its size, and the seconds until it has a token again."""
+    """A bucket is empty: its name, its size, and the seconds until it has a token again, where Azure says so."""
 
     group: str
     allowed: int
     measured: int
-    retry_after: int
+    retry_after: int | None
 
 
 class Throttle:

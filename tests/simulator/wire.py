@@ -28,6 +28,13 @@ HEALTH_TEXT = {
     "unknown": ("Warning", "The health of the VM is unknown"),
 }
 ENABLED = "ExtensionOperation:enable. Status:Success"
+# Members that no client knows: the wire of a later api-version.
+FUTURE = {"someNewMember": {"kind": "SomeNewKind", "items": [1, None, {"nested": True}]}, "someNewFlag": True}
+
+
+def display(state: str) -> tuple[str, str, str]:
+    """The word, level and text of a provisioning state, also of one that nobody knows."""
+    return DISPLAY.get(state, (state.lower(), "Info", state))
 
 
 class Wire:
@@ -67,15 +74,18 @@ class Wire:
         body = {"name": owner.name, "id": self.set_id(owner), "type": SETS, **document}
         if api_version >= "2024-03-01":
             body["etag"] = f'"{owner.etag}"'
+        if owner.knobs.future_members:
+            body |= FUTURE
+            properties |= FUTURE
         body["properties"] = properties
         return body
 
     def set_view(self, owner: ScaleSet) -> dict[str, Any]:
         counts: dict[str, int] = {}
         for instance in owner.instances.values():
-            code = "ProvisioningState/" + DISPLAY[instance.provisioning][0]
+            code = "ProvisioningState/" + display(self._provisioning(instance))[0]
             counts[code] = counts.get(code, 0) + 1
-        word, level, text = DISPLAY[owner.provisioning_state(self.world.now)]
+        word, level, text = display(owner.provisioning_state(self.world.now))
         summary = [{"code": code, "count": count} for code, count in sorted(counts.items())]
         extensions = model.profile_of(owner.document).get("extensionProfile", {}).get("extensions", [])
         view: dict[str, Any] = {"virtualMachine": {"statusesSummary": summary}}
@@ -89,17 +99,10 @@ class Wire:
                 "time": self.time(owner.state_time),
             }
         ]
-        services = self.services(owner)
+        services = owner.service_states()
         if services:
             view["orchestrationServices"] = [{"serviceName": k, "serviceState": v} for k, v in services.items()]
         return view
-
-    def services(self, owner: ScaleSet) -> dict[str, str]:
-        services = dict(owner.services)
-        repairs = owner.document["properties"].get("automaticRepairsPolicy", {})
-        if repairs:
-            services.setdefault("AutomaticRepairs", "Running" if repairs.get("enabled") else "NotRunning")
-        return services
 
     # Instances.
 
@@ -126,6 +129,8 @@ class Wire:
             properties["modelDefinitionApplied"] = "VirtualMachineScaleSet"
             properties["networkProfileConfiguration"] = {"networkInterfaceConfigurations": copy.deepcopy(network)}
         properties |= self._vm_properties(owner, instance, api_version)
+        if owner.knobs.future_members:
+            properties |= FUTURE
         if instance.protect_scale_in or instance.protect_actions:
             properties["protectionPolicy"] = {
                 "protectFromScaleIn": instance.protect_scale_in,
@@ -147,7 +152,7 @@ class Wire:
             "latestModelApplied": False,
             "instanceView": self.instance_view(owner, instance),
             "hardwareProfile": {},
-            "provisioningState": instance.provisioning,
+            "provisioningState": self._provisioning(instance),
         }
         return {"id": self.instance_id(owner, instance), "instanceId": instance.instance_id, "properties": properties}
 
@@ -209,7 +214,7 @@ class Wire:
             "storageProfile": self._storage(owner, instance, api_version),
             "osProfile": {"computerName": instance.computer_name, **system},
             "networkProfile": {"networkInterfaces": [self._nic_reference(owner, instance)]},
-            "provisioningState": instance.provisioning,
+            "provisioningState": self._provisioning(instance),
         }
         if api_version >= "2021-11-01":
             properties["timeCreated"] = self.time(instance.created)
@@ -287,17 +292,26 @@ class Wire:
         if health is not None:
             view["vmHealth"] = {"status": self._health(owner, instance, *health)}
         view["hyperVGeneration"] = "V2"
-        word, level, text = DISPLAY[instance.provisioning]
+        provisioning = self._provisioning(instance)
+        word, level, text = display(provisioning)
         if instance.failure and instance.provisioning == "Failed":
             word = f"failed/{instance.failure['code']}"
         status = {"code": f"ProvisioningState/{word}", "level": level, "displayStatus": text}
         if instance.failure and instance.provisioning == "Failed":
             status["message"] = instance.failure["message"]
-        if instance.provisioning in ("Succeeded", "Failed"):
+        if provisioning in ("Succeeded", "Failed"):
             status["time"] = self.time(instance.provisioning_time)
-        power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": f"VM {instance.power}"}
+        on = instance.shown("power", now) or instance.power
+        power = {"code": f"PowerState/{on}", "level": "Info", "displayStatus": f"VM {on}"}
         view["statuses"] = [status, power]
+        if owner.knobs.future_members:
+            level = {"level": "SomeNewLevel", "displayStatus": "A state that no client knows yet"}
+            view["statuses"].append({"code": "SomeNewState/pending", **level, "time": self.time(now)})
+            view |= FUTURE
         return view
+
+    def _provisioning(self, instance: Instance) -> str:
+        return instance.shown("provisioning", self.world.now) or instance.provisioning
 
     def _agent(self, instance: Instance, up: bool) -> dict[str, Any]:
         time = self.time(self.world.now)
@@ -348,6 +362,7 @@ class Wire:
         return {"name": extension["name"], "type": kind, "typeHandlerVersion": version, "statuses": [status]}
 
     def _health(self, owner: ScaleSet, instance: Instance, state: str, when: float) -> dict[str, Any]:
+        state = instance.shown("health", self.world.now) or state
         level, text = HEALTH_TEXT.get(state, ("Info", state))
         if owner.knobs.health_time == "never":
             when = instance.created

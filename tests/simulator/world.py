@@ -105,7 +105,7 @@ class World:
         owner.operations = [op for op in owner.operations if op.status == "InProgress"] + [operation]
         self.operations[operation.id] = operation
         self.operation_sets[operation.id] = owner
-        if kind != "write":
+        if kind in ("action", "vm"):
             self.recorder.touched.setdefault(owner.name, set()).update(operation.instance_ids)
         return operation
 
@@ -117,7 +117,7 @@ class World:
         operation.status = status or ("Failed" if error else "Succeeded")
         operation.error = error
         operation.ended = self.now
-        if operation.kind != "vm":
+        if operation.kind in ("write", "action"):
             owner.failed = operation.status == "Failed"
             owner.state_time = self.now
         if operation.status == "Succeeded":
@@ -246,9 +246,13 @@ class World:
             instance.provisioning, instance.power, instance.health = "Creating", "starting", None
             self.recorder.change(self.now, owner.name, instance.instance_id, "exists", False, True)
             up = self.now + self.draw(owner, instance, "create", owner.knobs.create)
-            never = self.fault(owner, instance, instance.image, "create")
+            struck = self.fault(owner, instance, instance.image, "create")
 
-            def start(instance: Instance = instance, fault: InstanceFault | None = never) -> None:
+            def start(instance: Instance = instance, fault: InstanceFault | None = struck) -> None:
+                if fault is not None and fault.kind == "fail":
+                    failure = {"code": fault.code, "message": fault.message}
+                    self.change(owner, instance, provisioning="Failed", power="stopped", failure=failure)
+                    return
                 self.change(owner, instance, provisioning="Succeeded", power="running")
                 self.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
 

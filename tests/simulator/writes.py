@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from . import actions, model
+from . import actions, model, repairs
 from .errors import PREEMPTED, ArmError, conflict
 from .instance import Instance
 from .scale_set import Operation, ScaleSet
@@ -43,6 +43,7 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
     owner.document = document
     owner.etag += 1
     owner.generation += new_generation
+    repairs.watch(world, owner)
     operation = world.begin(owner, name, "write")
     end = world.now + knobs.write.draw(Random(f"{world.seed}/{owner.name}/write/{owner.etag}"))
     end = max(end, _scale(world, owner))

@@ -17,6 +17,8 @@ HOST = "https://127.0.0.1:1"
 GROUP = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/rg"
 SET = f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/web"
 
+STRANGE = {"do": "show", "pick": 6, "provisioning": "Rehydrating", "power": "dreaming", "seconds": 60}
+
 
 class Client:
     """Asks the Arm as a signed-in client would, at a wall time of the test's choosing."""
@@ -147,6 +149,23 @@ class TestFaults:
         reply = client.ask("POST", f"{SET}/manualupgrade?api-version=2024-11-01", {"instanceIds": ["0"]})
         assert (reply.status, reply.headers["Retry-After"], reply.body["code"]) == (429, "7", "TooManyRequests")
 
+    def test_a_missing_permission_is_named(self) -> None:
+        client = Client(faults=[{"action": "forbidden", "permission": "*/manualupgrade/action"}])
+        client.sign_in()
+        assert client.get().status == 200
+        reply = client.ask("POST", f"{SET}/manualupgrade?api-version=2024-11-01", {"instanceIds": ["0"]})
+        assert (reply.status, reply.body["error"]["code"]) == (403, "AuthorizationFailed")
+        assert "'Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action'" in reply.body["error"]["message"]
+
+    @pytest.mark.parametrize(("bare", "retry_after"), [(True, None), (False, 9)])
+    def test_throttled_in_both_forms(self, bare: bool, retry_after: int | None) -> None:
+        client = Client(faults=[{"action": "throttle", "bare": bare, "retry_after": retry_after, "times": 1}])
+        client.sign_in()
+        reply = client.get()
+        error = reply.body if bare else reply.body["error"]
+        assert (reply.status, error["details"][0]["code"]) == (429, "TooManyRequests")
+        assert reply.headers.get("Retry-After") == (None if retry_after is None else str(retry_after))
+
     def test_a_signed_out_client_gets_401_and_not_the_fault(self) -> None:
         assert Client(faults=[{"status": 500}]).get().status == 401
 
@@ -175,3 +194,21 @@ def test_every_request_is_counted(client: Client) -> None:
     assert (metrics["arm_calls"], metrics["writes"], metrics["accepted_writes"]) == (2, 1, 0)
     assert metrics["by_operation"] == {"VirtualMachineScaleSets_Get": 1, "VirtualMachineScaleSets_UpdateInstances": 1}
     assert metrics["by_action"]["Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action"] == 1
+
+
+def test_the_ids_that_a_request_names_are_told_as_they_were(client: Client) -> None:
+    client.ask("POST", f"{SET}/manualupgrade?api-version=2024-11-01", {"instanceIds": ["*"]})
+    client.ask("POST", f"{SET}/reimageall?api-version=2024-11-01")
+    assert [entry["instance_ids"] for entry in client.arm.not_get] == [["*"], None]
+
+
+def test_members_and_states_that_no_client_knows() -> None:
+    client = Client(knobs={"future_members": True})
+    client.sign_in()
+    client.control.handle(Request("POST", "/_simulator/events", "", {}, json.dumps(STRANGE).encode(), HOST))
+    item = client.get(SET + "/virtualMachines/1", **{"$expand": "instanceView"}).body["properties"]
+    assert item["someNewFlag"] is True
+    assert item["provisioningState"] == "Rehydrating"
+    codes = [status["code"] for status in item["instanceView"]["statuses"]]
+    assert codes == ["ProvisioningState/rehydrating", "PowerState/dreaming", "SomeNewState/pending"]
+    assert client.arm.world.find("rg", "web").instances["1"].available  # type: ignore[union-attr]
