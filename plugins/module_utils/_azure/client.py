@@ -21,10 +21,17 @@ from .._rollout.image import Image
 from .._rollout.model import ImageFacts, ImageVersion, Instance, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Problem
 from . import credentials, sdk, wire
-from .clouds import Cloud, certificate_bundle, find_cloud
-from .errors import AzureError, message_text, problem_of_answer, retry_after, root_words
+from .clouds import Cloud, find_cloud
+from .errors import (
+    AzureError,
+    message_text,
+    problem_of_answer,
+    retry_after,
+    root_words,
+)
 from .guard import explicit_ids
-from .retries import Authentication, Clock, Meter, Retries, Usage, body_text, is_certificate_error
+from .retries import Authentication, Clock, Meter, Retries, Usage, body_text
+from .transport import Transport, certificate_bundle
 
 IMPORT_ERROR = sdk.IMPORT_ERROR
 
@@ -62,7 +69,7 @@ def connect(
     session = session or sdk.requests.Session()
     session.verify = certificate_bundle(environment)
     cloud = find_cloud(settings.cloud_environment, environment, session)
-    transport = sdk.RequestsTransport(
+    transport = Transport(
         session=session, session_owner=False, connection_timeout=20, read_timeout=120, connection_verify=session.verify
     )
     subscription_id = credentials.require_subscription(settings)
@@ -182,7 +189,7 @@ class Azure:
         return wire.rolling_upgrade(_json(answer))
 
     def services(self, scale_set: ScaleSet) -> dict[str, str]:
-        """The orchestration services by name: NotRunning, Running or Suspended. {} where Azure shows none (Flexible)."""
+        """Each orchestration service's state: NotRunning, Running, Suspended; {} where Azure shows none (Flexible)."""
         try:
             answer = self._call(
                 f"read the instance view of scale set {scale_set.name}",
@@ -245,7 +252,7 @@ class Azure:
         return self._operation_ref(answer)
 
     def write_instance(self, scale_set: ScaleSet, instance_id: str, document: t.Mapping[str, t.Any]) -> OperationRef:
-        """PUT of one instance, refused by Azure (412) where it is no longer the one whose `etag` the document carries."""
+        """PUT of one instance, refused by Azure (412) where it is no longer the one whose `etag` is in the document."""
         etag = document.get("etag")
         answer = self._call(
             f"write instance {instance_id} of scale set {scale_set.name}",
@@ -487,9 +494,6 @@ def _problem(exc: Exception) -> Problem:
     response = getattr(exc, "response", None)
     if response is not None and response.status_code >= 300:
         return problem_of_answer(response.status_code, response.headers, body_text(response))
-    if is_certificate_error(exc):
-        words = "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
-        return Problem(kinds.REFUSED, "", words)
     if isinstance(exc, sdk.exceptions.AzureError):
         return Problem(kinds.LOST, "", f"the connection to Azure was lost before it answered ({root_words(exc)})")
     return Problem(kinds.REFUSED, "", message_text(exc))  # the SDK's own check of what it was given

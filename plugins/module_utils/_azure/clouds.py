@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from .._rollout import problem as kinds
 from .._rollout.problem import Problem
 from . import sdk
-from .errors import AzureError, message_text, root_words
-from .retries import is_certificate_error
+from .errors import CERTIFICATE_HOWTO, AzureError, is_certificate_error, message_text, root_words
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,6 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
     raise error or _unusable(named, "it has no metadata")
 
 
-def certificate_bundle(environment: t.Mapping[str, str]) -> str | bool:
-    """What certificates are verified against; True is the operating system's or certifi's own list."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if environment.get(name):
-            return environment[name]
-    return True
-
-
 def _https(url: str) -> str:
     if not url.lower().startswith("https://"):
         raise _unusable(url, "Azure is only spoken to over https")
@@ -112,9 +103,7 @@ def _read(url: str, session: t.Any) -> t.Any:
         answer = session.get(_https(url), timeout=(10, 30))
     except sdk.requests.RequestException as exc:
         if is_certificate_error(exc):
-            raise _unusable(
-                url, "its certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
-            ) from None
+            raise _unusable(url, CERTIFICATE_HOWTO) from None
         raise _unusable(url, root_words(exc)) from None
     except OSError as exc:  # requests checks here that the bundle of certificates exists
         raise _unusable(url, message_text(exc)) from None

@@ -223,12 +223,10 @@ def _sentence(message: str) -> tuple[str, str]:
     if entra:
         words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", entra[2])[0].strip()
         return f"Azure refused the sign-in: {entra[1]}: {words}", entra[1]
-    attempts = re.findall(r"^\s+(\w+Credential): ([^\r\n]*)", message, re.M)
+    attempts = re.findall(r"^\s+\w+Credential: ([^\r\n]*)", message, re.M)
     if attempts:
-        tried = "; ".join(f"{name.removesuffix('Credential')}: {words.strip().rstrip('.')}" for name, words in attempts)
-        return (
-            f"No Azure credentials were found. {_SECRET_HOWTO}, or sign in with 'az login'. Tried in vain: {tried}.",
-            "",
-        )
+        tried = "; ".join(words.strip().rstrip(".") for words in attempts)
+        howto = f"{_SECRET_HOWTO}, or sign in with 'az login'"
+        return f"No Azure credentials were found. {howto}. Tried in vain: {tried}.", ""
     first = next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")
-    return f"Signing in to Azure failed: {first}", ""
+    return f"Signing in to Azure failed: {first.removeprefix('Authentication failed: ')}", ""

@@ -17,6 +17,10 @@ from .._rollout.problem import Problem
 # "Another operation works on this scale set". Other codes under 409 are refusals that waiting does not cure.
 CONFLICT_CODES = frozenset({"conflict", "operationpreempted", "anotheroperationinprogress", "retryableerror"})
 
+CERTIFICATE_HOWTO = (
+    "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
+)
+
 _LONGEST_MESSAGE = 2000
 _SECRETS = (
     (re.compile(r"(https?://[^\s'\"<>?]+)\?[^\s'\"<>]*", re.I), r"\1"),  # a SAS is the query of a URI
@@ -59,6 +63,10 @@ def message_text(text: object) -> str:
     """Azure's words on one line, without secrets, and no longer than a person reads."""
     result = redact(" ".join(str(text or "").split()))
     return result if len(result) <= _LONGEST_MESSAGE else result[:_LONGEST_MESSAGE] + "…"
+
+
+def is_certificate_error(said: object) -> bool:
+    return "certificate verify failed" in str(said).lower().replace("_", " ")
 
 
 def root_words(exc: BaseException) -> str:

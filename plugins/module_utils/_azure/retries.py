@@ -97,7 +97,7 @@ class Retries(sdk.HTTPPolicy):
             try:
                 answer = self.next.send(request)
             except lost_errors() as exc:
-                if request.http_request.method != "GET" or is_certificate_error(exc):
+                if request.http_request.method != "GET":
                     raise
                 lost = exc
             else:
@@ -165,10 +165,6 @@ def body_text(response: t.Any) -> str:
     """The body, also of a response that the SDK meant to stream."""
     response.read()
     return str(response.text())
-
-
-def is_certificate_error(exc: BaseException) -> bool:
-    return "CERTIFICATE_VERIFY_FAILED" in str(exc) or "certificate verify failed" in str(exc)
 
 
 def _error_code(response: t.Any) -> str:

@@ -16,8 +16,7 @@ REQUIREMENTS = ("azure-identity", "azure-mgmt-compute")
 try:
     import requests
     from azure.core import exceptions
-    from azure.core.pipeline import policies
-    from azure.core.pipeline.transport import RequestsTransport
+    from azure.core.pipeline import policies, transport
     from azure.core.rest import HttpRequest
     from azure.identity import (
         AzureCliCredential,
@@ -32,9 +31,11 @@ try:
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
     HTTPPolicy: t.Any = object
+    RequestsTransport: t.Any = object
     BearerTokenCredentialPolicy: t.Any = object
 else:
     HTTPPolicy = policies.HTTPPolicy
+    RequestsTransport = transport.RequestsTransport
     BearerTokenCredentialPolicy = policies.BearerTokenCredentialPolicy
 
 for _name in ("azure", "msal", "urllib3"):  # what they log without a handler would end on a module's stderr

@@ -57,7 +57,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
         self.requests: list[requests.PreparedRequest] = []
         self.hosts: set[str | None] = set()
         self.sign_ins: list[requests.PreparedRequest] = []
-        self.token_answers: list[Answer] = []
+        self.token_answers: list[Any] = []
 
     def on(self, method: str, path: str, *answers: Any) -> None:
         self.answers[method, path.lower()] = list(answers)

@@ -16,10 +16,10 @@ from ansible_collections.steady.vmss.plugins.module_utils._azure.clouds import (
     GOVERNMENT,
     PUBLIC,
     Cloud,
-    certificate_bundle,
     find_cloud,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._azure.transport import certificate_bundle
 
 from .conftest import OPTIONS, SUBSCRIPTION, TENANT, FakeAzure, FakeClock
 

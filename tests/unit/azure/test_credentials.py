@@ -172,11 +172,21 @@ def test_a_wrong_secret_is_one_sentence_with_azures_code(sign_in: SignIn, arm: F
     )
 
 
+def test_a_sign_in_behind_a_private_authority_names_the_variable(sign_in: SignIn, arm: FakeAzure) -> None:
+    arm.token_answers = [requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")]
+    said = sign_in.refused(OPTIONS, {})
+    assert said.startswith(
+        f"Signing in to Azure failed: Cannot reach {PUBLIC}: the server's certificate cannot be verified"
+    )
+    assert "REQUESTS_CA_BUNDLE" in said
+    assert len(arm.sign_ins) == 1
+
+
 def test_nothing_anywhere_is_one_sentence_that_names_what_was_tried(sign_in: SignIn, arm: FakeAzure) -> None:
     arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
     said = sign_in.refused({}, SUB)
     assert said.startswith("No Azure credentials were found. Give client_id, secret and tenant, or set AZURE_CLIENT_ID")
-    assert "ManagedIdentity:" in said and "AzureCli: Azure CLI not found on path" in said
+    assert said.endswith("no response from the IMDS endpoint; Azure CLI not found on path.")
 
 
 def test_a_managed_identity_is_found_in_the_chain(sign_in: SignIn, arm: FakeAzure) -> None:
