@@ -223,6 +223,8 @@ def _sentence(message: str) -> tuple[str, str]:
     if entra:
         words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", entra[2])[0].strip()
         return f"Azure refused the sign-in: {entra[1]}: {words}", entra[1]
+    if tenant := re.search(r"Unable to get authority configuration for (\S+)/([^/\s]+)\. ", message):
+        return f"Azure refused the sign-in: the tenant '{tenant[2]}' was not found at {tenant[1]}", ""
     attempts = re.findall(r"^\s+\w+Credential: ([^\r\n]*)", message, re.M)
     if attempts:
         tried = "; ".join(words.strip().rstrip(".") for words in attempts)

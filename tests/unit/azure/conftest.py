@@ -58,6 +58,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
         self.hosts: set[str | None] = set()
         self.sign_ins: list[requests.PreparedRequest] = []
         self.token_answers: list[Any] = []
+        self.discovery = 200
 
     def on(self, method: str, path: str, *answers: Any) -> None:
         self.answers[method, path.lower()] = list(answers)
@@ -96,7 +97,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
             }
-            return 200, {}, addresses
+            return self.discovery, {}, addresses
         authorize = parse_qs(urlsplit(str(request.url)).query)["authorization_endpoint"][0]
         discovery = authorize.replace("/oauth2/v2.0/authorize", "/v2.0/.well-known/openid-configuration")
         return 200, {}, {"tenant_discovery_endpoint": discovery, "metadata": []}

@@ -172,6 +172,14 @@ def test_a_wrong_secret_is_one_sentence_with_azures_code(sign_in: SignIn, arm: F
     )
 
 
+def test_an_unknown_tenant_is_named(sign_in: SignIn, arm: FakeAzure) -> None:
+    arm.discovery = 400
+    assert (
+        sign_in.refused(OPTIONS, {})
+        == f"Azure refused the sign-in: the tenant '{TENANT}' was not found at https://{PUBLIC}"
+    )
+
+
 def test_a_sign_in_behind_a_private_authority_names_the_variable(sign_in: SignIn, arm: FakeAzure) -> None:
     arm.token_answers = [requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")]
     said = sign_in.refused(OPTIONS, {})
