@@ -207,6 +207,16 @@ def test_a_managed_identity_is_found_in_the_chain(sign_in: SignIn, arm: FakeAzur
     assert "client_id=mine" in str(arm.requests[-2].url)
 
 
+@pytest.mark.parametrize("options", [{}, {"auth_source": "cli"}])
+def test_the_cli_is_asked_last(sign_in: SignIn, arm: FakeAzure, home: Path, options: dict[str, str]) -> None:
+    arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
+    token = {"accessToken": "from-cli", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
+    (home / "az").write_text(f"#!/bin/sh\necho '{json.dumps(token)}'\n")
+    (home / "az").chmod(0o755)
+    connect(options, {"HOME": str(home), **SUB}, FakeClock(), sign_in.session).scale_set("rg", "web")
+    assert arm.requests[-1].headers["Authorization"] == "Bearer from-cli"
+
+
 def test_workload_identity_sends_the_pods_token(sign_in: SignIn, arm: FakeAzure, home: Path) -> None:
     (home / "token").write_text("assertion-of-the-pod")
     environment = {
