@@ -131,7 +131,7 @@ def kind_of(status: int, code: str) -> str:
     return kinds.LOST if status >= 500 or status == 408 else kinds.REFUSED
 
 
-def retry_after(headers: t.Mapping[str, str], now: float | None = None) -> float | None:
+def retry_after(headers: t.Mapping[str, str]) -> float | None:
     """Seconds of a Retry-After header; a date counts from the answer's own Date, so our clock does not matter."""
     value = headers.get("Retry-After")
     if not value:
@@ -139,7 +139,7 @@ def retry_after(headers: t.Mapping[str, str], now: float | None = None) -> float
     try:
         return max(0.0, float(value))
     except ValueError:
-        then, sent = http_date(value), http_date(headers.get("Date")) or now
+        then, sent = http_date(value), http_date(headers.get("Date"))
         return max(0.0, then - sent) if then is not None and sent is not None else None
 
 
