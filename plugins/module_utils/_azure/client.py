@@ -119,8 +119,10 @@ class Azure:
 
     def instances(self, scale_set: ScaleSet) -> list[Instance]:
         """Every instance with its instance view. Pages are let go as they are read, so memory stays small."""
-        if scale_set.flexible:
-            return self._flexible_instances(scale_set)
+        found = self._flexible_instances(scale_set) if scale_set.flexible else self._uniform_instances(scale_set)
+        return list({one.instance_id: one for one in found}.values())  # a page may repeat one while the set scales
+
+    def _uniform_instances(self, scale_set: ScaleSet) -> t.Iterator[Instance]:
         pages = self._pages(
             f"list the instances of scale set {scale_set.name}",
             scale_set.name,
@@ -129,9 +131,9 @@ class Azure:
             scale_set.name,
             expand="instanceView",
         )
-        return [wire.instance(item) for page in pages for item in page]
+        return (wire.instance(item) for page in pages for item in page)
 
-    def _flexible_instances(self, scale_set: ScaleSet) -> list[Instance]:
+    def _flexible_instances(self, scale_set: ScaleSet) -> t.Iterator[Instance]:
         pages = self._pages(
             f"list the instances of scale set {scale_set.name}",
             scale_set.name,
@@ -140,7 +142,6 @@ class Azure:
             filter=f"'virtualMachineScaleSet/id' eq '{scale_set.id}'",
             expand="instanceView",
         )
-        found = []
         for page in pages:
             for item in page:
                 belongs_to = wire.at(item, "properties", "virtualMachineScaleSet", "id")
@@ -150,8 +151,7 @@ class Azure:
                     item if wire.at(item, "properties", "instanceView") else self._flexible_instance(scale_set, item)
                 )
                 if complete:
-                    found.append(wire.instance(complete))
-        return found
+                    yield wire.instance(complete)
 
     def _flexible_instance(self, scale_set: ScaleSet, item: dict[str, t.Any]) -> dict[str, t.Any] | None:
         """A virtual machine with its instance view, None where it is gone meanwhile."""
