@@ -10,15 +10,21 @@ import json
 import typing as t
 from pathlib import Path
 
+from ._rollout.problem import Refused
+
 
 class Journal:
-    """Writes events to `path`, or nowhere where there is none."""
+    """Writes events to `path`, or nowhere where there is none. Raises Refused where it cannot be written."""
 
     def __init__(self, path: str | None, **common: t.Any) -> None:
         self._path = Path(path).expanduser() if path else None
         self._common = common
         if self._path:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.open("a").close()
+            except OSError as exc:
+                raise Refused(f"the journal {self._path} cannot be written: {exc.strerror}.") from exc
 
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
         lines = [json.dumps({**event, **self._common}, default=str) + "\n" for event in events]
