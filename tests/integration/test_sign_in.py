@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every way to sign in works, or says in one sentence what is missing; none shows a secret, however verbose."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import harness
+import scenes
+from scenes import GROUP, NAME, StartSimulator
+
+AWX = ("AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_SECRET", "AZURE_TENANT")
+NOTHING: dict[str, str | None] = {
+    **dict.fromkeys(AWX),
+    # No managed identity answers: as on a machine outside of Azure, but at once.
+    "IDENTITY_ENDPOINT": None,
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST": "https://127.0.0.1:1",
+}
+WRONG = "a~wrong.secret-of-mine"
+
+
+def play(args: dict[str, Any]) -> list[dict[str, Any]]:
+    task = {"name": "Read", "steady.vmss.scale_set_info": {"resource_group": GROUP, "name": NAME, **args}}
+    return [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+
+
+def write_profiles(home: Path, account: dict[str, str]) -> None:
+    folder = home / ".azure"
+    folder.mkdir(parents=True)
+    lines = ["[default]", "client_id=nobody", "secret=none", "tenant=nowhere", "[shop]"]
+    lines += [f"{name}={value}" for name, value in account.items()]
+    (folder / "credentials").write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_every_way(simulator: StartSimulator, tmp_path: Path) -> None:
+    azure = simulator(scenes.scenario(1))
+    given = dict(
+        zip(("subscription_id", "client_id", "secret", "tenant"), map(azure.environment.get, AWX), strict=True)
+    )
+    account = {name: str(value) for name, value in given.items()}
+    write_profiles(tmp_path, account)
+    identity = {
+        "AZURE_SECRET": None,
+        "AZURE_TENANT": None,
+        "AZURE_CLIENT_SECRET": account["secret"],
+        "AZURE_TENANT_ID": account["tenant"],
+    }
+    password = {**NOTHING, "AZURE_SUBSCRIPTION_ID": account["subscription_id"]}
+    nobody = {**password, "AZURE_CLIENT_ID": None}
+    # The module's options, the variables; what the message says, None where it works.
+    cases: dict[str, tuple[dict[str, Any], dict[str, str | None], list[str] | None]] = {
+        "options": (account, NOTHING, None),
+        "AWX": ({}, {}, None),
+        "azure-identity": ({}, identity, None),
+        "a profile": ({"profile": "shop"}, {**NOTHING, "HOME": str(tmp_path)}, None),
+        "the profile's variable": ({}, {"AZURE_PROFILE": "shop", "HOME": str(tmp_path)}, None),
+        "a wrong secret": ({}, {"AZURE_SECRET": WRONG}, ["Azure refused the sign-in: AADSTS7000215", "client secret"]),
+        "a wrong option": ({**account, "secret": WRONG}, NOTHING, ["Azure refused the sign-in: AADSTS7000215"]),
+        "a wrong tenant": (
+            {"tenant": "44444444-4444-4444-8444-444444444444"},
+            {},
+            ["the tenant '44444444-", "was not found"],
+        ),
+        "no tenant": ({}, {"AZURE_TENANT": None}, ["needs tenant, which is not set", "AZURE_TENANT"]),
+        "no subscription": ({}, {"AZURE_SUBSCRIPTION_ID": None}, ["No subscription is named", "AZURE_SUBSCRIPTION_ID"]),
+        "nothing": (
+            {},
+            nobody,
+            ["No Azure credentials were found", "AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT", "az login"],
+        ),
+        "a user name": (
+            {},
+            {**password, "AZURE_AD_USER": "ann@example.org", "AZURE_PASSWORD": WRONG},
+            ["user name and password is not supported", "Use a service principal"],
+        ),
+        "no such profile": ({"profile": "nope"}, {"HOME": str(tmp_path)}, ["profile 'nope' was not found", "[nope]"]),
+        "no such cloud": ({"cloud_environment": "AzureMoonCloud"}, {}, ["AzureMoonCloud", "AzureUSGovernment"]),
+        "an unknown authority": ({}, {"REQUESTS_CA_BUNDLE": None}, ["certificate", "REQUESTS_CA_BUNDLE"]),
+    }
+
+    def read(case: str) -> harness.Result:
+        args, env, _ = cases[case]
+        return harness.run_playbook(play(args), azure, env=env, verbosity=3)
+
+    with ThreadPoolExecutor(3) as pool:
+        runs = dict(zip(cases, pool.map(read, cases), strict=True))
+    secrets = [*azure.secrets(), WRONG]
+    wrong: dict[str, list[str]] = {}
+    for case, (_, _, words) in cases.items():
+        run = runs[case]
+        shown = run.output + str([task.result for task in run.tasks])
+        assert [secret for secret in secrets if secret in shown] == [], case
+        assert "Traceback" not in shown, case
+        sentence = len(run.failures) == 1 and len(run.failures[0]) < 700 and "\n" not in run.failures[0]
+        if run.failures and (not sentence or words is None or not all(word in run.failures[0] for word in words)):
+            wrong[case] = run.failures
+        assert run.rc == (0 if words is None else 2), f"{case}: {run.failures}"
+    assert wrong == {}
+    assert azure.metrics()["non_get"] == []
+
+
+def test_a_token_that_expires_in_the_middle(simulator: StartSimulator) -> None:
+    """Azure takes the token no longer right after it accepted the work: nothing is sent twice, nothing is lost."""
+    operations = ("VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances", "Operations_Get")
+    expiry = [{"when": {"calls": {operation: 1}}, "do": "expire_tokens"} for operation in operations]
+    azure = simulator(scenes.scenario(2, update_domains=1, events=expiry), 300)
+    run = scenes.roll(azure, variables={"rollout_max_unavailable": "100%"}, verbosity=3)
+    metrics = azure.metrics()
+    assert run.rc == 0, run.output
+    assert metrics["unauthorized"] >= 3
+    assert scenes.judged(azure)["disks_replaced"] == {"0": 1, "1": 1}
+    sent = [call["operation"] for call in metrics["non_get"] if call["status"] != 401]
+    assert sent == ["VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"]
+    assert run.fact("rollout_result")["outcome"] == "upgraded"
+    assert [secret for secret in azure.secrets() if secret in run.output] == []
+    assert not re.search(r"Traceback|ExpiredAuthenticationToken", run.output)
