@@ -103,6 +103,7 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
         upgrade_mode=_word(at(policy, "mode")) or "Manual",
         automatic_os_upgrade=at(policy, "automaticOSUpgradePolicy", "enableAutomaticOSUpgrade") is True,
         automatic_repairs=at(properties, "automaticRepairsPolicy", "enabled") is True,
+        zone_rebalancing=at(properties, "resiliencyPolicy", "automaticZoneRebalancingPolicy", "enabled") is True,
         health_sources=_health_sources(properties, profile, extensions),
         service_fabric=any(_extension_type(item).startswith("servicefabric") for item in extensions),
         image=images.from_wire(at(profile, "storageProfile", "imageReference"), at(os_disk, "image", "uri")),
@@ -197,7 +198,7 @@ def _failure(statuses: list[dict[str, t.Any]], extensions: list[dict[str, t.Any]
     for prefix, group in views:
         status = _status(group, "ProvisioningState")
         if status and _code(status, 1) == "failed":
-            code = str(status["code"]).split("/")[-1]
+            code = str(status["code"]).rsplit("/", maxsplit=1)[-1]
             found.append(f"{prefix}{code}: {message_text(status.get('message') or status.get('displayStatus'))}")
     return "; ".join(found) or None
 
