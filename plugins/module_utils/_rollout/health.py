@@ -13,7 +13,12 @@ _NOT_THERE = ("deallocated", "deallocating")
 
 
 def counts(instance: Instance) -> bool:
-    """Deallocated instances and those being deleted count neither as available nor as unavailable."""
+    """Deallocated instances and those being deleted count neither as available nor as unavailable.
+
+    One that is `Updating` counts whatever its power: Azure deallocates a VM to replace its OS disk, and starts it.
+    """
+    if instance.provisioning == "Updating":
+        return True
     return instance.power not in _NOT_THERE and instance.provisioning.lower() != "deleting"
 
 
@@ -41,17 +46,25 @@ def why_unavailable(instance: Instance, has_health_source: bool) -> str:
     return f"{reason} ({instance.error})" if instance.error else reason
 
 
-def reported_since(instance: Instance, before: Instance | None) -> bool:
+def reported_since(instance: Instance, before: Instance) -> bool:
     """Whether the health was reported after the upgrade, by Azure's own times.
 
     The disk's time, or else the provisioning state's, tells when the upgrade happened, but only where it moved.
     """
-    if instance.health_time is None or before is None:
-        return False
     for now, then in (
         (instance.os_disk_time, before.os_disk_time),
         (instance.provisioning_time, before.provisioning_time),
     ):
         if now is not None and now != then:
-            return instance.health_time > now
+            return instance.health_time is not None and instance.health_time > now
     return False
+
+
+def remade_at(instance: Instance) -> float | None:
+    """When the OS disk was made, as far as Azure says."""
+    return instance.provisioning_time if instance.os_disk_time is None else instance.os_disk_time
+
+
+def newer_than_disk(instance: Instance) -> bool:
+    made = remade_at(instance)
+    return made is not None and instance.health_time is not None and instance.health_time > made

@@ -17,7 +17,9 @@ import typing as t
 OPERATION = "operation"
 INSTANCES = "instances"
 
-_SHARE = 0.06
+_SHARE = 0.1
+_FIRST_SHARE = 0.25  # while no earlier batch tells how long it takes
+_SOONEST = 0.8  # of what an earlier batch took
 _FIRST = 2.0
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
@@ -25,20 +27,25 @@ _SCARCE = 10  # reads left, from where on only what is given back is used
 _LONGEST = 60.0
 
 
+def pause(kind: str, left: int | None) -> float:
+    """Seconds that must lie between two reads, however urgent, where Azure says that few remain."""
+    return _REFILL[kind] if left is not None and left <= _SCARCE else 0.0
+
+
 def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: int | None = None) -> float:
     """Seconds until the next read, `waited` seconds after the wait began.
 
     `earlier`: seconds that the same wait took in earlier batches. `left`: reads that Azure says remain.
     """
-    shortest = _REFILL[kind] if left is not None and left <= _SCARCE else _SHORTEST[kind]
+    shortest = max(pause(kind, left), _SHORTEST[kind])
     if earlier:
         recent = sorted(earlier[-3:])
-        soonest = recent[len(recent) // 2] * 0.75
+        soonest = recent[len(recent) // 2] * _SOONEST
         if waited < soonest:
             return max(shortest, soonest - waited)
         share = _SHARE
     else:
-        share = 3 * _SHARE
+        share = _FIRST_SHARE
     if waited <= 0:
         return max(shortest, _FIRST)
     return min(_LONGEST, max(shortest, waited * share))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from . import health, running_image
-from .domains import Selection, domains, instance_order
+from .domains import Domain, Selection, domains, instance_order
 from .image import Image
 from .limits import Limit
 from .model import Instance, ScaleSet
@@ -52,6 +52,8 @@ class Survey:
 
     `since`: when this rollout started on Azure's clock, None where the rollout has not written the model yet.
     `set_aside`: instances that vanished in this run, by id with the reason. `proven`: those it saw run the target.
+    `read_at`: when a run that may go on with a killed one first looked, on Azure's clock. The health of an instance
+    whose disk was younger than `health_lag` then may still be that of the old disk.
     """
 
     scale_set: ScaleSet
@@ -63,6 +65,8 @@ class Survey:
     since: float | None = None
     set_aside: t.Mapping[str, str] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
+    read_at: float | None = None
+    health_lag: float = 120.0
 
     # -- what is ------------------------------------------------------------------------------
 
@@ -75,6 +79,10 @@ class Survey:
             else running_image.judge(i, self.target, model_names_target=self.model_names_target, since=self.since)
             for i in self.instances
         }
+
+    @cached_property
+    def domain_of(self) -> dict[str, Domain]:
+        return domains(self.instances, self.policy.order_by)
 
     def available(self, instance: Instance) -> bool:
         return health.available(instance, self.scale_set.has_health_source)
@@ -126,20 +134,27 @@ class Survey:
     @cached_property
     def in_hand(self) -> list[Instance]:
         """Instances that this rollout has started and not finished, as a killed run leaves them."""
-        return [
-            i
-            for i in self.instances
-            if self.since is not None
-            and self.skip_reason(i) is None
-            and not self.available(i)
-            and self._started(i, self.since)
-        ]
+        since = self.since
+        if since is None:
+            return []
+        return [i for i in self.instances if self.skip_reason(i) is None and self._unfinished(i, since)]
 
-    def _started(self, instance: Instance, since: float) -> bool:
+    def _unfinished(self, instance: Instance, since: float) -> bool:
         if instance.provisioning == "Updating":
             return True
-        made = instance.os_disk_time
-        return self.verdicts[instance.instance_id] == running_image.CURRENT and made is not None and made >= since
+        made = health.remade_at(instance)
+        if self.verdicts[instance.instance_id] != running_image.CURRENT or made is None or made < since:
+            return False
+        return not self.available(instance) or self._health_may_be_old(instance, made)
+
+    def _health_may_be_old(self, instance: Instance, made: float) -> bool:
+        return (
+            self.read_at is not None
+            and self.scale_set.has_health_source
+            and instance.instance_id not in self.proven
+            and self.read_at - made < self.health_lag
+            and not health.newer_than_disk(instance)
+        )
 
     @property
     def left(self) -> list[str]:
@@ -148,7 +163,7 @@ class Survey:
 
     def next_batch(self) -> Batch | Wait | None:
         """The instances to upgrade now; None where nothing is left to do."""
-        domain_of = domains(self.instances, self.policy.order_by)
+        domain_of = self.domain_of
         if self.in_hand:
             first = min(domain_of[i.instance_id] for i in self.in_hand)
             ids = tuple(i.instance_id for i in self.in_hand if domain_of[i.instance_id] == first)
@@ -164,18 +179,24 @@ class Survey:
         queue = sorted(ready, key=lambda i: (self.available(i), domain_of[i.instance_id], instance_order(i)))
         first = domain_of[queue[0].instance_id]
         domain = [i for i in queue if domain_of[i.instance_id] == first]
-        costless = [i for i in domain if not self.available(i)]
-        room = max(0, self.max_unavailable - len(self.unavailable))
-        batch = costless + [i for i in domain if self.available(i)][:room]
+        batch = self.affordable(domain)
         if not batch:
-            others = ", ".join(
-                f"{i.instance_id} ({health.why_unavailable(i, self.scale_set.has_health_source)})"
-                for i in self.unavailable
-            )
-            return Wait(
-                f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}"
-            )
+            return self.no_room()
         return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]))
+
+    def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
+        """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as there is room."""
+        room = max(0, self.max_unavailable - len(self.unavailable))
+        costless = [i for i in instances if not self.available(i)]
+        return costless + [i for i in instances if self.available(i)][:room]
+
+    def no_room(self) -> Wait:
+        others = ", ".join(
+            f"{i.instance_id} ({health.why_unavailable(i, self.scale_set.has_health_source)})" for i in self.unavailable
+        )
+        return Wait(
+            f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}"
+        )
 
     def _batch_limit(self) -> int | None:
         """The canary while the image is unproven on this set, then the batch size."""
@@ -200,9 +221,17 @@ class Survey:
     def imagine(self, batch: Batch) -> Survey:
         """This survey once the batch runs the target and is available."""
         healthy = health.HEALTHY if self.scale_set.has_health_source else None
-        up = {"power": "running", "provisioning": "Succeeded", "extensions_settled": True, "health": healthy}
-        return replace(
+        imagined = replace(
             self,
-            instances=tuple(replace(i, **up) if i.instance_id in batch.instance_ids else i for i in self.instances),
+            instances=tuple(
+                replace(i, power="running", provisioning="Succeeded", extensions_settled=True, health=healthy)
+                if i.instance_id in batch.instance_ids
+                else i
+                for i in self.instances
+            ),
             proven=self.proven.union(batch.instance_ids),
         )
+        # What stays as it is: a plan of 1,000 batches would work it out 1,000 times.
+        vars(imagined)["domain_of"] = self.domain_of
+        vars(imagined)["verdicts"] = {**self.verdicts, **dict.fromkeys(batch.instance_ids, running_image.CURRENT)}
+        return imagined

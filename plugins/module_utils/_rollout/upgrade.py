@@ -56,7 +56,7 @@ class Finished:
     outcome: str
 
 
-Step = t.Union[Look, Poll, Send, Finished]
+Step = Look | Poll | Send | Finished
 
 
 class Upgrade:
@@ -75,11 +75,14 @@ class Upgrade:
         only: t.Sequence[str] = (),
         earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> None:
-        self.survey = survey
+        self.survey = replace(survey, read_at=None if earlier else survey.read_at, health_lag=patience.health_lag)
         self.patience = patience
         self.only = tuple(only)
         self.report = Report(started=now)
-        self._earlier = list(earlier)
+        self._earlier = len(earlier)
+        watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
+        self._operations = [batch["operation_seconds"] for batch in watched]
+        self._settlings = [batch["settle_seconds"] for batch in watched]
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verify.Track] = {}
         self._open: set[str] = set()
@@ -87,6 +90,8 @@ class Upgrade:
         self._operation: Operation | None = None
         self._polling = False
         self._operation_reads_left: int | None = None
+        self._instance_reads_left: int | None = None
+        self._looked = now
         self._sent = self._settling = self._polled = now
         self._seen: float | None = now
         self._not_before = now
@@ -103,13 +108,13 @@ class Upgrade:
         if self._sending:
             return self._sending
         if self._polling:
-            return Poll(max(self._not_before, self._sent + self._next_poll(now)))
+            return Poll(max(self._not_before, self._sent + self._next_poll()))
         if self._batch:
             if self._seen is None or self._seen < self._settling:
-                return Look(max(self._not_before, self._settling))
-            return self._settle(now)
+                return self._look(self._settling)
+            return self._settle(self._batch, now)
         if self._seen is None or now < self._not_before:
-            return Look(self._not_before, model=True)
+            return self._look(self._not_before, model=True)
         return self._plan(now)
 
     def planned(self) -> list[Batch]:
@@ -142,11 +147,11 @@ class Upgrade:
             return self._stop(now, f"no batch could start for {waited:.0f} s: {wait.reason}")
         self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
         self._seen = None
-        return Look(self._not_before, model=True)
+        return self._look(self._not_before, model=True)
 
     def _begin(self, batch: Batch, now: float) -> None:
         self._batch = BatchReport(
-            number=len(self._earlier) + len(self.report.batches) + 1,
+            number=self._earlier + len(self.report.batches) + 1,
             label=batch.label,
             instance_ids=batch.instance_ids,
             started=now,
@@ -162,13 +167,13 @@ class Upgrade:
         if batch.adopted:
             for instance_id in batch.instance_ids:
                 self._tracks[instance_id].worked_on = True
+                self._tracks[instance_id].adopted_since = self.survey.since
             self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
         else:
             self._sending = Send(UPGRADE, batch.instance_ids)
 
-    def _settle(self, now: float) -> Step:
+    def _settle(self, batch: BatchReport, now: float) -> Step:
         """Judge the newest read of the batch and say what it needs next."""
-        assert self._batch is not None
         by_id = {i.instance_id: i for i in self.survey.instances}
         verdicts = {
             instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
@@ -177,15 +182,23 @@ class Upgrade:
             if verdict not in (verify.PENDING, verify.REIMAGE):
                 self._resolve(instance_id, verdict, by_id.get(instance_id), now)
         if any(verdict == verify.PENDING for verdict in verdicts.values()):
-            self._not_before = now + pacing.next_read(
-                pacing.INSTANCES, now - self._settling, [b["settle_seconds"] for b in self._done_batches()]
-            )
+            self._not_before = now + pacing.next_read(pacing.INSTANCES, now - self._settling, self._settlings)
             self._seen = None
-            return Look(self._not_before)
-        if again := tuple(i for i, verdict in verdicts.items() if verdict == verify.REIMAGE):
-            self._sending = Send(REIMAGE, again)
-            return self._sending
-        return self._close(now)
+            return self._look(self._not_before)
+        again = [i for i, verdict in verdicts.items() if verdict == verify.REIMAGE]
+        if again and not self._failed(batch):
+            return self._reimage([by_id[i] for i in again], now)
+        for instance_id in again:
+            self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
+        return self._close(batch, now)
+
+    def _reimage(self, instances: t.Sequence[Instance], now: float) -> Step:
+        affordable = self.survey.affordable(instances)
+        if not affordable:
+            return self._wait(now, self.survey.no_room())
+        self._waiting_since = None
+        self._sending = Send(REIMAGE, tuple(i.instance_id for i in affordable))
+        return self._sending
 
     def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
         return self._tracks[instance_id].observe(
@@ -220,10 +233,12 @@ class Upgrade:
         if verdict == verify.AGAIN and self._trouble_since is None:
             self._trouble_since = now
 
-    def _close(self, now: float) -> Step:
-        batch = self._batch
-        assert batch is not None
-        failed = [i for i in batch.instance_ids if self.report.instances[i].outcome == "failed"]
+    def _failed(self, batch: BatchReport) -> list[str]:
+        reports = self.report.instances
+        return [i for i in batch.instance_ids if i in reports and reports[i].outcome == "failed"]
+
+    def _close(self, batch: BatchReport, now: float) -> Step:
+        failed = self._failed(batch)
         batch.finished = now
         batch.settle_seconds = now - self._settling
         batch.outcome = "failed" if failed else "upgraded"
@@ -231,6 +246,9 @@ class Upgrade:
         self._batch = None
         if started:
             self.report.batches.append(batch)
+            if batch.operation_seconds and not batch.adopted:
+                self._operations.append(batch.operation_seconds)
+                self._settlings.append(batch.settle_seconds)
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
         if failed:
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
@@ -243,12 +261,23 @@ class Upgrade:
             return self._plan(now)
         self._seen = None
         self._not_before = now
-        return Look(now, model=True)
+        return self._look(now, model=True)
+
+    def _look(self, at: float, *, model: bool = False) -> Look:
+        soonest = self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left)
+        return Look(max(at, self._not_before, soonest), model)
 
     # -- what came of it ----------------------------------------------------------------------
 
-    def saw(self, now: float, instances: t.Sequence[Instance], scale_set: ScaleSet | None = None) -> None:
+    def saw(
+        self,
+        now: float,
+        instances: t.Sequence[Instance],
+        scale_set: ScaleSet | None = None,
+        reads_left: int | None = None,
+    ) -> None:
         """The instances as just read, and the scale set where it was asked for."""
+        self._looked, self._instance_reads_left = now, reads_left
         self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
         self._seen = now
         self._account(now)
@@ -263,42 +292,47 @@ class Upgrade:
         sent = self._taken(now)
         self._refusals = 0
         self._polling = True
-        self._operation = None
+        for instance_id in sent.instance_ids:
+            self._tracks[instance_id].reimaged = sent.kind == REIMAGE
         self._account(now)
         self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
 
     def refused(self, now: float, problem: Problem) -> None:
         """The request failed. What Azure surely did not start is planned anew; what it may have started is watched."""
-        assert self._sending is not None
-        self.report.event(now, "request_failed", instances=list(self._sending.instance_ids), problem=str(problem))
+        send = self._request()
+        self.report.event(now, "request_failed", instances=list(send.instance_ids), problem=str(problem))
         if self._trouble_since is None:
             self._trouble_since = now
+        self._refusals += 1
+        if not self._may_pass(problem) or now - self._trouble_since > self.patience.upgrade:
+            self._sending = None
+            if send.kind == UPGRADE:
+                self._abandon()
+            words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
+            self._stop(now, words, problem=problem)
+            return
         if problem.kind == problems.LOST:
             self._taken(now)
             return
-        ids = ", ".join(self._sending.instance_ids)
-        kind = self._sending.kind
         self._sending = None
-        again = problem.kind in (problems.CONFLICT, problems.THROTTLED) or problem.code == "InvalidParameter"
-        self._refusals += 1
-        out_of_patience = now - self._trouble_since > self.patience.upgrade
-        unknown_instance = problem.code == "InvalidParameter" and self._refusals > 3
-        if not again or out_of_patience or unknown_instance:
-            self._abandon()
-            self._stop(now, f"Azure refused to {kind} instances {ids}: {problem}", problem=problem)
-            return
         self._not_before = now + (problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1)))
         self._seen = None
-        if kind == UPGRADE:
+        if send.kind == UPGRADE:
             self._abandon()
         else:
             self._settling = self._not_before
+
+    def _may_pass(self, problem: Problem) -> bool:
+        """InvalidParameter: an instance may have vanished since it was read."""
+        vanished = problem.code == "InvalidParameter" and self._refusals <= 3
+        return vanished or problem.kind in (problems.CONFLICT, problems.THROTTLED, problems.LOST)
 
     def saw_operation(self, now: float, operation: Operation | None, reads_left: int | None = None) -> None:
         """How the operation stands; None where Azure no longer knows it, and only the instances can tell."""
         self._operation_reads_left = reads_left
         self._polled = now
         if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
+            self._not_before = now + (operation.retry_after or 0)
             return
         self._polling = False
         self._operation = operation if operation is not None and operation.ended else None
@@ -307,9 +341,6 @@ class Upgrade:
         self._not_before = now
         if self._batch:
             self._batch.operation_seconds = now - self._sent
-            lags = [b["settle_seconds"] for b in self._done_batches()]
-            if lags:
-                self._not_before = now + pacing.next_read(pacing.INSTANCES, 0, lags)
         status = operation.status if operation else "unknown"
         words = str(operation.problem) if operation and operation.problem else ""
         self.report.event(now, "operation_ended", status=status, problem=words)
@@ -320,26 +351,23 @@ class Upgrade:
     def _number(self) -> int | None:
         return self._batch.number if self._batch else None
 
-    def _next_poll(self, now: float) -> float:
+    def _next_poll(self) -> float:
         since_sent = max(self._polled, self._sent) - self._sent
-        earlier = [b["operation_seconds"] for b in self._done_batches() if b["operation_seconds"]]
-        return since_sent + pacing.next_read(pacing.OPERATION, since_sent, earlier, self._operation_reads_left)
+        return since_sent + pacing.next_read(pacing.OPERATION, since_sent, self._operations, self._operation_reads_left)
 
-    def _done_batches(self) -> list[t.Mapping[str, t.Any]]:
-        done = [*self._earlier, *(batch.as_dict() for batch in self.report.batches)]
-        return [batch for batch in done if not batch.get("adopted")]
+    def _request(self) -> Send:
+        if self._sending is None:
+            raise RuntimeError("no request was asked for")
+        return self._sending
 
     def _taken(self, now: float) -> Send:
-        assert self._sending is not None
-        sent, self._sending = self._sending, None
+        """The request is Azure's now, or may be."""
+        sent, self._sending = self._request(), None
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
-            track.sent = now
             track.idle_since = None
-            if sent.kind == UPGRADE:
-                track.attempts += 1
-            else:
-                track.reimaged = True
+            track.attempts += sent.kind == UPGRADE
+        self._operation = None
         self._sent = self._settling = self._not_before = now
         self._seen = None
         return sent
@@ -364,8 +392,20 @@ class Upgrade:
     def _stop(
         self, now: float, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
     ) -> Finished:
+        if self._batch:
+            self._leave(self._batch, why, now)
         self.report.why = why
         self.report.culprits = list(instance_ids)
         self.report.problem = problem
         self.report.event(now, "stopped", why=why)
         return self._finish(now, "stopped")
+
+    def _leave(self, batch: BatchReport, why: str, now: float) -> None:
+        """Report a batch that is left as it stands, in the middle of it."""
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in sorted(self._open):
+            self._tracks[instance_id].why = why
+            self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
+        batch.finished, batch.outcome = now, "failed"
+        self.report.batches.append(batch)
+        self._batch = None

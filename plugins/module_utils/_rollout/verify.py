@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import health, running_image
+from . import image as images
 from .image import Image
 from .model import Instance
 from .problem import Operation
@@ -39,11 +40,15 @@ class Patience:
 
 @dataclass
 class Track:
-    """One instance in our hands: how it was before, and what was seen of it since the request was sent."""
+    """One instance in our hands: how it was before, and what was seen of it since the request was sent.
+
+    `adopted_since`: where another run or hand sent it, when this rollout started, on Azure's clock.
+    """
 
     before: Instance
     sent: float
-    attempts: int = 1
+    attempts: int = 0
+    adopted_since: float | None = None
     reimaged: bool = False
     worked_on: bool = False
     seen_not_healthy: bool = False
@@ -67,27 +72,34 @@ class Track:
         if instance is None:
             self.why = "the instance is gone from the scale set"
             return GONE
-        self._remember(instance, has_health_source)
+        on_target = self._on_target(instance, target)
+        self._remember(instance, on_target, has_health_source)
         self.why = health.why_unavailable(instance, has_health_source)
-        on_target = running_image.proven(instance, self.before, target)
         if on_target and instance.provisioning == "Succeeded":
             return self._await_health(instance, now, patience, has_health_source)
         self.on_target_since = self.available_since = None
         if now - self.sent > patience.upgrade:
             self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or 'still runs the old image'})"
             return FAILED
-        if instance.provisioning == "Failed" and (operation is not None or self.worked_on):
+        if instance.provisioning == "Failed" and self.worked_on:
             return FAILED
-        if instance.provisioning != "Succeeded":
+        if instance.provisioning not in ("Succeeded", "Failed"):
             self.idle_since = None
             return PENDING
-        return self._await_image(instance, now, patience, operation, can_reimage)
+        applied = images.same(instance.image, target) and not images.same(self.before.image, target)
+        return self._await_image(instance, now, patience, operation, applied=applied, can_reimage=can_reimage)
 
-    def _remember(self, instance: Instance, has_health_source: bool) -> None:
-        in_transition = instance.provisioning not in ("Succeeded", "Failed") or instance.power != "running"
-        if in_transition or running_image.disk_replaced(instance, self.before):
-            self.worked_on = True
-        if self.worked_on and has_health_source and instance.health != health.HEALTHY:
+    def _on_target(self, instance: Instance, target: Image) -> bool:
+        if running_image.proven(instance, self.before, target):
+            return True
+        since = self.adopted_since
+        return since is not None and running_image.judge(instance, target, since=since) == running_image.CURRENT
+
+    def _remember(self, instance: Instance, on_target: bool, has_health_source: bool) -> None:
+        moved = (instance.provisioning, instance.power) != (self.before.provisioning, self.before.power)
+        on_new_disk = on_target or bool(running_image.disk_replaced(instance, self.before))
+        self.worked_on = self.worked_on or moved or on_new_disk
+        if on_new_disk and has_health_source and instance.health != health.HEALTHY:
             self.seen_not_healthy = True
 
     def _await_health(self, instance: Instance, now: float, patience: Patience, has_health_source: bool) -> str:
@@ -106,6 +118,7 @@ class Track:
             not has_health_source
             or self.seen_not_healthy
             or health.reported_since(instance, self.before)
+            or (self.adopted_since is not None and health.newer_than_disk(instance))
             or steady >= patience.health_lag
         )
         if believed and steady >= patience.healthy_for:
@@ -117,23 +130,33 @@ class Track:
         return PENDING
 
     def _await_image(
-        self, instance: Instance, now: float, patience: Patience, operation: Operation | None, can_reimage: bool
+        self,
+        instance: Instance,
+        now: float,
+        patience: Patience,
+        operation: Operation | None,
+        *,
+        applied: bool,
+        can_reimage: bool,
     ) -> str:
-        """The VM is provisioned and the target is not proven on it."""
+        """No work shows, and the target is not proven. `applied`: Azure has got as far as the instance's model."""
         self.why = "still runs the old image"
         if self.idle_since is None:
             self.idle_since = now
         idle = now - self.idle_since
         if running_image.disk_replaced(instance, self.before):
             return PENDING
-        if operation is None or operation.status == "Canceled" or instance.latest_model_applied is False:
-            return AGAIN if idle >= patience.start_lag else PENDING
-        if operation.status == "Failed":
+        if operation is not None and operation.status == "Failed":
             self.why = f"not upgraded: {operation.problem}"
             return FAILED if idle >= patience.start_lag else PENDING
+        succeeded = operation is not None and operation.status == "Succeeded"
+        if not applied and (not succeeded or instance.latest_model_applied is False):
+            return AGAIN if idle >= patience.start_lag else PENDING
         if idle < patience.version_lag or idle == 0:
             return PENDING
-        if can_reimage and not self.reimaged:
+        if instance.provisioning == "Failed":
+            return FAILED
+        if can_reimage and not (self.reimaged and succeeded):
             return REIMAGE
         tried = (
             "the upgrade and a reimage" if self.reimaged else "the upgrade, and a Flexible scale set cannot reimage it"

@@ -1,0 +1,440 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole rollouts in virtual time. Fleet asserts the rules of DESIGN §4 itself, wherever a request is accepted."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem as problems
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import Instance
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Operation, Problem
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import Patience
+
+from .fleet import FORMS, NEW, OLD, SHOWS_VERSION, START, Faults, Fleet, Machine, uniform, with_machine
+from .strategies import fleets, lognormal, newcomer
+
+LONGEST = 40_000.0  # virtual seconds that no rollout of 60 instances may exceed
+
+
+def ours(fleet: Fleet) -> list[Machine]:
+    machines = fleet.machines.values()
+    return [m for m in machines if m.counted and not m.protected and fleet.selected(m)]
+
+
+def must_stop(fleet: Fleet) -> bool:
+    """Something happened to the fleet that no rollout can go on after."""
+    faults = fleet.faults
+    ids = {m.id for m in ours(fleet)} | set(fleet.gone)
+    broken = faults.never_healthy | faults.fails | (faults.keeps_disk if fleet.flexible else frozenset())
+    return bool(ids & broken) or bool({"failed", "hangs"} & set(faults.operations))
+
+
+def no_room(fleet: Fleet) -> bool:
+    counted = [m for m in fleet.machines.values() if m.counted]
+    sick = [m for m in counted if not m.available(fleet.now) and not m.worked]
+    return len(sick) >= fleet.policy.max_unavailable.of(len(counted))
+
+
+def check_end(fleet: Fleet, upgrade: Upgrade) -> None:
+    """The outcome is what the machines say it is."""
+    assert fleet.now - START < LONGEST
+    assert upgrade.report.outcome in ("upgraded", "unchanged", "stopped")
+    assert upgrade.report.finished == fleet.now
+    if upgrade.report.outcome == "stopped":
+        assert must_stop(fleet) or no_room(fleet), upgrade.report.why
+        assert upgrade.report.why
+    else:
+        assert [m.id for m in fleet.machines.values() if m.worked and not m.done(fleet.now)] == []
+        assert [m.id for m in ours(fleet) if m.content == OLD] == []
+
+
+def sizes(fleet: Fleet) -> list[int]:
+    return [len(ids) for ids in fleet.upgrades]
+
+
+# -- properties -------------------------------------------------------------------------------
+
+
+@settings(max_examples=250)
+@given(fleet=fleets(faulty=False))
+def test_the_plan_is_what_runs_when_all_goes_well(fleet: Fleet) -> None:
+    planned = [batch.instance_ids for batch in fleet.survey().batches()]
+    blocked = any(m.foreign_until for m in fleet.machines.values())
+    check_end(fleet, fleet.roll())
+    if not blocked:
+        assert fleet.upgrades == planned
+
+
+@settings(max_examples=500)
+@given(fleet=fleets(), latency=st.sampled_from((0.0, 0.3)))
+def test_the_rules_hold_whatever_azure_does(fleet: Fleet, latency: float) -> None:
+    check_end(fleet, fleet.roll(latency=latency))
+
+
+@settings(max_examples=400)
+@given(fleet=fleets(), kills=st.lists(st.integers(1, 120), min_size=1, max_size=3))
+def test_killed_at_any_moment_the_next_run_goes_on(fleet: Fleet, kills: list[int]) -> None:
+    if fleet.form not in SHOWS_VERSION:  # then only the disk's time tells a later run what this one did
+        fleet.faults = replace(fleet.faults, keeps_disk=frozenset(), disk_times=True)
+    check_end(fleet, fleet.roll(kills=kills))
+
+
+# -- one fault after the other ------------------------------------------------------------------
+
+TWO = frozenset({"0", "3"})
+SURVIVED = {
+    "nothing": Faults(),
+    "turns Updating late": Faults(updating_late=25),
+    "says Succeeded early": Faults(succeeded_early=True),
+    "both": Faults(updating_late=25, succeeded_early=True),
+    "old health lingers": Faults(linger=45),
+    "health time stands still": Faults(health_times="stuck"),
+    "health time stands still and lingers": Faults(health_times="stuck", linger=45),
+    "health without a time": Faults(health_times="none"),
+    "no time at all": Faults(health_times="none", disk_times=False),
+    "no health while it starts": Faults(blank_health=True, health_times="none"),
+    "exact version late": Faults(version_late=60),
+    "deallocated at work": Faults(power_at_work="deallocated"),
+    "conflicts": Faults(sends=("conflict",) * 4 + ("ok", "conflict")),
+    "conflict after success": Faults(conflict_after=30),
+    "throttled": Faults(sends=("throttled", "throttled")),
+    "lost before": Faults(sends=("lost", "ok", "lost")),
+    "lost after": Faults(sends=("lost_accepted", "ok", "lost_accepted")),
+    "lost after, and late": Faults(sends=("lost_accepted", "ok", "lost_accepted"), updating_late=25),
+    "preempted": Faults(operations=("canceled", "canceled")),
+    "operation forgotten": Faults(operations=("unknown", "unknown")),
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("name", sorted(SURVIVED))
+def test_a_fault_that_is_survived(form: str, name: str) -> None:
+    fleet = uniform(12, form=form, faults=SURVIVED[name])
+    upgrade = fleet.roll()
+    check_end(fleet, upgrade)
+    assert upgrade.report.outcome == "upgraded"
+    assert all(m.disks == 1 for m in fleet.machines.values())
+    assert {i: r.outcome for i, r in upgrade.report.instances.items()} == dict.fromkeys(fleet.machines, "upgraded")
+    assert [kind for kind, _ in fleet.sent if kind == "reimage"] == []
+
+
+KEPT = {
+    "plain": Faults(keeps_disk=TWO),
+    "reimage lost": Faults(keeps_disk=TWO, sends=("ok", "lost")),
+    "reimage lost after": Faults(keeps_disk=TWO, sends=("ok", "lost_accepted")),
+    "reimage meets conflicts": Faults(keeps_disk=TWO, sends=("ok", "conflict", "conflict")),
+    "reimage preempted": Faults(keeps_disk=TWO, operations=("ok", "canceled")),
+    "upgrade forgotten": Faults(keeps_disk=TWO, operations=("unknown",)),
+    "exact version late": Faults(keeps_disk=TWO, version_late=60),
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("name", sorted(KEPT))
+def test_an_upgrade_that_keeps_the_old_disk_is_followed_by_one_reimage(form: str, name: str) -> None:
+    fleet = uniform(12, form=form, faults=KEPT[name])
+    check_end(fleet, fleet.roll())
+    assert all(m.disks == 1 for m in fleet.machines.values())
+
+
+STOPPED = {
+    "never healthy": (Faults(never_healthy=frozenset({"2"})), "2", "health unhealthy"),
+    "provisioning failed": (Faults(fails=frozenset({"2"})), "2", "provisioning Failed"),
+    "operation failed": (Faults(operations=("ok", "failed")), "10", "VMExtensionProvisioningError: it failed"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(STOPPED))
+def test_a_fault_that_stops_the_rollout(name: str) -> None:
+    faults, culprit, words = STOPPED[name]
+    fleet = uniform(12, faults=faults)
+    upgrade = fleet.roll()
+    check_end(fleet, upgrade)
+    assert upgrade.report.outcome == "stopped"
+    assert culprit in upgrade.report.culprits and words in upgrade.report.why
+    assert upgrade.report.batches[-1].outcome == "failed"
+    assert [m.id for m in fleet.machines.values() if m.content == OLD], "everything was touched after the breach"
+
+
+def test_flexible_without_reimage_stops_and_says_so() -> None:
+    fleet = uniform(12, flexible=True, faults=Faults(keeps_disk=frozenset({"2"})))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and "a Flexible scale set cannot reimage it" in upgrade.report.why
+
+
+def test_an_operation_that_never_ends_is_given_up() -> None:
+    fleet = uniform(12, faults=Faults(operations=("hangs",)))
+    upgrade = fleet.roll(Patience(upgrade=600))
+    assert upgrade.report.outcome == "stopped" and "Conflict" in upgrade.report.why
+    assert fleet.now - START < 3000
+
+
+def test_no_reimage_after_a_breach_in_the_same_batch() -> None:
+    faults = Faults(keeps_disk=frozenset({"0"}), fails=frozenset({"5"}))
+    fleet = uniform(10, faults=faults, policy=Policy(max_unavailable=Limit(2), canary=0))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0", "5"]
+    assert fleet.sent == [("upgrade", ("0", "5"))]
+
+
+def test_a_reimage_waits_for_room() -> None:
+    """Instance 0 cost nothing as long as it was sick; its upgrade healed it and kept its disk."""
+    fleet = uniform(6, policy=Policy(max_unavailable=Limit(1)), faults=Faults(keeps_disk=frozenset({"0"})))
+    with_machine(fleet, "0", settled=False)
+    with_machine(fleet, "5", settled=False, content=NEW, applied=True)
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and "5 (an extension" in upgrade.report.why
+    assert fleet.sent == [("upgrade", ("0",))]
+    assert upgrade.report.instances["0"].outcome == "failed" and upgrade.report.batches[0].instance_ids == ("0",)
+
+
+def test_a_refused_reimage_leaves_nothing_out_of_the_report() -> None:
+    fleet = uniform(5, faults=Faults(keeps_disk=frozenset({"0"}), sends=("ok", "denied")))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and "AuthorizationFailed" in upgrade.report.why
+    assert upgrade.report.problem is not None and upgrade.report.problem.kind == problems.DENIED
+    assert [batch.outcome for batch in upgrade.report.batches] == ["failed"]
+    assert upgrade.report.instances["0"].outcome == "failed"
+
+
+@pytest.mark.parametrize("sends", [("lost",) * 1000, ("conflict",) * 1000, ("throttled",) * 1000])
+def test_trouble_without_end_is_given_up(sends: tuple[str, ...]) -> None:
+    fleet = uniform(5, faults=Faults(sends=sends))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and fleet.now - START < 4000
+    assert fleet.sent == []
+
+
+def test_a_reimage_lost_without_end_is_given_up() -> None:
+    fleet = uniform(5, faults=Faults(keeps_disk=frozenset({"0"}), sends=("ok",) + ("lost",) * 1000))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and fleet.now - START < 5000
+
+
+def test_a_denied_request_stops_at_once() -> None:
+    fleet = uniform(5, faults=Faults(sends=("denied",)))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and fleet.now == START
+    assert upgrade.report.batches == [] and "AuthorizationFailed" in upgrade.report.why
+
+
+# -- instances that come and go -----------------------------------------------------------------
+
+
+def test_the_rollout_converges_on_instances_that_appear() -> None:
+    fleet = uniform(5)
+    fleet.events = [
+        (START + 100, "appear", newcomer("7", START + 100, fleet.machines["0"], old=False)),
+        (START + 300, "appear", newcomer("8", START + 300, fleet.machines["0"], old=True)),
+    ]
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "upgraded"
+    assert fleet.machines["7"].disks == 0 and fleet.machines["8"].disks == 1
+
+
+def test_an_instance_that_vanishes_in_our_hands_is_no_failure() -> None:
+    fleet = uniform(5)
+    fleet.events = [(START + 50, "vanish", fleet.machines["0"])]
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "upgraded" and upgrade.report.instances["0"].outcome == "gone"
+
+
+def test_a_batch_that_names_a_vanished_instance_is_planned_anew() -> None:
+    """400 InvalidParameter for the whole call: Azure does nothing at all."""
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=fleet.now)
+    step = upgrade.next(fleet.now)
+    assert isinstance(step, Send) and step.instance_ids == ("0",)
+    fleet.machines.pop("0")
+    problem = fleet.send(step.kind, step.instance_ids)
+    assert problem is not None
+    upgrade.refused(fleet.now, problem)
+    look = upgrade.next(fleet.now)
+    assert isinstance(look, Look) and look.model and look.at > fleet.now
+    fleet.advance(look.at)
+    upgrade.saw(fleet.now, fleet.instances()[0], fleet.scale_set(), 30)
+    assert upgrade.next(fleet.now) == Send("upgrade", ("1",))
+
+
+@pytest.mark.parametrize("state", ["deallocated", "protected"])
+def test_an_instance_that_is_not_ours_is_left_alone(state: str) -> None:
+    changes = {"deallocated": {"power": "deallocated"}, "protected": {"protected": True}}
+    fleet = with_machine(uniform(5), "3", **changes[state])
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "upgraded" and fleet.machines["3"].content == OLD
+    assert "3" not in upgrade.report.instances
+
+
+def test_nothing_to_do() -> None:
+    fleet = uniform(5)
+    for machine in fleet.machines.values():
+        machine.content, machine.applied = NEW, True
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "unchanged" and fleet.sent == [] and fleet.reads["instances"] == 1
+
+
+def test_another_hand_at_work_is_waited_for() -> None:
+    fleet = uniform(5)
+    for machine in fleet.machines.values():
+        machine.foreign_until = START + 500
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "upgraded" and "waiting" in [event["event"] for event in upgrade.report.events]
+
+
+def test_no_room_is_waited_for_and_then_said() -> None:
+    fleet = with_machine(uniform(10, policy=Policy(max_unavailable=Limit(1))), "4", protected=True, settled=False)
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and "1 of at most 1" in upgrade.report.why
+    assert "4 (an extension is failed or in transition)" in upgrade.report.why
+    assert 300 < fleet.now - START < 400 and fleet.sent == []
+
+
+def test_a_model_that_somebody_changed_stops_the_rollout() -> None:
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=fleet.now)
+    other = replace(fleet.scale_set(), image=FORMS["platform"][OLD])
+    upgrade.saw(fleet.now + 1, fleet.instances()[0], other)
+    assert upgrade.next(fleet.now + 1) == Finished("stopped")
+    assert "somebody changed the model" in upgrade.report.why
+
+
+# -- a run that goes on with a killed one -------------------------------------------------------
+
+
+def resumed(fleet: Fleet, machine_id: str) -> Upgrade:
+    """A second run over the fleet as it stands."""
+    upgrade = Upgrade(fleet.survey(since=START), Patience(), now=fleet.now)
+    upgrade.next(fleet.now)
+    assert [event["instances"] for event in upgrade.report.events if event["event"] == "adopted"] == [[machine_id]]
+    return upgrade
+
+
+@pytest.mark.parametrize("power", ["running", "deallocated"])
+def test_work_in_flight_is_adopted(power: str) -> None:
+    fleet = uniform(5, faults=Faults(power_at_work=power))
+    fleet.send("upgrade", ("0",))
+    fleet.advance(START + 60)
+    assert len(fleet.survey(since=START).unavailable) == 1
+    upgrade = resumed(fleet, "0")
+    assert isinstance(upgrade.next(fleet.now), Look)
+
+
+def test_health_that_may_be_that_of_the_old_disk_is_not_believed_after_a_kill() -> None:
+    fleet = uniform(5, faults=Faults(linger=45), duration=lambda: 20.0, health_lag=lambda: 60.0)
+    fleet.send("upgrade", ("0",))
+    fleet.advance(START + 30)
+    assert fleet.survey(since=START).unavailable == [], "the old health lingers"
+    resumed(fleet, "0")
+
+
+def test_an_unhealthy_instance_of_this_rollout_is_awaited_first() -> None:
+    fleet = uniform(5, faults=Faults(never_healthy=frozenset({"0"}), disk_times=False))
+    fleet.send("upgrade", ("0",))
+    fleet.advance(START + 400)
+    upgrade = fleet.roll(since=START)
+    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0"]
+    assert len(fleet.sent) == 1
+
+
+# -- pace -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hundred_instances_take_little_longer_than_their_slowest(scale: float, seed: int) -> None:
+    """Issue row 2, at Azure's pace and at the benchmark's."""
+    rng = random.Random(seed)
+    draws: list[float] = []
+
+    def duration() -> float:
+        draws.append(lognormal(rng, 180)() / scale)
+        return draws[-1]
+
+    fleet = uniform(100, duration=duration, health_lag=lambda: 20 / scale)
+    upgrade = fleet.roll(latency=0.1)
+    assert upgrade.report.outcome == "upgraded"
+    slowest, start = 0.0, 0
+    for size in sizes(fleet):
+        slowest += max(draws[start : start + size]) + 20 / scale
+        start += size
+    assert fleet.now - START <= 1.10 * slowest
+    assert sum(fleet.reads.values()) <= 75, "the rest of the hundred calls is for the writes and the role"
+
+
+def test_many_quick_batches_stay_within_azures_limits() -> None:
+    fleet = uniform(60, policy=Policy(max_unavailable=Limit(1)), duration=lambda: 2.0, health_lag=lambda: 1.0)
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "upgraded" and sizes(fleet) == [1] * 60
+
+
+def test_azures_own_word_on_the_next_read_is_kept() -> None:
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START)
+    upgrade.next(START)
+    upgrade.accepted(START)
+    upgrade.saw_operation(START + 5, Operation("InProgress", retry_after=61), 40)
+    step = upgrade.next(START + 5)
+    assert isinstance(step, Poll) and step.at >= START + 66
+
+
+def test_earlier_batches_number_this_run_and_tell_its_pace() -> None:
+    earlier = [{"number": 1, "operation_seconds": 200.0, "settle_seconds": 20.0}]
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START, earlier=earlier)
+    upgrade.next(START)
+    upgrade.accepted(START)
+    step = upgrade.next(START)
+    assert isinstance(step, Poll) and step.at == START + 160
+    assert upgrade.report.events[-1]["batch"] == 2
+
+
+def test_only_the_given_instances_are_started() -> None:
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START, only=["3"])
+    assert upgrade.next(START) == Send("upgrade", ("3",))
+
+
+def test_healthy_for() -> None:
+    fleet = uniform(1, health_source=False, duration=lambda: 50.0)
+    fleet.roll(Patience(healthy_for=100))
+    assert fleet.now - START >= 150
+
+
+def test_a_flapping_instance_is_given_up() -> None:
+    fleet = uniform(1)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START)
+    upgrade.next(START)
+    upgrade.refused(START, Problem(problems.LOST, "", "connection reset"))
+    shown: Instance = fleet.instances()[0][0]
+    now = START
+    for number in range(2000):
+        step = upgrade.next(now)
+        if isinstance(step, Finished):
+            break
+        assert isinstance(step, Look), step
+        now = step.at
+        new = number % 2 == 0
+        upgrade.saw(
+            now,
+            [
+                replace(
+                    shown,
+                    os_disk="new",
+                    exact_version=NEW,
+                    health="unhealthy" if new else "healthy",
+                    image=FORMS["platform"][NEW],
+                )
+            ],
+        )
+    assert upgrade.report.outcome == "upgraded" or "does not stay" in upgrade.report.why
