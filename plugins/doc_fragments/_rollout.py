@@ -41,14 +41,40 @@ options:
   batch_size:
     description:
       - The most instances that are upgraded together, as a number or a percent of the instances there are now.
-      - O(max_unavailable) and the domain may make a batch smaller. Unset means as many as they allow.
-    type: str
+      - A list gives the size of the first batch, the second, and so on, the last one holding for the rest, as in
+        V([1, 10%, 50%]).
+      - O(max_unavailable) and the domain may make a batch smaller. Empty means as many as they allow.
+    type: list
+    elements: str
+    default: []
   canary:
     description:
       - The size of the first batch, which proves the image on this scale set. V(0) turns it off.
       - Unset means 1 on scale sets of five instances or more, otherwise none.
       - Instances that already run the target image and are available count as proof.
     type: int
+  max_unhealthy:
+    description:
+      - The most instances of the whole scale set that may be unhealthy before a batch, as a number or a percent of those
+        there are now. A percent is rounded down, but one instance may always be, and never all unless it is V(100%).
+      - Instances that Azure is creating or changing, and those whose health is C(initializing), are not judged.
+    type: str
+    default: 20%
+  max_unhealthy_upgraded:
+    description:
+      - The most instances that may fail among those that the rollout has upgraded, as a number or a percent of them,
+        rounded down. Those that fail within it are left as they are and reported.
+    type: str
+    default: "0"
+  include_deallocated:
+    description: Whether deallocated instances are upgraded too. They are left alone otherwise, and count as neither available
+      nor unavailable.
+    type: bool
+    default: false
+  downgrade:
+    description: Whether instances that run a newer version than the target get the target, as a rollback needs.
+    type: bool
+    default: false
   order_by:
     description:
       - What is upgraded one after the other.

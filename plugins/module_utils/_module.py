@@ -45,8 +45,12 @@ SELECTION: Spec = {
 
 POLICY: Spec = {
     "max_unavailable": {"type": "str", "default": "20%"},
-    "batch_size": {"type": "str"},
+    "batch_size": {"type": "list", "elements": "str", "default": []},
     "canary": {"type": "int"},
+    "max_unhealthy": {"type": "str", "default": "20%"},
+    "max_unhealthy_upgraded": {"type": "str", "default": "0"},
+    "include_deallocated": {"type": "bool", "default": False},
+    "downgrade": {"type": "bool", "default": False},
     "order_by": {"type": "str", "default": "domain", "choices": ["domain", "fault_domain", "zone", "none"]},
 }
 
@@ -79,6 +83,10 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     """Sign in, run the body, and exit or fail with its result and the count of ARM calls."""
     module = AnsibleModule(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
     _hide_signatures(module)
+    for name, option in spec.items():
+        if option.get("required") and module.params[name] == "":
+            variable = "rollout_scale_set" if name == "name" else f"rollout_{name}"
+            module.fail_json(msg=f"{name} is empty; in the roles it is {variable}.")
     if sdk.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("azure-mgmt-compute and azure-identity"), exception=sdk.IMPORT_ERROR)
     azure = None

@@ -16,7 +16,7 @@ description:
   - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
   - The write carries the ETag that was read. When somebody else wrote meanwhile the model is read again, never
     overwritten; while another hand changes the scale set the module waits.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
@@ -70,6 +70,10 @@ options:
       started:
         description: When the rollout started, by Azure's clock.
         type: str
+      suspended:
+        description: The orchestration services that the rollout suspends and puts back.
+        type: list
+        elements: str
   latest_must_mean:
     description:
       - An exact image. O(image) must then be one that follows the newest version, and is written only while the newest
@@ -109,7 +113,7 @@ EXAMPLES = r"""
     resource_group: shop
     name: web
     image:
-      id: {{ gallery }}/images/web/versions/1.4.0
+      id: "{{ gallery }}/images/web/versions/1.4.0"
 """
 
 RETURN = r"""
@@ -175,6 +179,7 @@ def main() -> None:
                 "previous": {"type": "str"},
                 "selection": {"type": "str"},
                 "started": {"type": "str"},
+                "suspended": {"type": "list", "elements": "str"},
             },
         },
         "latest_must_mean": {"type": "raw"},

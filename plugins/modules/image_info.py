@@ -13,7 +13,7 @@ description:
   - Lists the versions of an image with where they are replicated and what is excluded from latest, and says which exact
     version V(latest) means in a region.
   - Versions are ordered by number, so 1.10.0 is newer than 1.9.0.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
@@ -49,7 +49,7 @@ EXAMPLES = r"""
 - name: The versions of a gallery image
   steady.vmss.image_info:
     location: westeurope
-    image: {{ gallery }}/images/web
+    image: "{{ gallery }}/images/web"
 """
 
 RETURN = r"""

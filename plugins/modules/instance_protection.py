@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Sets the protection policy of instances of a virtual machine scale set.
   - An instance that is protected from scale set actions is left out of every rollout.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes

@@ -18,7 +18,7 @@ description:
   - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data
     disks
     are never reset.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
@@ -113,6 +113,9 @@ rollout_result:
       type: str
     why:
       description: Why the work stopped.
+      type: str
+    message:
+      description: Where the work stopped, what was attempted, what happened and what runs where, in sentences.
       type: str
     target_image:
       description: The image that the model names.

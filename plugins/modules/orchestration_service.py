@@ -13,7 +13,7 @@ description:
   - Suspends or resumes an orchestration service of a virtual machine scale set, so that Azure does not replace or move
     instances while they are worked on.
   - A service that the scale set does not run is left alone and reported as V(NotRunning).
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes

@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Reads virtual machine scale sets and every instance of them, in both orchestration modes.
   - The running image of an instance is what Azure reports as its exact version, not what the model says.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
@@ -118,6 +118,9 @@ scale_sets:
       type: dict
     tags:
       description: Tags.
+      type: dict
+    rollout:
+      description: The rollout record on the tags, of the rollout that runs or of the last one.
       type: dict
     target_image:
       description: The image that the instances were judged against.

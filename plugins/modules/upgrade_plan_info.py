@@ -15,7 +15,7 @@ description:
   - V(latest), or a gallery image without a version, is resolved to the newest exact version that can be used in the
     scale
     set's region. An unfinished rollout keeps the version it once chose.
-author: [steady.vmss contributors]
+author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
@@ -33,6 +33,19 @@ options:
     choices: [Manual]
   follow_latest:
     description: Whether the model is to follow the newest version again once the rollout has ended.
+    type: bool
+    default: false
+  suspend_services:
+    description: Whether automatic repairs and zone balancing are to be suspended for the rollout, where they run.
+    type: bool
+    default: false
+  protected:
+    description: Whether outdated instances that are protected from scale set actions are left alone, or end the rollout.
+    type: str
+    choices: [skip, refuse]
+    default: skip
+  take_over:
+    description: Whether an unfinished rollout to another image may be ended by this one.
     type: bool
     default: false
 seealso:
@@ -96,6 +109,18 @@ follow_latest:
   returned: success
   type: bool
   sample: false
+suspend:
+  description: The orchestration services to suspend now.
+  returned: success
+  type: list
+  elements: str
+  sample: [AutomaticRepairs]
+resume:
+  description: The orchestration services to put back at the end.
+  returned: success
+  type: list
+  elements: str
+  sample: [AutomaticRepairs]
 nothing_to_do:
   description: Whether everything is as asked.
   returned: success
@@ -111,6 +136,7 @@ record:
     previous: Canonical:ubuntu-24_04-lts:server:24.04.202610010
     selection: all
     started: "2026-11-21T02:00:00Z"
+    suspended: [AutomaticRepairs]
 findings:
   description: Preflight findings, errors first. An error ends a rollout before anything is written.
   returned: success
@@ -194,6 +220,9 @@ def main() -> None:
         "image": {"type": "raw"},
         "upgrade_mode": {"type": "str", "choices": ["Manual"]},
         "follow_latest": {"type": "bool", "default": False},
+        "suspend_services": {"type": "bool", "default": False},
+        "protected": {"type": "str", "choices": ["skip", "refuse"], "default": "skip"},
+        "take_over": {"type": "bool", "default": False},
     }
     _module.run(body, spec)
 

@@ -20,9 +20,7 @@ _ACTIONS = {SUSPENDED: "Suspend", RUNNING: "Resume"}
 States = dict[str, str]
 
 
-def set_state(
-    azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool
-) -> tuple[States, States]:
+def set_state(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[States, States]:
     """Bring the services to the state; returns their states before and after. A service that does not run stays so."""
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     wanted, services = options["state"], list(options["services"])

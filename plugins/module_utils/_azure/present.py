@@ -37,6 +37,20 @@ def scale_set(one: ScaleSet) -> dict[str, t.Any]:
         "os_type": one.os_type,
         "plan": dict(one.purchase_plan) if one.purchase_plan else None,
         "tags": dict(one.tags),
+        "rollout": _rollout(record.read(one.tags)),
+    }
+
+
+def _rollout(found: record.Record | None) -> dict[str, t.Any] | None:
+    if found is None:
+        return None
+    return {
+        "id": found.id,
+        "target_image": images.show(found.target_image),
+        "previous_image": images.show(found.previous_image),
+        "selection": found.selection,
+        "started": timestamp(found.started),
+        "suspended": list(found.suspended),
     }
 
 

@@ -15,7 +15,14 @@ from .client import Azure, Clock
 Protection = dict[str, bool]
 _FIELDS = {"from_scale_in": "protectFromScaleIn", "from_scale_set_actions": "protectFromScaleSetActions"}
 # Azure only reports these; a PUT that carried them back would say nothing.
-_READ_ONLY = ("instanceView", "latestModelApplied", "modelDefinitionApplied", "provisioningState", "timeCreated", "vmId")
+_READ_ONLY = (
+    "instanceView",
+    "latestModelApplied",
+    "modelDefinitionApplied",
+    "provisioningState",
+    "timeCreated",
+    "vmId",
+)
 
 
 def protect(

@@ -74,7 +74,9 @@ def _check(azure: Azure, scale_set: ScaleSet, target: Image, options: rollout_pl
         if not images.same(exact, expected):
             return f"latest means {exact} by now, not {expected}; the model stays pinned"
     survey = Survey(scale_set, (), exact)
-    found = preflight.findings(survey, azure.latest_rolling_upgrade(scale_set), facts, to_manual=to_manual)
+    found = preflight.findings(
+        survey, azure.latest_rolling_upgrade(scale_set), facts, preflight.Request(to_manual=to_manual)
+    )
     if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
         raise Refused(" ".join(errors), findings=[finding.as_dict() for finding in found])
     return ""

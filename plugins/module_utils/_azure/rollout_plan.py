@@ -20,7 +20,8 @@ from .._rollout.plan import Batch, Policy, Survey, Wait
 from .._rollout.problem import Refused
 from .._rollout.record import Record
 from .._rollout.result import seconds_of, timestamp
-from . import present
+from .._rollout.thresholds import Thresholds
+from . import orchestration, present
 from .client import Azure
 
 Options = t.Mapping[str, t.Any]
@@ -36,10 +37,20 @@ class Plan:
     previous: Image | None
     write_model: bool
     follow_latest: bool
+    services: t.Mapping[str, str]  # the states of the orchestration services
+
+    @property
+    def to_suspend(self) -> list[str]:
+        return [name for name in self.record.suspended if self.services.get(name) == orchestration.RUNNING]
+
+    @property
+    def to_resume(self) -> list[str]:
+        """What an interrupted rollout left suspended."""
+        return [name for name in self.record.suspended if self.services.get(name) == orchestration.SUSPENDED]
 
     @property
     def nothing_to_do(self) -> bool:
-        return not (self.write_model or self.follow_latest or self.survey.left)
+        return not (self.write_model or self.follow_latest or self.survey.left or self.to_resume)
 
 
 def policy_of(options: Options) -> Policy:
@@ -48,13 +59,21 @@ def policy_of(options: Options) -> Policy:
     if canary is not None and canary < 0:
         raise Refused(f"canary {canary} is negative; 0 turns it off.")
     order_by = options.get("order_by") or "domain"
+    sizes = options.get("batch_size") or []
     if order_by not in ORDERS:
         raise Refused(f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
     return Policy(
         max_unavailable=parse_limit(options.get("max_unavailable"), "max_unavailable") or Policy.max_unavailable,
-        batch_size=parse_limit(options.get("batch_size"), "batch_size"),
+        batch_sizes=tuple(limit for size in sizes if (limit := parse_limit(size, "batch_size"))),
         canary=canary,
         order_by=order_by,
+        thresholds=Thresholds(
+            parse_limit(options.get("max_unhealthy"), "max_unhealthy", least=0) or Thresholds.unhealthy,
+            parse_limit(options.get("max_unhealthy_upgraded"), "max_unhealthy_upgraded", least=0)
+            or Thresholds.unhealthy_upgraded,
+        ),
+        include_deallocated=bool(options.get("include_deallocated")),
+        downgrade=bool(options.get("downgrade")),
     )
 
 
@@ -73,7 +92,7 @@ def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image
 
 
 def make(azure: Azure, options: Options) -> Plan:
-    """Read the scale set, its instances, its rolling upgrade and the image; decide the rest."""
+    """Read the scale set, its instances, its rolling upgrade and the image; decide the rest. Raises Refused."""
     policy, selection = policy_of(options), selection_of(options)
     wanted = images.parse(options["image"]) if options.get("image") else None
     scale_set = azure.scale_set(options["resource_group"], options["name"])
@@ -90,29 +109,74 @@ def make(azure: Azure, options: Options) -> Plan:
     ours = standing if standing and names_target else None
     survey = replace(survey, target=target, model_names_target=names_target, since=ours.started if ours else None)
     previous = ours.previous_image if ours else resolve.previous(survey.outdated, scale_set.image, target)
+    if policy.downgrade:
+        previous = target  # a rollback that is run again goes on back, and never forth
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
+    services = _services(azure, scale_set)
+    mine = ours or Record(
+        id=uuid.uuid4().hex,
+        target=str(target),
+        previous=str(previous or ""),
+        selection=str(selection),
+        started=azure.server_time or 0.0,
+        suspended=_suspended(scale_set, services, bool(options.get("suspend_services")) and not settled),
+    )
+    if not settled:
+        record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
     return Plan(
         survey=survey,
         findings=preflight.findings(
             survey,
             azure.latest_rolling_upgrade(scale_set),
             facts,
-            to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
+            preflight.Request(
+                to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
+                take_over=bool(options.get("take_over")),
+                protected=options.get("protected") or "skip",
+                repairs_suspended=bool(options.get("suspend_services")),
+            ),
+            standing=standing,
+            facts_before=_facts_before(azure, scale_set, target),
+            now=azure.server_time,
         ),
-        record=ours
-        or Record(
-            id=uuid.uuid4().hex,
-            target=str(target),
-            previous=str(previous or ""),
-            selection=str(selection),
-            started=azure.server_time or 0.0,
-        ),
+        record=mine,
         previous=previous,
         write_model=not settled,
         follow_latest=stays_on_latest and not follows,
+        services=services,
     )
+
+
+def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
+    """Read only where the set has some, or where a rollout may have left one suspended."""
+    earlier = record.read(scale_set.tags)
+    if scale_set.automatic_repairs or scale_set.zone_rebalancing or (earlier and earlier.suspended):
+        return azure.services(scale_set)
+    return {}
+
+
+def _suspended(scale_set: ScaleSet, services: t.Mapping[str, str], suspend: bool) -> tuple[str, ...]:
+    """What an earlier rollout suspended and never put back, and what runs and is to be suspended.
+
+    What the user suspended stays so. Nothing is suspended without a record on the set that says so.
+    """
+    earlier = record.read(scale_set.tags)
+    ours = earlier.suspended if earlier else ()
+    return tuple(
+        name
+        for name, state in sorted(services.items())
+        if (state == orchestration.RUNNING and suspend) or (state == orchestration.SUSPENDED and name in ours)
+    )
+
+
+def _facts_before(azure: Azure, scale_set: ScaleSet, target: Image) -> ImageFacts | None:
+    """Of the image that is replaced, where the target is no other version of the same one."""
+    model = scale_set.image
+    if model is None or model.follows_latest or images.same_series(model, target) or model.kind == images.VHD:
+        return None
+    return azure.image_facts(model, scale_set.location)
 
 
 def as_result(plan: Plan) -> dict[str, t.Any]:
@@ -127,6 +191,8 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "model_image": images.show(survey.scale_set.image),
         "write_model": plan.write_model,
         "follow_latest": plan.follow_latest,
+        "suspend": plan.to_suspend,
+        "resume": list(plan.record.suspended),
         "nothing_to_do": plan.nothing_to_do,
         "record": {
             "id": plan.record.id,
@@ -134,6 +200,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
             "previous": plan.record.previous,
             "selection": plan.record.selection,
             "started": timestamp(plan.record.started),
+            "suspended": list(plan.record.suspended),
         },
         "findings": [finding.as_dict() for finding in plan.findings],
         "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
@@ -151,7 +218,7 @@ def batch_as_dict(batch: Batch, number: int) -> dict[str, t.Any]:
     return {"number": number, "label": batch.label, "instance_ids": list(batch.instance_ids), "adopted": batch.adopted}
 
 
-def record_from(fields: t.Mapping[str, str] | None) -> Record | None:
+def record_from(fields: t.Mapping[str, t.Any] | None) -> Record | None:
     """The record as `as_result` shows it, read back."""
     if not fields:
         return None
@@ -161,4 +228,5 @@ def record_from(fields: t.Mapping[str, str] | None) -> Record | None:
         previous=fields.get("previous") or "",
         selection=fields.get("selection") or "all",
         started=seconds_of(fields.get("started")) or 0.0,
+        suspended=tuple(fields.get("suspended") or ()),
     )

@@ -39,7 +39,11 @@ def upgrade(
         machine.give_up(clock.now(), error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     result = _result(azure, machine, rollout, earlier)
-    return result, words.stopped(machine.survey, machine.report) if machine.report.outcome == "stopped" else ""
+    if machine.report.outcome != "stopped":
+        return result, ""
+    stopped = words.stopped(machine.survey, machine.report)
+    result["rollout_result"]["message"] = stopped
+    return result, f"{stopped} {words.new_instances(machine.survey)}"
 
 
 def _result(

@@ -92,6 +92,20 @@ class Selection:
         }
         return "; ".join(f"{word} {text}" for word, text in parts.items() if text) or "all"
 
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        """The inverse of str(); what it does not know it takes for all."""
+        parts: dict[str, list[str]] = {}
+        for part in text.split("; "):
+            word, _, values = part.rpartition(" ")
+            parts[word] = _spread(values)
+        return cls(
+            tuple(parts.get("instances", ())),
+            tuple(int(v) for v in parts.get("update domains", ()) if v.isdigit()),
+            tuple(int(v) for v in parts.get("fault domains", ()) if v.isdigit()),
+            tuple(parts.get("zones", ())),
+        )
+
 
 def select(instance_ids: object, update_domains: object, fault_domains: object, zones: object) -> Selection:
     """A selection from option values. Raises Refused for a domain that is no number."""
@@ -112,6 +126,14 @@ def _numbers(values: object, word: str) -> list[int]:
     if wrong := [text for text in texts if not text.isdigit()]:
         raise Refused(f"{word} '{wrong[0]}' is not a number.")
     return [int(text) for text in texts]
+
+
+def _spread(text: str) -> list[str]:
+    found: list[str] = []
+    for part in text.split(","):
+        span = re.fullmatch(r"(\d+)-(\d+)", part)
+        found += [str(n) for n in range(int(span[1]), int(span[2]) + 1)] if span else [part] if part else []
+    return found
 
 
 def ranges(values: t.Iterable[str]) -> str:

@@ -138,7 +138,9 @@ def _parse_text(text: str) -> Image:
         try:
             return parse(json.loads(text))
         except ValueError as exc:
-            raise exc if isinstance(exc, ImageError) else ImageError(f"the image starts like JSON and is none: {exc}") from exc
+            raise (
+                exc if isinstance(exc, ImageError) else ImageError(f"the image starts like JSON and is none: {exc}")
+            ) from exc
     if text.lower().startswith("https://"):
         return Image(VHD, id=text)
     if text.startswith("/"):

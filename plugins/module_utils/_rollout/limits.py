@@ -27,7 +27,7 @@ class Limit:
         return f"{self.number} %" if self.percent else str(self.number)
 
 
-def parse_limit(value: object, name: str) -> Limit | None:
+def parse_limit(value: object, name: str, *, least: int = 1) -> Limit | None:
     """Read 3, "3" or "20%"; None where the value is unset ("" or None). Raises Refused."""
     if value is None or value == "":
         return None
@@ -36,7 +36,7 @@ def parse_limit(value: object, name: str) -> Limit | None:
     if not found or isinstance(value, bool):
         raise Refused(f"{name} '{text}' is neither a number of instances (2) nor a percent ('20%').")
     limit = Limit(int(found[1]), bool(found[2]))
-    if limit.number < 1:
+    if limit.number < least:
         raise Refused(f"{name} '{text}' would never let an instance be upgraded; the least is 1.")
     if limit.percent and limit.number > 100:
         raise Refused(f"{name} '{text}' is more than all instances; the most is '100%'.")

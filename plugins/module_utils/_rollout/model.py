@@ -59,6 +59,7 @@ class ScaleSet:
     upgrade_mode: str = "Manual"  # Manual, Automatic, Rolling
     automatic_os_upgrade: bool = False
     automatic_repairs: bool = False
+    zone_rebalancing: bool = False
     health_sources: tuple[
         str, ...
     ] = ()  # of: application_health_extension, load_balancer_probe, external_health_policy

@@ -45,7 +45,7 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
             return max(shortest, soonest - waited)
         share = _SHARE
     else:
-        share = _FIRST_SHARE
+        share = 4 * _SHARE
     if waited <= 0:
         return max(shortest, _FIRST)
     return min(_LONGEST, max(shortest, waited * share))

@@ -10,23 +10,30 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from . import health, running_image
+from . import health, running_image, thresholds
 from .domains import Domain, Selection, domains, instance_order
 from .image import Image
 from .limits import Limit
 from .model import Instance, ScaleSet
+from .thresholds import Thresholds
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How many at once, and in which order. `canary` None means the default, 0 none."""
+    """How many at once, and in which order. `canary` None means the default, 0 none.
+
+    `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest.
+    """
 
     max_unavailable: Limit = Limit(20, percent=True)
-    batch_size: Limit | None = None
+    batch_sizes: tuple[Limit, ...] = ()
     canary: int | None = None
     order_by: str = "domain"
+    thresholds: Thresholds = Thresholds()
+    include_deallocated: bool = False
+    downgrade: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,18 +74,21 @@ class Survey:
     proven: frozenset[str] = frozenset()
     read_at: float | None = None
     health_lag: float = 120.0
+    batches_done: int = 0
 
     # -- what is ------------------------------------------------------------------------------
 
     @cached_property
     def verdicts(self) -> dict[str, str]:
         """instance id -> current | outdated | newer | unproven."""
-        return {
-            i.instance_id: running_image.CURRENT
-            if i.instance_id in self.proven
-            else running_image.judge(i, self.target, model_names_target=self.model_names_target, since=self.since)
-            for i in self.instances
-        }
+        return {i.instance_id: self._verdict(i) for i in self.instances}
+
+    def _verdict(self, instance: Instance) -> str:
+        if instance.instance_id in self.proven:
+            return running_image.CURRENT
+        names_target, since = self.model_names_target, self.since
+        verdict = running_image.judge(instance, self.target, model_names_target=names_target, since=since)
+        return running_image.OUTDATED if verdict == running_image.NEWER and self.policy.downgrade else verdict
 
     @cached_property
     def domain_of(self) -> dict[str, Domain]:
@@ -110,7 +120,7 @@ class Survey:
             return self.set_aside[instance.instance_id]
         if instance.protected_from_actions:
             return "protected from scale set actions"
-        if not health.counts(instance):
+        if not health.counts(instance) and not (self.policy.include_deallocated and instance.power == "deallocated"):
             return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
         return None
 
@@ -170,6 +180,8 @@ class Survey:
             return Batch(first.label, ids, adopted=True)
         if not self.to_do:
             return None
+        if breach := thresholds.breach_before(self.policy.thresholds, self.counted, self.scale_set.has_health_source):
+            return Wait(breach)
         ready = [i for i in self.to_do if i not in self.busy]
         if not ready:
             return Wait(
@@ -187,8 +199,8 @@ class Survey:
     def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
         """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as there is room."""
         room = max(0, self.max_unavailable - len(self.unavailable))
-        costless = [i for i in instances if not self.available(i)]
-        return costless + [i for i in instances if self.available(i)][:room]
+        costless = [i for i in instances if health.counts(i) and not self.available(i)]
+        return costless + [i for i in instances if i not in costless][:room]
 
     def no_room(self) -> Wait:
         others = ", ".join(
@@ -200,7 +212,10 @@ class Survey:
 
     def _batch_limit(self) -> int | None:
         """The canary while the image is unproven on this set, then the batch size."""
-        sizes = [self.policy.batch_size.of(len(self.counted))] if self.policy.batch_size else []
+        sizes = []
+        if self.policy.batch_sizes:
+            size = self.policy.batch_sizes[min(self.batches_done, len(self.policy.batch_sizes) - 1)]
+            sizes.append(size.of(len(self.counted)))
         canary = self.policy.canary
         if canary is None:
             canary = 1 if len(self.counted) >= CANARY_FROM else 0
@@ -224,12 +239,19 @@ class Survey:
         imagined = replace(
             self,
             instances=tuple(
-                replace(i, power="running", provisioning="Succeeded", extensions_settled=True, health=healthy)
+                replace(
+                    i,
+                    power=i.power if i.power == "deallocated" else "running",
+                    provisioning="Succeeded",
+                    extensions_settled=True,
+                    health=healthy,
+                )
                 if i.instance_id in batch.instance_ids
                 else i
                 for i in self.instances
             ),
             proven=self.proven.union(batch.instance_ids),
+            batches_done=self.batches_done + 1,
         )
         # What stays as it is: a plan of 1,000 batches would work it out 1,000 times.
         vars(imagined)["domain_of"] = self.domain_of

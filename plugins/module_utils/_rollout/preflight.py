@@ -7,48 +7,53 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from . import health, resolve
+from . import health, references, resolve, thresholds
 from . import image as images
+from .finding import ERROR, INFO, WARNING, Finding
 from .model import ImageFacts, RollingUpgrade
 from .plan import Survey
-
-ERROR = "error"
-WARNING = "warning"
-INFO = "info"
+from .record import Record
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One finding. An error ends the rollout before anything is written."""
+class Request:
+    """What the user allows. `to_manual`: to set upgrade mode Manual before the image. `take_over`: to end another
+    rollout. `protected`: "skip" or "refuse" protected instances. `repairs_suspended`: repairs pause for the rollout."""
 
-    severity: str
-    code: str
-    message: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
-
-    def as_dict(self) -> dict[str, str]:
-        """The fields, and `sentence` with message and remedy in one."""
-        return {**asdict(self), "sentence": str(self)}
+    to_manual: bool = False
+    take_over: bool = False
+    protected: str = "skip"
+    repairs_suspended: bool = False
 
 
 def findings(
     survey: Survey,
     rolling_upgrade: RollingUpgrade | None,
     facts: ImageFacts,
+    request: Request = Request(),
     *,
-    to_manual: bool = False,
+    standing: Record | None = None,
+    facts_before: ImageFacts | None = None,
+    now: float | None = None,
 ) -> list[Finding]:
-    """All findings, errors first. `to_manual`: the user asked to set upgrade mode Manual before the image."""
-    found = [*_policy(survey, rolling_upgrade, to_manual), *_image(survey, facts), *_instances(survey)]
+    """All findings, errors first.
+
+    `standing`: the rollout that the model is in. `facts_before`: of the image that the model names, where it is another
+    one than the target. `now`: Azure's clock.
+    """
+    found = [
+        *_policy(survey, rolling_upgrade, request),
+        *_rollout(survey, standing, request),
+        *_image(survey, facts, facts_before),
+        *_instances(survey, request),
+        *references.findings(survey.scale_set.document, now),
+    ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
 
 
-def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, to_manual: bool) -> t.Iterator[Finding]:
+def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
     name = f"scale set {scale_set.name}"
     if scale_set.upgrade_mode.lower() != "manual":
@@ -57,7 +62,7 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, to_manual: b
             if scale_set.upgrade_mode.lower() == "automatic"
             else "a rolling upgrade of its own"
         )
-        if not to_manual:
+        if not request.to_manual:
             yield Finding(
                 ERROR,
                 "upgrade_mode",
@@ -102,7 +107,7 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, to_manual: b
             f"{name} has no health source: an instance counts as available once it runs and is provisioned.",
             "Add the Application Health extension or a load balancer probe, or give the rollout a rollout_health_check.",
         )
-    if scale_set.automatic_repairs:
+    if scale_set.automatic_repairs and not request.repairs_suspended:
         yield Finding(
             WARNING,
             "automatic_repairs",
@@ -110,7 +115,23 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, to_manual: b
         )
 
 
-def _image(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
+def _rollout(survey: Survey, standing: Record | None, request: Request) -> t.Iterator[Finding]:
+    left = resolve.unfinished(survey, standing)
+    if standing is None or not left:
+        return
+    words = f"scale set {survey.scale_set.name} is in rollout {standing.id} to {standing.target}: {len(left)} instances are left"
+    if request.take_over:
+        yield Finding(WARNING, "other_rollout", f"{words}. This one takes over.")
+    else:
+        yield Finding(
+            ERROR,
+            "other_rollout",
+            f"{words}.",
+            "Finish it with its own image, or set rollout_take_over: true to end it.",
+        )
+
+
+def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -> t.Iterator[Finding]:
     scale_set, target = survey.scale_set, survey.target
     if reason := images.type_switch(target, scale_set.image):
         yield Finding(ERROR, "image_type", f"scale set {scale_set.name} cannot take this image: {reason}")
@@ -137,6 +158,17 @@ def _image(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
             f"image {target} is {facts.os_type}, and scale set {scale_set.name} is {scale_set.os_type}. Azure never changes the OS type.",
             "Choose an image of the same OS type.",
         )
+    for word, now, before in (
+        ("architecture", facts.architecture, facts_before.architecture if facts_before else None),
+        ("generation", facts.generation, facts_before.generation if facts_before else None),
+    ):
+        if now and before and now.lower() != before.lower():
+            yield Finding(
+                ERROR,
+                f"image_{word}",
+                f"image {target} is of {word} {now}, and the one that the model of scale set {scale_set.name} names of {before}.",
+                f"Choose an image of {word} {before}.",
+            )
     wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
     if wanted and _plan_key(wanted) != _plan_key(carried):
         yield Finding(
@@ -152,8 +184,31 @@ def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
     return tuple(str(plan.get(name) or "").lower() for name in ("publisher", "product", "name"))
 
 
-def _instances(survey: Survey) -> t.Iterator[Finding]:
+def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
+    breach = thresholds.breach_before(survey.policy.thresholds, survey.counted, scale_set.has_health_source)
+    if breach and survey.to_do:
+        yield Finding(
+            ERROR,
+            "too_many_unhealthy",
+            f"scale set {scale_set.name}: {breach}.",
+            "Mend them first, or raise rollout_max_unhealthy; outdated unhealthy instances then go first.",
+        )
+    protected = [i.instance_id for i in survey.outdated if i.protected_from_actions]
+    if protected and request.protected == "refuse":
+        yield Finding(
+            ERROR,
+            "protected",
+            f"outdated instances {', '.join(protected)} of scale set {scale_set.name} are protected from its actions.",
+            "Lift the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
+        )
+    if behind := [i.instance_id for i in survey.instances if i.latest_model_applied is False]:
+        yield Finding(
+            INFO,
+            "behind",
+            f"{len(behind)} of {len(survey.instances)} instances have not got the newest model. Azure lets the instances of "
+            "a set refer to 10 models at most, and each write of the model makes one.",
+        )
     if not survey.counted:
         yield Finding(
             INFO, "no_instances", f"scale set {scale_set.name} has no running instances; only its model changes."

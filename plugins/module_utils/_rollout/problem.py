@@ -33,6 +33,13 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" if self.code else self.message
 
+    def of(self, instance_id: str) -> str:
+        """What Azure says of this instance in the details, else of the whole."""
+        for code, target, message in self.details:
+            if target == instance_id or target.endswith((f"/{instance_id}", f"_{instance_id}")):
+                return f"{code}: {message}"
+        return str(self)
+
 
 @dataclass(frozen=True)
 class Operation:

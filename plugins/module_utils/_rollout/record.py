@@ -31,6 +31,7 @@ class Record:
     previous: str
     selection: str
     started: float
+    suspended: tuple[str, ...] = ()  # orchestration services that ran before, and that the rollout puts back
 
     def tags(self) -> dict[str, str]:
         return {
@@ -39,6 +40,7 @@ class Record:
             f"{PREFIX}previous": self.previous,
             f"{PREFIX}selection": self.selection,
             f"{PREFIX}started": timestamp(self.started) or "",
+            f"{PREFIX}suspended": ",".join(self.suspended),
         }
 
     @property
@@ -59,7 +61,10 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
     started = seconds_of(ours.get("started"))
     if not ours.get("rollout") or not ours.get("target") or started is None:
         return None
-    return Record(ours["rollout"], ours["target"], ours.get("previous", ""), ours.get("selection", "all"), started)
+    suspended = tuple(name for name in ours.get("suspended", "").split(",") if name)
+    return Record(
+        ours["rollout"], ours["target"], ours.get("previous", ""), ours.get("selection", "all"), started, suspended
+    )
 
 
 def standing(scale_set: ScaleSet) -> Record | None:

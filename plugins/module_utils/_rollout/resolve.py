@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from . import image as images
 from . import running_image
+from .domains import Selection
 from .image import Image
 from .model import ImageVersion, Instance
 from .plan import Survey
@@ -61,6 +62,21 @@ def resumed(survey: Survey, standing: Record | None) -> Image | None:
     if chosen is None or standing is None or not wanted.follows_latest or not images.same_series(wanted, chosen):
         return None
     return chosen if replace(survey, target=chosen, since=standing.started).left else None
+
+
+def unfinished(survey: Survey, standing: Record | None) -> list[str]:
+    """The instances that the standing rollout to another image has still to do, by its own selection."""
+    target = standing.target_image if standing else None
+    if standing is None or target is None or images.same(target, survey.target):
+        return []
+    other = replace(
+        survey,
+        target=target,
+        selection=Selection.parse(standing.selection),
+        since=standing.started,
+        model_names_target=True,
+    )
+    return [i.instance_id for i in other.to_do]
 
 
 def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> Image | None:

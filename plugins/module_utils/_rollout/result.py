@@ -50,6 +50,7 @@ class BatchReport:
     finished: float | None = None
     outcome: str = ""
     adopted: bool = False
+    failed_instance_ids: tuple[str, ...] = ()
     operation_seconds: float = 0.0
     settle_seconds: float = 0.0
 
@@ -62,6 +63,7 @@ class BatchReport:
             "finished": timestamp(self.finished),
             "outcome": self.outcome,
             "adopted": self.adopted,
+            "failed_instance_ids": list(self.failed_instance_ids),
             "operation_seconds": round(self.operation_seconds, 1),
             "settle_seconds": round(self.settle_seconds, 1),
         }

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from . import image as images
-from . import pacing, verify
+from . import pacing, thresholds, verify
 from . import problem as problems
 from .domains import Selection
 from .model import Instance, ScaleSet
@@ -26,6 +26,8 @@ REIMAGE = "reimage"
 
 _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
+
+_FAILED_BEFORE = "failed after its upgrade"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,16 @@ class Upgrade:
         only: t.Sequence[str] = (),
         earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> None:
-        self.survey = replace(survey, read_at=None if earlier else survey.read_at, health_lag=patience.health_lag)
+        failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
+        self.survey = replace(
+            survey,
+            read_at=None if earlier else survey.read_at,
+            health_lag=patience.health_lag,
+            batches_done=len(earlier),
+            set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
+        )
+        self._failed_before = set(failed)
+        self._touched_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
         self.patience = patience
         self.only = tuple(only)
         self.report = Report(started=now)
@@ -228,8 +239,9 @@ class Upgrade:
         self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
         if verdict == verify.DONE:
             self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
-        if verdict == verify.GONE:
-            self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: track.why})
+        if verdict in (verify.GONE, verify.FAILED):
+            why = track.why if verdict == verify.GONE else f"{_FAILED_BEFORE}: {track.why}"
+            self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
         if verdict == verify.AGAIN and self._trouble_since is None:
             self._trouble_since = now
 
@@ -237,11 +249,20 @@ class Upgrade:
         reports = self.report.instances
         return [i for i in batch.instance_ids if i in reports and reports[i].outcome == "failed"]
 
+    def _breach(self) -> str:
+        reports = self.report.instances
+        failed = self._failed_before | {i for i, report in reports.items() if report.outcome == "failed"}
+        started = {i for i, report in reports.items() if report.outcome in ("failed", "upgraded")}
+        touched = len(self._touched_before | started)
+        return thresholds.breach_after(self.survey.policy.thresholds, touched, sorted(failed))
+
     def _close(self, batch: BatchReport, now: float) -> Step:
         failed = self._failed(batch)
         batch.finished = now
         batch.settle_seconds = now - self._settling
         batch.outcome = "failed" if failed else "upgraded"
+        batch.failed_instance_ids = tuple(failed)
+        self.survey = replace(self.survey, batches_done=self.survey.batches_done + 1)
         started = [i for i in batch.instance_ids if self.report.instances[i].outcome != "not_started"]
         self._batch = None
         if started:
@@ -250,9 +271,9 @@ class Upgrade:
                 self._operations.append(batch.operation_seconds)
                 self._settlings.append(batch.settle_seconds)
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
-        if failed:
+        if failed and (breach := self._breach()):
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
-            return self._stop(now, words, instance_ids=failed)
+            return self._stop(now, f"{breach}. {words}", instance_ids=failed)
         if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
             return self._stop(now, f"Azure did not start the work for {now - self._trouble_since:.0f} s")
         if started:

@@ -105,6 +105,8 @@ class Track:
     def _await_health(self, instance: Instance, now: float, patience: Patience, has_health_source: bool) -> str:
         if self.on_target_since is None:
             self.on_target_since = now
+        if "deallocated" == self.before.power == instance.power:
+            return DONE  # upgraded where it lies; nothing runs that could be healthy
         if not health.available(instance, has_health_source):
             self.available_since = None
             if now - self.on_target_since <= patience.health:
@@ -147,7 +149,7 @@ class Track:
         if running_image.disk_replaced(instance, self.before):
             return PENDING
         if operation is not None and operation.status == "Failed":
-            self.why = f"not upgraded: {operation.problem}"
+            self.why = f"not upgraded: {operation.problem.of(instance.instance_id) if operation.problem else 'failed'}"
             return FAILED if idle >= patience.start_lag else PENDING
         succeeded = operation is not None and operation.status == "Succeeded"
         if not applied and (not succeeded or instance.latest_model_applied is False):

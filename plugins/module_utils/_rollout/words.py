@@ -14,21 +14,19 @@ from .result import Report
 
 
 def stopped(survey: Survey, report: Report) -> str:
-    """What was attempted, what happened, what runs where now, and what new instances are made of."""
+    """What was attempted, what happened, and what runs where now."""
     scale_set = survey.scale_set
-    return (
-        f"The rollout of {survey.target} to scale set {scale_set.name} (resource group {scale_set.resource_group}) stopped: "
-        f"{report.why}. {standing(survey)} Nothing more is touched."
-    )
-
-
-def standing(survey: Survey) -> str:
     counted = Counter(
         str(running_image.running_image(i) or "an image that Azure does not report") for i in survey.instances
     )
     runs = ", ".join(f"{number} run {image}" for image, number in counted.most_common())
     unavailable = ", ".join(i.instance_id for i in survey.unavailable) or "none"
     return (
-        f"Of {len(survey.instances)} instances {runs or 'none is left'}; unavailable: {unavailable}. "
-        f"The model names {survey.scale_set.image}, so new instances are made of that."
+        f"The rollout of {survey.target} to scale set {scale_set.name} (resource group {scale_set.resource_group}) stopped: "
+        f"{report.why}. Of {len(survey.instances)} instances {runs or 'none is left'}; unavailable: {unavailable}. "
+        "Nothing more is touched."
     )
+
+
+def new_instances(survey: Survey) -> str:
+    return f"The model names {survey.scale_set.image}, and new instances are made of that."

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When too much is unhealthy to go on: before a batch over the whole set, after a batch over what was upgraded."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from . import health
+from .limits import Limit
+from .model import Instance
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """`unhealthy`: of the instances there are now. `unhealthy_upgraded`: of those this rollout has upgraded."""
+
+    unhealthy: Limit = Limit(20, percent=True)
+    unhealthy_upgraded: Limit = Limit(0)
+
+
+def most_unhealthy(limit: Limit, total: int) -> int:
+    """How many of a set may be unhealthy before a batch.
+
+    A percent is rounded down, but one instance may always be sick, and never all unless the user says 100 %: 20 % of
+    2 is 1.
+    """
+    if not limit.percent or limit.number == 100:
+        return min(limit.number, total) if not limit.percent else total
+    return max(0, min(max(1, total * limit.number // 100), total - 1)) if limit.number else 0
+
+
+def most_unhealthy_upgraded(limit: Limit, upgraded: int) -> int:
+    """How many of the upgraded may have failed. A percent is rounded down, so a canary of one tolerates none."""
+    return upgraded * limit.number // 100 if limit.percent else limit.number
+
+
+def unhealthy(instances: t.Iterable[Instance], has_health_source: bool) -> list[Instance]:
+    """Those that are unavailable and not on their way to be available: coming and changing instances are no verdict."""
+    return [
+        i
+        for i in instances
+        if health.counts(i)
+        and not health.available(i, has_health_source)
+        and i.provisioning in ("Succeeded", "Failed")
+        and i.health != "initializing"
+    ]
+
+
+def breach_before(thresholds: Thresholds, instances: t.Sequence[Instance], has_health_source: bool) -> str:
+    """Why no batch may start, "" where one may."""
+    counted = [i for i in instances if health.counts(i)]
+    sick = unhealthy(counted, has_health_source)
+    most = most_unhealthy(thresholds.unhealthy, len(counted))
+    if len(sick) <= most:
+        return ""
+    named = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, has_health_source)})" for i in sick)
+    return f"{len(sick)} of {len(counted)} instances are unhealthy, and max_unhealthy {thresholds.unhealthy} allows {most}: {named}"
+
+
+def breach_after(thresholds: Thresholds, upgraded: int, failed: t.Sequence[str]) -> str:
+    """Why the rollout stops after a batch, "" where it goes on. `upgraded` counts the failed ones too."""
+    most = most_unhealthy_upgraded(thresholds.unhealthy_upgraded, upgraded)
+    if len(failed) <= most:
+        return ""
+    return (
+        f"{len(failed)} of {upgraded} upgraded instances failed, and max_unhealthy_upgraded "
+        f"{thresholds.unhealthy_upgraded} allows {most}"
+    )
