@@ -32,9 +32,9 @@ contract: python  ## the simulator against recorded Azure traffic and the real a
 package: python  ## build, install, import; roll with the installed copy
 	@$(CHECKS) package
 
-chaos: python  ## random faults and kills (long)
+chaos: python  ## 200 rollouts under random faults, 50 killed ones (long; CHAOS_SEEDS, CHAOS_KILLS, CHAOS_WORKERS)
 	@$(ENVIRONMENTS) newest
-	@.venv/bin/python -m pytest tests/chaos
+	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest

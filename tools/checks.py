@@ -73,7 +73,13 @@ class Outcome:
     closing_lines: list[str] = field(default_factory=list)
 
 
-def pytest_part(group: str, end: str, *arguments: str, more_environments: tuple[str, ...] = ()) -> Part:
+def pytest_part(
+    group: str,
+    end: str,
+    *arguments: str,
+    more_environments: tuple[str, ...] = (),
+    variables: dict[str, str] | None = None,
+) -> Part:
     junit = CACHE / "junit" / f"{group}-{end}.xml"
     return Part(
         f"{group}-{end}",
@@ -82,7 +88,15 @@ def pytest_part(group: str, end: str, *arguments: str, more_environments: tuple[
         [["python", "-m", "pytest", f"tests/{group}", "--junit-xml", str(junit), *arguments]],
         junit=str(junit),
         more_environments=more_environments,
+        variables=variables or {},
     )
+
+
+def chaos_part() -> Part:
+    """A small share of `make chaos`, without what only takes long."""
+    few = {"CHAOS_SEEDS": "10", "CHAOS_KILLS": "5"}
+    long = "--ignore=tests/chaos/test_throttled.py"
+    return pytest_part("chaos", "newest", "-n", str(SLOTS), long, variables=few)
 
 
 def ansible_test_parts(end: str) -> list[Part]:
@@ -125,6 +139,7 @@ def all_parts() -> list[Part]:
     docs_checks = "--plugin-docs --check-extra-docs-refs --validate-collection-refs=self"
     return [
         pytest_part("contract", "newest", more_environments=("az",)),
+        chaos_part(),
         *(pytest_part("integration", end, "-n", str(SLOTS)) for end in ENDS),
         *ansible_test_parts("newest"),
         *ansible_test_parts("floor"),

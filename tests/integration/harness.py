@@ -212,6 +212,13 @@ class Run:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_alone(self) -> list[int]:
+        """End ansible-playbook and nothing that it started; the processes that live on, by id."""
+        living = _descendants(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        return living
+
     def _text(self, name: str) -> str:
         return (self._directory / name).read_text(encoding="utf-8", errors="replace")
 

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Killed at any moment, the same command finishes the same rollout; `CHAOS_KILL=17` replays one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import judge
+import pytest
+from draw import GROUP, NAME, NEW, NEWER, OLD, SERIES
+from harness import Run, Simulator, run_playbook, simulator, start_playbook
+
+KILLS = (
+    [int(os.environ["CHAOS_KILL"])] if "CHAOS_KILL" in os.environ else range(int(os.environ.get("CHAOS_KILLS", "50")))
+)
+DEADLINE = float(os.environ.get("CHAOS_DEADLINE", "600"))
+TIME_SCALE = 60
+INSTANCES = 20
+RECORDED = "steady-vmss-target"
+
+
+def scenario(rng: Random) -> dict[str, Any]:
+    scale_set = {
+        "name": NAME,
+        "resource_group": GROUP,
+        "capacity": INSTANCES,
+        "image": {**SERIES, "version": OLD},
+        "automatic_repairs": True,
+        "knobs": {"upgrade": {"uniform": [40, 80]}, "health_lag": 15, "write": 10},
+    }
+    if rng.random() < 0.3:
+        scale_set["services"] = {"AutomaticRepairs": "Suspended"}
+    return {"images": {"platform": [{**SERIES, "versions": [OLD, NEW]}]}, "scale_sets": [scale_set]}
+
+
+def moment(rng: Random) -> dict[str, Any]:
+    """When to kill: after so many of some call's answers, or when so many disks are new; then some time later."""
+    if rng.random() < 0.7:
+        return {"disks": rng.randint(1, INSTANCES - 1), "later": rng.uniform(0, 4)}
+    call = rng.choice(["VirtualMachineScaleSets_Get", "VirtualMachineScaleSets_Update"])
+    return {"call": call, "later": rng.uniform(0, 3)}
+
+
+def await_moment(sim: Simulator, run: Run, when: dict[str, Any]) -> None:
+    """Returns at that moment, or when the run has ended before."""
+    deadline = time.monotonic() + DEADLINE
+    while run.process.poll() is None and time.monotonic() < deadline:
+        metrics = sim.metrics()
+        replaced = sum(metrics["scale_sets"][NAME]["disks_replaced"].values())
+        if ("call" in when and metrics["by_operation"].get(when["call"])) or replaced >= when.get(
+            "disks", INSTANCES + 1
+        ):
+            time.sleep(when["later"])
+            return
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("number", KILLS)
+def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path) -> None:
+    rng = Random(f"kill/{number}")
+    world = scenario(rng)
+    latest, alone, pause = rng.random() < 0.5, rng.random() < 0.5, rng.uniform(0, 3)
+    variables = {
+        "rollout_resource_group": GROUP,
+        "rollout_scale_set": NAME,
+        "rollout_image": {**SERIES, "version": "latest" if latest else NEW},
+        "rollout_max_unavailable": rng.choice(["20%", "25%", "40%"]),
+        "rollout_health_lag": 4,
+        "rollout_version_lag": 4,
+        "rollout_health_timeout": 20,
+    }
+    with simulator(world, tmp_path / "azure", TIME_SCALE) as sim:
+        services = sim.state()["scale_sets"][NAME]["services"]
+        run = start_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, directory=tmp_path / "killed")
+        await_moment(sim, run, moment(rng))
+        if alone:
+            orphans = run.kill_alone()
+        else:
+            orphans = []
+            run.kill()
+        killed = judge.World.of(sim)
+        sim.publish({**SERIES, "version": NEWER})
+        time.sleep(pause)
+        again = run_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, timeout=DEADLINE)
+        after = judge.World.of(sim)
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    recorded = killed.scale_set["document"]["tags"].get(RECORDED, "")
+    target = NEWER if latest and not recorded else NEW
+    how = "ansible-playbook alone" if alone else "everything"
+    sys.stdout.write(
+        f"kill {number}: {how}, {killed.figures['disks_replaced']} were done; {again.seconds:.0f} s more\n"
+    )
+    assert again.rc == 0, again.output[-5000:]
+    assert {key: i["version"] for key, i in after.instances.items()} == dict.fromkeys(after.instances, target)
+    assert after.figures["disks_replaced"] == dict.fromkeys(after.instances, 1)
+    assert all(i["available"] for i in after.instances.values())
+    assert after.scale_set["services"] == services
+    assert after.figures["repairs"] == {}
+    limit = int(variables["rollout_max_unavailable"].rstrip("%")) * INSTANCES // 100
+    assert after.figures["unavailable"]["max"] <= limit
+    assert after.figures["domains_down_at_once"] == 1
+    assert not [*judge.explicit(after), *judge.once(after)]
