@@ -13,7 +13,7 @@ from .._journal import Journal
 from .._rollout import image as images
 from .._rollout import preflight, record
 from .._rollout.image import Image
-from .._rollout.model import ScaleSet
+from .._rollout.model import RollingUpgrade, ScaleSet
 from .._rollout.plan import Survey
 from .._rollout.problem import Refused
 from .._rollout.record import Record
@@ -46,7 +46,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     target = images.complete(images.parse(options["image"]), scale_set.image)
     if images.same(scale_set.image, target):
         return ImageChange(first, scale_set, target, changed=False)
-    if note := _check(azure, scale_set, target, options, to_manual):
+    if note := _check(azure, clock, scale_set, target, options, deadline, to_manual):
         return ImageChange(first, scale_set, target, changed=False, note=note)
     body = image_patch(scale_set, target, new_record)
     if check_mode:
@@ -64,7 +64,26 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     return ImageChange(first, scale_set, target, changed=True)
 
 
-def _check(azure: Azure, scale_set: ScaleSet, target: Image, options: rollout_plan.Options, to_manual: bool) -> str:
+def _rolling_upgrade(
+    azure: Azure, clock: Clock, scale_set: ScaleSet, options: rollout_plan.Options, deadline: float
+) -> RollingUpgrade | None:
+    """The latest of Azure's own. The way back, which `replaces` another image, waits until that one has ended."""
+    found = azure.latest_rolling_upgrade(scale_set)
+    while options.get("replaces") and found is not None and found.running and clock.now() <= deadline:
+        clock.sleep(awaited.RETRY)
+        found = azure.latest_rolling_upgrade(scale_set)
+    return found
+
+
+def _check(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    target: Image,
+    options: rollout_plan.Options,
+    deadline: float,
+    to_manual: bool,
+) -> str:
     """Refuse what preflight calls an error; return why nothing is to be written, "" where something is."""
     if options.get("replaces") and not images.same(scale_set.image, images.parse(options["replaces"])):
         return f"the model names {scale_set.image} by now, which is left as it is"
@@ -74,9 +93,8 @@ def _check(azure: Azure, scale_set: ScaleSet, target: Image, options: rollout_pl
         if not images.same(exact, expected):
             return f"latest means {exact} by now, not {expected}; the model stays pinned"
     survey = Survey(scale_set, (), exact)
-    found = preflight.findings(
-        survey, azure.latest_rolling_upgrade(scale_set), facts, preflight.Request(to_manual=to_manual)
-    )
+    rolling_upgrade = _rolling_upgrade(azure, clock, scale_set, options, deadline)
+    found = preflight.findings(survey, rolling_upgrade, facts, preflight.Request(to_manual=to_manual))
     if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
         raise Refused(" ".join(errors), findings=[finding.as_dict() for finding in found])
     return ""
