@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import fcntl
 import os
 import re
 import shutil
@@ -344,6 +345,12 @@ def main() -> int:
         signal.signal(signum, stop_running)
     for folder in (LOGS, DIST, CACHE / "junit"):
         folder.mkdir(parents=True, exist_ok=True)
+    alone = (CACHE / "lock").open("w")  # two runs in one checkout would take each other's copies away
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for another run in this checkout to end", flush=True)
+        fcntl.flock(alone, fcntl.LOCK_EX)
     for name in (*ENDS, "lint"):
         copy_checkout(tree(name))
     print(f"{len(parts)} parts, {SLOTS} at a time: {', '.join(part.name for part in parts)}", flush=True)
