@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The user's task files: found where users keep them, shown the batch, and able to stop the rollout."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import harness
+import scenes
+from scenes import StartSimulator
+
+ROLLOUT = [{"hosts": "localhost", "gather_facts": False, "roles": ["steady.vmss.rollout"]}]
+
+
+def hook(path: Path, *tasks: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(list(tasks)), encoding="utf-8")  # JSON is YAML
+    return path
+
+
+def note(what: str) -> dict[str, Any]:
+    """A task that remembers what the hook was shown."""
+    return {"name": f"Note {what}", "ansible.builtin.debug": {"var": "rollout_batch"}}
+
+
+def noted(run: harness.Result, what: str) -> list[dict[str, Any]]:
+    return [task.result["rollout_batch"] for task in run.named(f"Note {what}")]
+
+
+def model_version(sim: harness.Simulator) -> str:
+    profile = scenes.truth(sim)["document"]["properties"]["virtualMachineProfile"]
+    version: str = profile["storageProfile"]["imageReference"]["version"]
+    return version
+
+
+def test_task_files_see_the_batch_before_and_after_it(simulator: StartSimulator, tmp_path: Path) -> None:
+    """One lies beside the playbook, one where Ansible was started, one is named by its whole path."""
+    project, started_in, elsewhere = (tmp_path / name for name in ("project", "started in", "elsewhere"))
+    hook(project / "tasks" / "drain.yml", note("before"))
+    hook(started_in / "drain.yml", {"name": "The wrong file", "ansible.builtin.fail": {"msg": "wrong"}})
+    hook(started_in / "check.yml", note("check"))
+    after = hook(elsewhere / "resume.yml", note("after"))
+    playbook = hook(project / "roll.yml", *ROLLOUT)
+    sim = simulator(scenes.scenario(3, zones=["1", "2"], tags={"environment": "production"}), 120)
+    run = scenes.roll(
+        sim,
+        str(playbook),
+        directory=started_in,
+        variables={
+            "rollout_before_batch": "tasks/drain.yml",
+            "rollout_health_check": "check.yml",
+            "rollout_after_batch": str(after),
+            "rollout_pause": 1,
+        },
+    )
+    assert run.rc == 0, run.output
+
+    instances = scenes.truth(sim)["instances"]
+    ran = scenes.judged(sim)["ran"]
+    assert sorted(i for batch in ran for i in batch) == sorted(instances) == ["0", "1", "2"]
+    for what in ("before", "check", "after"):
+        shown = noted(run, what)
+        assert [batch["number"] for batch in shown] == [1, 2, 3], what
+        assert [[i["instance_id"] for i in batch["instances"]] for batch in shown] == ran, what
+    for batch in noted(run, "before"):
+        for shown in batch["instances"]:
+            true = instances[shown["instance_id"]]
+            assert shown["name"] == f"web_{shown['instance_id']}"
+            for member in ("computer_name", "zone", "update_domain", "fault_domain"):
+                assert shown[member] == true[member]
+            assert shown["addresses"] == [f"10.0.0.{4 + int(shown['instance_id'])}"]
+            assert batch["label"] == f"zone {true['zone']}, update domain {true['update_domain']}"
+    addresses = [i["addresses"][0] for batch in noted(run, "before") for i in batch["instances"]]
+    assert len(set(addresses)) == 3
+
+    # Each batch in this order; a pause between two, and none after the last.
+    steps = [task.name.rpartition(" : ")[2] for task in run.tasks if task.status == "ok"]
+    steps = [step for step in steps if step.startswith("Note") or "| Upgrade" in step or "Pause" in step]
+    words = ["Note before", "| Upgrade", "Note check", "Note after", "Pause"]
+    expected = (words * 3)[:-1]
+    assert len(steps) == len(expected) and all(word in step for word, step in zip(expected, steps, strict=True)), steps
+    batches = scenes.judged(sim)["batches"]
+    assert all(later["started"] - earlier["ended"] >= 120 for earlier, later in itertools.pairwise(batches))
+
+
+def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) -> tuple[harness.Result, str]:
+    """A rollout that the user's failing task file ended, and its last words."""
+    failing = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
+    run = scenes.roll(sim, variables={f"rollout_{name}": str(hook(path, failing)), **variables})
+    assert run.rc == 2, run.output
+    message = run.failures[-1]
+    for word in (
+        "the shop answers 503",
+        scenes.NAME,
+        scenes.GROUP,
+        scenes.NEW,
+        "ansible-playbook steady.vmss.upgrade_image",
+    ):
+        assert word in message
+    assert run.fact("rollout_result")["outcome"] == "stopped"
+    return run, message
+
+
+def test_a_failing_health_check_stops_and_the_model_goes_back(simulator: StartSimulator, tmp_path: Path) -> None:
+    sim = simulator(scenes.scenario(3), 120)
+    run, message = stopped_by(sim, tmp_path / "check.yml", "health_check")
+    assert scenes.judged(sim)["ran"] == [["0"]]  # the one whose check failed, and no other
+    assert scenes.versions(sim) == {"0": scenes.NEW, "1": scenes.OLD, "2": scenes.OLD}
+    assert model_version(sim) == scenes.OLD
+    assert "The model names the previous image again" in message
+    result = run.fact("rollout_result")
+    assert list(result["instances"]) == ["0"]
+    assert result["arm"]["calls"] == sim.metrics()["arm_calls"]
+
+
+def test_a_failing_task_before_the_batch_stops_and_the_model_may_be_kept(
+    simulator: StartSimulator, tmp_path: Path
+) -> None:
+    sim = simulator(scenes.scenario(2), 120)
+    _run, message = stopped_by(sim, tmp_path / "drain.yml", "before_batch", rollout_keep_model=True)
+    assert scenes.judged(sim)["ran"] == []
+    assert model_version(sim) == scenes.NEW
+    assert "The model keeps the new image" in message
+    operations = [call["operation"] for call in sim.metrics()["non_get"]]
+    assert operations == ["VirtualMachineScaleSets_Update"]
+
+
+def test_a_task_file_that_is_not_there_is_refused_before_anything_is_read(simulator: StartSimulator) -> None:
+    """Not even where the role has a file of that name: a hook never comes from the collection."""
+    sim = simulator(scenes.scenario(2), 120)
+    for name in ("absent.yml", "batch.yml"):
+        run = scenes.roll(sim, variables={"rollout_health_check": name})
+        assert run.rc == 2, run.output
+        for word in (f"rollout_health_check = {name}: there is no such file in", "Nothing was written"):
+            assert word in run.failures[-1]
+        assert sim.metrics()["arm_calls"] == 0
