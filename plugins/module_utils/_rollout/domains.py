@@ -25,7 +25,7 @@ class Domain:
 
 
 def _natural(text: object) -> tuple[int, str]:
-    return (int(str(text)), "") if str(text).isdigit() else (-1, str(text))
+    return (int(str(text)), "") if str(text).isdecimal() else (-1, str(text))
 
 
 def instance_order(instance: Instance) -> tuple[int, str]:
@@ -101,8 +101,8 @@ class Selection:
             parts[word] = _spread(values)
         return cls(
             tuple(parts.get("instances", ())),
-            tuple(int(v) for v in parts.get("update domains", ()) if v.isdigit()),
-            tuple(int(v) for v in parts.get("fault domains", ()) if v.isdigit()),
+            tuple(int(v) for v in parts.get("update domains", ()) if v.isdecimal()),
+            tuple(int(v) for v in parts.get("fault domains", ()) if v.isdecimal()),
             tuple(parts.get("zones", ())),
         )
 
@@ -123,7 +123,7 @@ def _texts(values: object) -> list[str]:
 
 def _numbers(values: object, word: str) -> list[int]:
     texts = _texts(values)
-    if wrong := [text for text in texts if not text.isdigit()]:
+    if wrong := [text for text in texts if not text.isdecimal()]:
         raise Refused(f"{word} '{wrong[0]}' is not a number.")
     return [int(text) for text in texts]
 
@@ -147,7 +147,7 @@ def ranges(values: t.Iterable[str]) -> str:
             continue
         if run:
             out.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
-        run = [int(value)] if value.isdigit() else []
+        run = [int(value)] if value.isdecimal() else []
         if value and not run:
             out.append(value)
     return ",".join(out)

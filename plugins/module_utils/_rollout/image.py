@@ -190,7 +190,8 @@ def _from_id(text: str) -> Image:
     raise ImageError(
         f"'{text}' is not the resource id of an image. It is one of "
         "/subscriptions/…/providers/Microsoft.Compute/images/NAME, …/galleries/GALLERY/images/NAME[/versions/VERSION], "
-        "/SharedGalleries/UNIQUE_NAME/images/NAME[/versions/VERSION] or /CommunityGalleries/PUBLIC_NAME/images/NAME[/versions/VERSION]."
+        "/SharedGalleries/UNIQUE_NAME/images/NAME[/versions/VERSION] or "
+        "/CommunityGalleries/PUBLIC_NAME/images/NAME[/versions/VERSION]."
     )
 
 
@@ -258,7 +259,8 @@ def type_switch(image: Image, model: Image | None) -> str | None:
     if model is None or _type(image) == _type(model):
         return None
     return (
-        f"the model names a {model.kind.replace('_', ' ')} image and the new one is a {image.kind.replace('_', ' ')} image. "
+        f"the model names a {model.kind.replace('_', ' ')} image and the new one is a "
+        f"{image.kind.replace('_', ' ')} image. "
         "Azure answers 'The Image type for a Virtual Machine Scale Set may not be changed.': "
         "create a scale set with the new image type and move the load to it."
     )
@@ -291,7 +293,7 @@ def same_series(one: Image, other: Image) -> bool:
 
 def version_key(version: str) -> tuple[int, ...]:
     """Order versions by number: 1.10.0 is newer than 1.9.0. What is no number sorts first."""
-    return tuple(int(part) if part.isdigit() else -1 for part in version.split("."))
+    return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
 
 
 def newest(versions: t.Iterable[str]) -> str | None:

@@ -18,7 +18,7 @@ OPERATION = "operation"
 INSTANCES = "instances"
 
 _SHARE = 0.1
-_FIRST_SHARE = 0.25  # while no earlier batch tells how long it takes
+_FIRST_SHARE = 0.4  # while no earlier batch tells how long it takes
 _SOONEST = 0.8  # of what an earlier batch took
 _FIRST = 2.0
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
@@ -45,7 +45,7 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
             return max(shortest, soonest - waited)
         share = _SHARE
     else:
-        share = 4 * _SHARE
+        share = _FIRST_SHARE
     if waited <= 0:
         return max(shortest, _FIRST)
     return min(_LONGEST, max(shortest, waited * share))

@@ -197,7 +197,7 @@ class Survey:
         return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]))
 
     def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
-        """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as there is room."""
+        """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as fit."""
         room = max(0, self.max_unavailable - len(self.unavailable))
         costless = [i for i in instances if health.counts(i) and not self.available(i)]
         return costless + [i for i in instances if i not in costless][:room]

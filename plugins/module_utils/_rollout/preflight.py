@@ -66,7 +66,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             yield Finding(
                 ERROR,
                 "upgrade_mode",
-                f"{name} is in upgrade mode {scale_set.upgrade_mode}: Azure would answer the new image with {reaction}.",
+                f"{name} is in upgrade mode {scale_set.upgrade_mode}: Azure would answer the new image with "
+                f"{reaction}.",
                 "Set rollout_upgrade_mode: Manual to have the mode changed first.",
             )
         else:
@@ -92,7 +93,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "rolling_upgrade_running",
             f"{name} has a rolling upgrade of Azure's running ({rolling_upgrade.code}).",
-            f"Wait for it, or cancel it: az vmss rolling-upgrade cancel -g {scale_set.resource_group} -n {scale_set.name}",
+            f"Wait for it, or cancel it: az vmss rolling-upgrade cancel -g {scale_set.resource_group} -n "
+            f"{scale_set.name}",
         )
     if len(scale_set.health_sources) > 1:
         yield Finding(
@@ -105,7 +107,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             WARNING,
             "no_health_source",
             f"{name} has no health source: an instance counts as available once it runs and is provisioned.",
-            "Add the Application Health extension or a load balancer probe, or give the rollout a rollout_health_check.",
+            "Add the Application Health extension or a load balancer probe, or give the rollout a "
+            "rollout_health_check.",
         )
     if scale_set.automatic_repairs and not request.repairs_suspended:
         yield Finding(
@@ -119,7 +122,8 @@ def _rollout(survey: Survey, standing: Record | None, request: Request) -> t.Ite
     left = resolve.unfinished(survey, standing)
     if standing is None or not left:
         return
-    words = f"scale set {survey.scale_set.name} is in rollout {standing.id} to {standing.target}: {len(left)} instances are left"
+    name = survey.scale_set.name
+    words = f"scale set {name} is in rollout {standing.id} to {standing.target}: {len(left)} instances are left"
     if request.take_over:
         yield Finding(WARNING, "other_rollout", f"{words}. This one takes over.")
     else:
@@ -155,7 +159,8 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
         yield Finding(
             ERROR,
             "os_type",
-            f"image {target} is {facts.os_type}, and scale set {scale_set.name} is {scale_set.os_type}. Azure never changes the OS type.",
+            f"image {target} is {facts.os_type}, and scale set {scale_set.name} is {scale_set.os_type}. Azure "
+            "never changes the OS type.",
             "Choose an image of the same OS type.",
         )
     for word, now, before in (
@@ -166,7 +171,8 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             yield Finding(
                 ERROR,
                 f"image_{word}",
-                f"image {target} is of {word} {now}, and the one that the model of scale set {scale_set.name} names of {before}.",
+                f"image {target} is of {word} {now}, and the one that the model of scale set {scale_set.name} "
+                f"names of {before}.",
                 f"Choose an image of {word} {before}.",
             )
     wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
@@ -174,7 +180,8 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
         yield Finding(
             ERROR,
             "purchase_plan",
-            f"image {target} is sold under the plan {'/'.join(_plan_key(wanted))}, and scale set {scale_set.name} carries "
+            f"image {target} is sold under the plan {'/'.join(_plan_key(wanted))}, and scale set "
+            f"{scale_set.name} carries "
             f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
             "Create a scale set with that plan, or choose an image under the plan the set has.",
         )
@@ -206,7 +213,8 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
         yield Finding(
             INFO,
             "behind",
-            f"{len(behind)} of {len(survey.instances)} instances have not got the newest model. Azure lets the instances of "
+            f"{len(behind)} of {len(survey.instances)} instances have not got the newest model. Azure lets the "
+            "instances of "
             "a set refer to 10 models at most, and each write of the model makes one.",
         )
     if not survey.counted:
@@ -217,11 +225,12 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
         yield Finding(
             WARNING,
             "all_down",
-            f"scale set {scale_set.name} has {len(survey.counted)} instance(s) and {survey.max_unavailable} may be unavailable: "
+            f"scale set {scale_set.name} has {len(survey.counted)} instance(s) and {survey.max_unavailable} may "
+            "be unavailable: "
             "while they are upgraded, nothing serves.",
             "Scale out first where the load must be served throughout.",
         )
-    if sick := [i for i in survey.unavailable]:
+    if sick := survey.unavailable:
         words = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, scale_set.has_health_source)})" for i in sick)
         yield Finding(
             WARNING, "unavailable", f"{len(sick)} of {len(survey.counted)} instances are already unavailable: {words}."

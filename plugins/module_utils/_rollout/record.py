@@ -24,7 +24,7 @@ _LONGEST_VALUE = 256
 
 @dataclass(frozen=True)
 class Record:
-    """`started` is in seconds on Azure's clock. `target` and `previous` are images as one string, a VHD without its SAS."""
+    """`started`: seconds on Azure's clock. `target`, `previous`: images as one string, a VHD without its SAS."""
 
     id: str
     target: str
@@ -78,13 +78,15 @@ def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
     merged = {**tags, **record.tags()}
     if len(merged) > _MOST_TAGS:
         raise Refused(
-            f"the rollout record needs {len(record.tags())} tags, and the scale set has {len(tags)} of the {_MOST_TAGS} that "
+            f"the rollout record needs {len(record.tags())} tags, and the scale set has {len(tags)} of the "
+            f"{_MOST_TAGS} that "
             "Azure allows. Remove some of its tags."
         )
     for name, value in record.tags().items():
         if len(value) > _LONGEST_VALUE:
             raise Refused(
-                f"the rollout record's tag {name} would have {len(value)} characters, and Azure allows {_LONGEST_VALUE}: "
+                f"the rollout record's tag {name} would have {len(value)} characters, and Azure allows "
+                f"{_LONGEST_VALUE}: "
                 f"'{value[:60]}…'. Choose fewer instances at a time or whole domains, or give the image a shorter id."
             )
     return merged

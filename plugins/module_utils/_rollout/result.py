@@ -132,7 +132,7 @@ class Report:
 
 
 def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """One result of several steps of the same rollout, in order. The last step that has an outcome has the last word."""
+    """One result of several steps of the same rollout, in order. The last step with an outcome has the last word."""
     merged: dict[str, t.Any] = {}
     instances: dict[str, t.Any] = {}
     batches: list[t.Any] = []

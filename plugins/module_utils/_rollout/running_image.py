@@ -26,7 +26,7 @@ def judge(instance: Instance, target: Image, *, model_names_target: bool = True,
     reported = instance.image
     if reported is None:
         return _by_disk(instance, since) if model_names_target else OUTDATED
-    running = running_image(instance)
+    running = _exact(instance, reported)
     known = bool(instance.exact_version) or (running.is_gallery and not running.follows_latest)
     if known and images.same_series(running, target):
         return _by_version(running, target)
@@ -40,8 +40,11 @@ def running_image(instance: Instance) -> Image | None:
 
     For gallery images Azure may give a version or a whole id.
     """
-    reported = instance.image
-    if reported is None or not instance.exact_version or not (reported.kind == images.PLATFORM or reported.is_gallery):
+    return None if instance.image is None else _exact(instance, instance.image)
+
+
+def _exact(instance: Instance, reported: Image) -> Image:
+    if not instance.exact_version or not (reported.kind == images.PLATFORM or reported.is_gallery):
         return reported
     return reported.with_version(instance.exact_version.rsplit("/", 1)[-1])
 

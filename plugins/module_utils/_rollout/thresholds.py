@@ -58,7 +58,8 @@ def breach_before(thresholds: Thresholds, instances: t.Sequence[Instance], has_h
     if len(sick) <= most:
         return ""
     named = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, has_health_source)})" for i in sick)
-    return f"{len(sick)} of {len(counted)} instances are unhealthy, and max_unhealthy {thresholds.unhealthy} allows {most}: {named}"
+    words = f"{len(sick)} of {len(counted)} instances are unhealthy"
+    return f"{words}, and max_unhealthy {thresholds.unhealthy} allows {most}: {named}"
 
 
 def breach_after(thresholds: Thresholds, upgraded: int, failed: t.Sequence[str]) -> str:

@@ -197,7 +197,7 @@ class Upgrade:
             self._seen = None
             return self._look(self._not_before)
         again = [i for i, verdict in verdicts.items() if verdict == verify.REIMAGE]
-        if again and not self._failed(batch):
+        if again and not self._breach():
             return self._reimage([by_id[i] for i in again], now)
         for instance_id in again:
             self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)

@@ -22,7 +22,8 @@ def stopped(survey: Survey, report: Report) -> str:
     runs = ", ".join(f"{number} run {image}" for image, number in counted.most_common())
     unavailable = ", ".join(i.instance_id for i in survey.unavailable) or "none"
     return (
-        f"The rollout of {survey.target} to scale set {scale_set.name} (resource group {scale_set.resource_group}) stopped: "
+        f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
+        f"{scale_set.resource_group}) stopped: "
         f"{report.why}. Of {len(survey.instances)} instances {runs or 'none is left'}; unavailable: {unavailable}. "
         "Nothing more is touched."
     )

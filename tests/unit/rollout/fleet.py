@@ -226,6 +226,14 @@ class Fleet:
     def selected(self, machine: Machine) -> bool:
         return self.selection.holds(self._shown(machine))
 
+    @property
+    def tolerated(self) -> frozenset[str]:
+        """Instances that may be left behind broken: the user allows some."""
+        if not self.policy.thresholds.unhealthy_upgraded.number:
+            return frozenset()
+        kept = self.faults.keeps_disk if self.flexible else frozenset()
+        return self.faults.never_healthy | self.faults.fails | kept
+
     # -- what the rollout reads -----------------------------------------------------------------
 
     def scale_set(self) -> ScaleSet:
@@ -346,6 +354,7 @@ class Fleet:
         domain_of = domains([self._shown(m) for m in machines.values()], self.policy.order_by)
         assert len({domain_of[i] for i in ids}) == 1, "a batch of two domains"
         unfinished = [m.id for m in machines.values() if m.worked and not m.done(self.now) and m.id not in ids]
+        unfinished = [i for i in unfinished if i not in self.tolerated]
         if kind == REIMAGE or self.killed:  # those on the old disk still serve, and await their own reimage
             unfinished = [i for i in unfinished if not machines[i].available(self.now)]
         if kind == REIMAGE:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.domains import ORDERS, Selection
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
 
 from .fleet import FORMS, NEW, START, Faults, Fleet, Machine, Work
 
@@ -22,7 +23,10 @@ limits = st.one_of(st.builds(Limit, st.integers(1, 12)), st.builds(Limit, st.int
 policies = st.builds(
     Policy,
     max_unavailable=limits,
-    batch_size=st.none() | limits,
+    batch_sizes=st.lists(limits, max_size=3).map(tuple),
+    thresholds=st.builds(
+        Thresholds, st.just(Limit(100, percent=True)), st.sampled_from((Limit(0), Limit(0), Limit(2)))
+    ),
     canary=st.none() | st.integers(0, 4),
     order_by=st.sampled_from(ORDERS),
 )

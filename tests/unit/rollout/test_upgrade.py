@@ -18,6 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Operation, Problem
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import Patience
 
@@ -55,8 +56,9 @@ def check_end(fleet: Fleet, upgrade: Upgrade) -> None:
         assert must_stop(fleet) or no_room(fleet), upgrade.report.why
         assert upgrade.report.why
     else:
-        assert [m.id for m in fleet.machines.values() if m.worked and not m.done(fleet.now)] == []
-        assert [m.id for m in ours(fleet) if m.content == OLD] == []
+        left = {m.id for m in fleet.machines.values() if m.worked and not m.done(fleet.now)}
+        left |= {m.id for m in ours(fleet) if m.content == OLD}
+        assert left <= fleet.tolerated
 
 
 def sizes(fleet: Fleet) -> list[int]:
@@ -66,7 +68,7 @@ def sizes(fleet: Fleet) -> list[int]:
 # -- properties -------------------------------------------------------------------------------
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(fleet=fleets(faulty=False))
 def test_the_plan_is_what_runs_when_all_goes_well(fleet: Fleet) -> None:
     planned = [batch.instance_ids for batch in fleet.survey().batches()]
@@ -76,13 +78,13 @@ def test_the_plan_is_what_runs_when_all_goes_well(fleet: Fleet) -> None:
         assert fleet.upgrades == planned
 
 
-@settings(max_examples=500)
+@settings(max_examples=400)
 @given(fleet=fleets(), latency=st.sampled_from((0.0, 0.3)))
 def test_the_rules_hold_whatever_azure_does(fleet: Fleet, latency: float) -> None:
     check_end(fleet, fleet.roll(latency=latency))
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(fleet=fleets(), kills=st.lists(st.integers(1, 120), min_size=1, max_size=3))
 def test_killed_at_any_moment_the_next_run_goes_on(fleet: Fleet, kills: list[int]) -> None:
     if fleet.form not in SHOWS_VERSION:  # then only the disk's time tells a later run what this one did
@@ -188,9 +190,19 @@ def test_no_reimage_after_a_breach_in_the_same_batch() -> None:
     assert fleet.sent == [("upgrade", ("0", "5"))]
 
 
+def test_a_tolerated_failure_does_not_keep_the_others_from_their_reimage() -> None:
+    faults = Faults(keeps_disk=frozenset({"0"}), fails=frozenset({"5"}))
+    thresholds = Thresholds(unhealthy_upgraded=Limit(1))
+    fleet = uniform(10, faults=faults, policy=Policy(max_unavailable=Limit(2), canary=0, thresholds=thresholds))
+    fleet.roll()
+    assert fleet.sent[:2] == [("upgrade", ("0", "5")), ("reimage", ("0",))]
+    assert [m.id for m in fleet.machines.values() if not m.done(fleet.now)] == ["5"]
+
+
 def test_a_reimage_waits_for_room() -> None:
     """Instance 0 cost nothing as long as it was sick; its upgrade healed it and kept its disk."""
-    fleet = uniform(6, policy=Policy(max_unavailable=Limit(1)), faults=Faults(keeps_disk=frozenset({"0"})))
+    policy = Policy(max_unavailable=Limit(1), thresholds=Thresholds(unhealthy=Limit(100, percent=True)))
+    fleet = uniform(6, policy=policy, faults=Faults(keeps_disk=frozenset({"0"})))
     with_machine(fleet, "0", settled=False)
     with_machine(fleet, "5", settled=False, content=NEW, applied=True)
     upgrade = fleet.roll()

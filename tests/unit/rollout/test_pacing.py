@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.pacing import INSTANCES, OPERATION, next_read
+
+
+def reads(kind: str, took: float, earlier: list[float], left: int | None = None) -> list[float]:
+    """When it is read until the answer is there, seconds after the start."""
+    found = [0.0]
+    while found[-1] < took:
+        found.append(found[-1] + next_read(kind, found[-1], earlier, left))
+    return found[1:]
+
+
+@given(
+    kind=st.sampled_from((OPERATION, INSTANCES)),
+    waited=st.floats(0, 10_000),
+    earlier=st.lists(st.floats(0.1, 4000), max_size=5),
+    left=st.none() | st.integers(0, 60),
+)
+def test_a_wait_is_neither_nothing_nor_for_ever(
+    kind: str, waited: float, earlier: list[float], left: int | None
+) -> None:
+    seconds = next_read(kind, waited, earlier, left)
+    assert 1 <= seconds <= max(60, *earlier, 0)
+    if left is not None and left <= 10:
+        assert seconds >= {OPERATION: 4, INSTANCES: 6}[kind], "only what Azure gives back is used"
+
+
+@pytest.mark.parametrize("took", [10.0, 60.0, 180.0, 1200.0])
+@pytest.mark.parametrize("earlier", [[], [0.9], [1.0], [1.2], [1.0, 5.0, 1.0]])
+def test_an_answer_is_noticed_soon_after_few_reads(took: float, earlier: list[float]) -> None:
+    found = reads(OPERATION, took, [share * took for share in earlier])
+    late = found[-1] / took
+    assert late <= (1.11 if earlier else 1.41)
+    assert len(found) <= (9 if earlier else 35)
