@@ -175,12 +175,18 @@ ROLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"rollout_image": {"sku": "sold", "version": "1.0.0"}},
         ["sold under the plan p/o/s", "web carries none", "Create a scale set with that plan"],
     ),
-    "too many tags": ({"rollout_scale_set": "labelled"}, ["needs 5 tags", "has 48 of the 50", "Remove some"]),
+    "too many tags": (
+        {"rollout_scale_set": "labelled"},
+        ["the rollout record needs", "has 48 of the 50", "Remove some"],
+    ),
     "too long a tag": (
         {"rollout_scale_set": "scattered", "rollout_instance_ids": SCATTERED[:-1], "rollout_max_unavailable": "100%"},
         ["steady-vmss-selection", "256", "Choose fewer instances"],
     ),
-    "no task file": ({"rollout_before_batch": "drain.yml"}, ["rollout_before_batch = drain.yml: there is no such file in"]),
+    "no task file": (
+        {"rollout_before_batch": "drain.yml"},
+        ["rollout_before_batch = drain.yml: there is no such file in"],
+    ),
     "no journal": ({"rollout_journal_dir": "/dev/null/journal"}, ["/dev/null/journal"]),
 }
 
