@@ -44,6 +44,10 @@ options:
     type: list
     elements: str
     default: []
+  wait_only:
+    description: Upgrade nothing; wait until nothing is in the way of the next batch, and return that one.
+    type: bool
+    default: false
   earlier_batches:
     description: The RV(rollout_result.batches) of earlier calls of the same rollout; they number the batches and
       tell how long one takes.
@@ -221,6 +225,7 @@ def main() -> None:
         **_module.POLICY,
         "image": {"type": "raw"},
         "batch": {"type": "list", "elements": "str", "default": []},
+        "wait_only": {"type": "bool", "default": False},
         "earlier_batches": {"type": "list", "elements": "dict", "default": []},
         "healthy_for": {"type": "float", "default": 0},
         "health_timeout": {"type": "float", "default": 300},

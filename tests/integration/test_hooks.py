@@ -140,3 +140,19 @@ def test_a_task_file_that_is_not_there_is_refused_before_anything_is_read(simula
         for word in (f"rollout_health_check = {name}: there is no such file in", "Nothing was written"):
             assert word in run.failures[-1]
         assert sim.metrics()["arm_calls"] == 0
+
+
+def test_hooks_run_around_each_batch_also_when_the_first_had_to_be_waited_for(
+    simulator: StartSimulator, tmp_path: Path
+) -> None:
+    """A protected instance is sick and uses up what may be unavailable, until it recovers."""
+    sick = {"health": "unhealthy", "protect_scale_in": True, "protect_actions": True}
+    recovers = {"when": {"calls": {"VirtualMachineScaleSetVMs_List": 2}}, "do": "healthy", "instance": "1"}
+    sim = simulator(scenes.scenario(3, update_domains=1, instances={"1": sick}, events=[recovers]), 120)
+    drain = hook(tmp_path / "drain.yml", note("before"))
+    run = scenes.roll(sim, variables={"rollout_before_batch": str(drain), "rollout_max_unavailable": 1})
+    assert run.rc == 0, run.output
+    assert [[i["instance_id"] for i in batch["instances"]] for batch in noted(run, "before")] == [["0"], ["2"]]
+    assert [batch["number"] for batch in noted(run, "before")] == [1, 2]
+    assert scenes.judged(sim)["ran"] == [["0"], ["2"]]
+    assert scenes.judged(sim)["unavailable"]["max"] == 1

@@ -128,6 +128,7 @@ def start(survey: Survey, options: rollout_plan.Options, now: float) -> Upgrade:
         now=now,
         only=options.get("batch") or (),
         earlier=options.get("earlier_batches") or (),
+        wait_only=bool(options.get("wait_only")),
     )
 
 

@@ -65,7 +65,8 @@ class Upgrade:
     """Brings the instances of a survey to its target, one batch after the other.
 
     `only`: the instances that this run may start, all selected ones where it is empty. `earlier`: batches that the
-    rollout has already done; they number this run's and tell how long a batch takes.
+    rollout has already done; they number this run's and tell how long a batch takes. `wait_only`: end where the first
+    batch may start, so that the caller can prepare it.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Upgrade:
         now: float,
         only: t.Sequence[str] = (),
         earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
+        wait_only: bool = False,
     ) -> None:
         failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
         self.survey = replace(
@@ -89,6 +91,7 @@ class Upgrade:
         self._touched_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
         self.patience = patience
         self.only = tuple(only)
+        self.wait_only = wait_only
         self.report = Report(started=now)
         self._earlier = len(earlier)
         watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
@@ -130,7 +133,7 @@ class Upgrade:
 
     def planned(self) -> list[Batch]:
         """The batches of this run, if every upgrade goes well."""
-        return self._narrowed().batches()
+        return [] if self.wait_only else self._narrowed().batches()
 
     def give_up(self, now: float, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
@@ -142,6 +145,8 @@ class Upgrade:
             return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
         if isinstance(batch, Wait):
             return self._wait(now, batch)
+        if self.wait_only:
+            return self._finish(now, "unchanged")
         self._waiting_since = None
         self._begin(batch, now)
         return self.next(now)
