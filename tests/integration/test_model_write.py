@@ -106,7 +106,12 @@ def test_a_lost_answer_to_the_write_is_read_back_and_not_sent_again(simulator: S
 
 
 def test_mode_automatic_goes_to_manual_first(simulator: StartSimulator) -> None:
-    sim = simulator(scenes.scenario(2, {"write": 60}, upgrade_mode="Automatic", update_domains=1, **CROWDED), 60)
+    sim = simulator(
+        scenes.scenario(
+            2, {"write": 60, "set_updating_late": 60}, upgrade_mode="Automatic", update_domains=1, **CROWDED
+        ),
+        60,
+    )
     refused = scenes.module(sim, "image", args={"image": {"version": scenes.NEW}})
     assert refused["failed"]
     for word in ("web", "Automatic", "every instance at once", "Manual"):

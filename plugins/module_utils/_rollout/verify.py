@@ -161,7 +161,9 @@ class Track:
         if can_reimage and not (self.reimaged and succeeded):
             return REIMAGE
         tried = (
-            "the upgrade and a reimage" if self.reimaged else "the upgrade, and a Flexible scale set cannot reimage it"
+            "the upgrade and a reimage"
+            if self.reimaged
+            else "the upgrade, and a Flexible scale set cannot reimage it; delete it and scale out by one instead"
         )
         self.why = f"still runs the old image after {tried}"
         return FAILED
