@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import (
+    ImageFacts,
+    ImageVersion,
+    RollingUpgrade,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
+
+from .fleet import FORMS, NEW, Fleet, uniform, with_machine
+
+TARGET = FORMS["platform"][NEW]
+FACTS = ImageFacts(TARGET)
+SET: dict[str, tuple[dict[str, t.Any], str]] = {
+    "upgrade_mode": ({"upgrade_mode": "Automatic"}, "every instance at once"),
+    "upgrade_mode ": ({"upgrade_mode": "Rolling"}, "a rolling upgrade of its own"),
+    "automatic_os_upgrade": ({"automatic_os_upgrade": True}, "beside this rollout"),
+    "service_fabric": ({"service_fabric": True}, "Service Fabric"),
+    "image_type": ({"image": FORMS["managed"][NEW]}, "may not be changed"),
+}
+IMAGE: dict[str, tuple[ImageFacts, str]] = {
+    "image_not_found": (replace(FACTS, found=False), "does not exist in westeurope"),
+    "image_not_usable": (replace(FACTS, version=ImageVersion(NEW, TARGET, regions=("eastus",))), "not replicated"),
+    "os_type": (replace(FACTS, os_type="Windows"), "Azure never changes the OS type"),
+    "purchase_plan": (
+        replace(FACTS, purchase_plan={"publisher": "p", "product": "o", "name": "s"}),
+        "sold under the plan p/o/s, and scale set web carries none",
+    ),
+}
+WARNED: dict[str, tuple[dict[str, t.Any], str]] = {
+    "no_health_source": ({"health_sources": ()}, "counts as available once it runs"),
+    "health_sources": ({"health_sources": ("application_health_extension", "load_balancer_probe")}, "2 health sources"),
+    "automatic_repairs": ({"automatic_repairs": True}, "may replace an instance"),
+}
+
+
+def survey(fleet: Fleet | None = None, **changes: t.Any) -> Survey:
+    found = (fleet or uniform(10)).survey()
+    return replace(found, scale_set=replace(found.scale_set, os_type="Linux", **changes))
+
+
+def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None = None) -> dict[str, tuple[str, str]]:
+    return {f.code: (f.severity, str(f)) for f in findings(of, rolling, facts) if f.code != "behind"}
+
+
+def test_nothing_to_find() -> None:
+    assert found(survey()) == {}
+
+
+@pytest.mark.parametrize("code", sorted(SET))
+def test_a_set_that_is_refused(code: str) -> None:
+    changes, words = SET[code]
+    severity, text = found(survey(**changes))[code.strip()]
+    assert severity == "error" and words in text and "scale set web" in text
+
+
+@pytest.mark.parametrize("code", sorted(IMAGE))
+def test_an_image_that_is_refused(code: str) -> None:
+    facts, words = IMAGE[code]
+    severity, text = found(survey(), facts)[code]
+    assert severity == "error" and words in text and str(TARGET) in text
+
+
+@pytest.mark.parametrize("code", sorted(WARNED))
+def test_a_warning(code: str) -> None:
+    changes, words = WARNED[code]
+    severity, text = found(survey(**changes))[code]
+    assert severity == "warning" and words in text
+
+
+def test_the_plan_that_the_set_carries_is_enough() -> None:
+    plan = {"publisher": "P", "product": "o", "name": "s"}
+    assert found(survey(purchase_plan=plan), replace(FACTS, purchase_plan={**plan, "publisher": "p"})) == {}
+    assert found(survey(purchase_plan=plan)) == {}, "an image without a plan needs none"
+
+
+@pytest.mark.parametrize(("code", "refused"), [("RollingForward", True), ("RollingBack", True), ("Completed", False)])
+def test_azures_own_rolling_upgrade(code: str, refused: bool) -> None:
+    said = found(survey(), rolling=RollingUpgrade(code))
+    assert ("rolling_upgrade_running" in said) == refused
+
+
+def test_the_mode_is_changed_where_the_user_asks_for_it() -> None:
+    said = findings(survey(upgrade_mode="Automatic"), None, FACTS, Request(to_manual=True))
+    assert [(f.severity, f.code) for f in said if f.code == "upgrade_mode"] == [("info", "upgrade_mode")]
+
+
+def test_a_set_of_one_will_be_down() -> None:
+    severity, text = found(survey(uniform(1)))["all_down"]
+    assert severity == "warning" and "nothing serves" in text
+    assert "all_down" not in found(survey(uniform(2)))
+    assert "all_down" in found(survey(uniform(4, policy=Policy(max_unavailable=Limit(4)))))
+
+
+def test_what_is_said_of_the_instances() -> None:
+    fleet = with_machine(with_machine(uniform(10), "1", protected=True), "2", settled=False)
+    with_machine(fleet, "3", power="deallocated")
+    said = found(survey(fleet))
+    assert said["skipped"] == (
+        "info",
+        "outdated and left alone: 1 (protected from scale set actions), 3 (deallocated).",
+    )
+    assert "1 of 9 instances are already unavailable: 2 (an extension" in said["unavailable"][1]
+
+
+def test_newer_and_unproven_instances_are_named() -> None:
+    newer = survey()
+    newer = replace(newer, instances=tuple(replace(i, exact_version="9.0.0") for i in newer.instances[:1]))
+    assert "instances 1 run a newer version" in found(newer)["newer"][1]
+    fleet = uniform(1, form="managed")
+    fleet.machines["0"].applied = True
+    facts = ImageFacts(FORMS["managed"][NEW])
+    assert "instances 0 name the target" in found(survey(fleet), facts)["unproven"][1]
+
+
+def test_no_instances() -> None:
+    assert "only its model changes" in found(survey(uniform(0)))["no_instances"][1]
+
+
+def test_errors_come_first() -> None:
+    said = findings(survey(service_fabric=True, automatic_repairs=True), None, replace(FACTS, found=False))
+    order = [f.severity for f in said]
+    assert order == sorted(order, key=("error", "warning", "info").index) and order[0] == "error"

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import record, resolve
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.image import Image, parse
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import ImageVersion, Instance
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.record import Record
+
+from .fleet import FORMS, NEW, OLD, START, uniform
+
+TARGET = FORMS["platform"][NEW]
+RECORD = Record("7f3c", str(TARGET), str(FORMS["platform"][OLD]), "update domains 0-1", START)
+
+
+# -- the record -------------------------------------------------------------------------------
+
+
+@given(
+    target=st.sampled_from([FORMS[form][NEW] for form in sorted(FORMS)]),
+    selection=st.sampled_from(("all", "instances 0-5,9", "zones 1")),
+    started=st.integers(0, 4_000_000_000),
+    others=st.dictionaries(st.text("abc", min_size=1), st.text("xyz"), max_size=5),
+)
+def test_a_record_is_read_back_from_the_tags(
+    target: Image, selection: str, started: int, others: dict[str, str]
+) -> None:
+    written = Record("id", str(target), "", selection, float(started))
+    tags = record.with_record(others, written)
+    assert record.read(tags) == written
+    assert {name: value for name, value in tags.items() if name in others} == others
+    assert written.names(target) and not written.names(None) and written.previous_image is None
+
+
+def test_no_record() -> None:
+    assert record.read({}) is None
+    for name in ("rollout", "target", "started"):
+        tags = RECORD.tags()
+        tags[f"steady-vmss-{name}"] = ""
+        assert record.read(tags) is None, f"a person has emptied {name}"
+
+
+def test_a_record_that_names_nonsense_names_no_image() -> None:
+    assert replace(RECORD, target="nonsense").target_image is None
+
+
+def test_a_sas_stays_out_of_the_tags() -> None:
+    target = parse("https://blobs.example/web.vhd?sig=secret")
+    written = replace(RECORD, target=str(target))
+    assert "secret" not in str(written.tags()) and written.names(target)
+
+
+def test_tags_that_do_not_fit() -> None:
+    ours = len(RECORD.tags())
+    assert len(record.with_record({str(n): "" for n in range(50 - ours)}, RECORD)) == 50
+    with pytest.raises(Refused, match="50"):
+        record.with_record({str(n): "" for n in range(51 - ours)}, RECORD)
+    full = {**{str(n): "" for n in range(50 - ours)}, **RECORD.tags()}
+    assert len(record.with_record(full, RECORD)) == 50, "a record that is there already needs no room"
+    with pytest.raises(Refused, match="steady-vmss-selection would have 300 characters, and Azure allows 256"):
+        record.with_record({}, replace(RECORD, selection="x" * 300))
+
+
+# -- what the user's image means --------------------------------------------------------------
+
+
+def version(number: str, **fields: object) -> ImageVersion:
+    return ImageVersion(number, TARGET.with_version(number), **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "why", "why_as_latest"),
+    [
+        (version("1.0.0"), None, None),
+        (version("1.0.0", regions=("West Europe", "eastus")), None, None),
+        (version("1.0.0", regions=("eastus",)), "not replicated to westeurope (it is in eastus)", "not replicated"),
+        (version("1.0.0", regions=()), "not replicated to westeurope (it is in no region)", "not replicated"),
+        (version("1.0.0", excluded_regions=("West Europe",)), "not replicated", "not replicated"),
+        (version("1.0.0", provisioning_state="Creating"), "its provisioning state is Creating", "provisioning"),
+        (version("1.0.0", excluded_from_latest=True), None, "it is excluded from latest"),
+    ],
+)
+def test_whether_a_version_can_be_used(found: ImageVersion, why: str | None, why_as_latest: str | None) -> None:
+    for expected, said in (
+        (why, resolve.why_not(found, "westeurope")),
+        (why_as_latest, resolve.why_not(found, "westeurope", as_latest=True)),
+    ):
+        assert said is None if expected is None else expected in str(said)
+
+
+def test_latest_is_the_newest_that_can_be_used() -> None:
+    found = [
+        version("1.9.0"),
+        version("1.10.0"),
+        version("1.11.0", excluded_from_latest=True),
+        version("1.12.0", regions=("eastus",)),
+        version("1.13.0", provisioning_state="Creating"),
+        version("1.2.0"),
+    ]
+    assert resolve.newest(TARGET.following_latest(), found, "westeurope") == TARGET.with_version("1.10.0")
+
+
+def test_no_usable_version_says_why() -> None:
+    with pytest.raises(Refused, match=r"1\.0\.0: it is excluded from latest"):
+        resolve.newest(TARGET, [version("1.0.0", excluded_from_latest=True)], "westeurope")
+    with pytest.raises(Refused, match="none at all"):
+        resolve.newest(TARGET, [], "westeurope")
+
+
+def test_an_unfinished_rollout_to_latest_keeps_its_version() -> None:
+    latest = replace(uniform(5).survey(), target=TARGET.following_latest())
+    assert resolve.resumed(latest, RECORD) == TARGET
+    assert resolve.resumed(latest, None) is None
+    other = replace(latest, target=parse("other:ubuntu:22_04:latest"))
+    assert resolve.resumed(other, RECORD) is None
+
+
+def test_a_finished_rollout_to_latest_resolves_anew() -> None:
+    fleet = uniform(5)
+    for machine in fleet.machines.values():
+        machine.content, machine.applied = NEW, True
+    latest = replace(fleet.survey(), target=TARGET.following_latest())
+    assert resolve.resumed(latest, RECORD) is None
+
+
+def test_the_previous_image_is_what_most_instances_ran() -> None:
+    def runs(number: str) -> Instance:
+        return Instance("0", image=TARGET.following_latest(), exact_version=number)
+
+    outdated = [runs("1.0.0"), runs("1.9.0"), runs("1.9.0"), runs(NEW), Instance("1", image=TARGET.following_latest())]
+    assert resolve.previous(outdated, TARGET.following_latest(), TARGET) == TARGET.with_version("1.9.0")
+    assert resolve.previous([], FORMS["managed"][OLD], FORMS["managed"][NEW]) == FORMS["managed"][OLD]
+    assert resolve.previous([], TARGET, TARGET) is None
+    assert resolve.previous([], None, TARGET) is None
