@@ -287,7 +287,7 @@ def report(name: str, outcome: Outcome, seconds: float) -> None:
         print(f"== end of {name}", *outcome.closing_lines, sep="\n", flush=True)
     elif outcome.passed:
         print(f"\n== {name}: ok, {seconds:.0f} s", *outcome.closing_lines, sep="\n", flush=True)
-    elif seconds > 1:
+    elif log.stat().st_size:  # an environment, and it was not there yet
         print(f"\n== {name}: made, {seconds:.0f} s", flush=True)
 
 
