@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rollout that meets a broken image, a sick set or another rollout: it stops, goes back, or never starts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import harness
+import scenes
+from scenes import NEW, OLD, StartSimulator
+
+BROKEN = {"kind": "unhealthy", "image_version": NEW}
+# The client's own seconds, in proportion to a simulated set that is so many times as fast.
+IMPATIENT = {"rollout_health_timeout": 4, "rollout_health_lag": 2}
+
+
+def model_version(sim: harness.Simulator) -> str:
+    profile = scenes.truth(sim)["document"]["properties"]["virtualMachineProfile"]
+    version: str = profile["storageProfile"]["imageReference"]["version"]
+    return version
+
+
+def message(run: harness.Result) -> str:
+    assert run.rc != 0, run.output
+    return run.failures[-1]
+
+
+def result(run: harness.Result) -> dict[str, Any]:
+    found: dict[str, Any] = run.fact("rollout_result")
+    return found
+
+
+def test_a_broken_image_stops_at_the_canary(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(100, instance_faults=[{**BROKEN, "chance": 1.0}]), 120)
+    run = scenes.roll(sim, variables=IMPATIENT)
+    text = message(run)
+    judged = scenes.judged(sim)
+    assert judged["disks_replaced"] == {judged["ran"][0][0]: 1}
+    assert len(judged["ran"]) == 1
+    canary = judged["ran"][0][0]
+    for words in (f"instance {canary}", "unhealthy", "scale set web", "resource group shop", "Go on", "Go back", OLD):
+        assert words in text, text
+    assert "steady.vmss.rollback" in text
+    assert result(run)["outcome"] == "stopped"
+    assert model_version(sim) == OLD
+    sim.event({"do": "scale", "scale_set": "web", "capacity": 102})
+    deadline = time.monotonic() + 30
+    while len(available := scenes.versions(sim)) < 102 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    new = set(available) - set(map(str, range(100)))
+    assert {available[i] for i in new} == {OLD}
+    while scenes.judged(sim)["unavailable"]["instance_ids"] != [canary] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert scenes.judged(sim)["unavailable"]["instance_ids"] == [canary]
+
+
+def test_rollback_all_leaves_every_instance_and_the_model_on_the_previous_image(simulator: StartSimulator) -> None:
+    sick = [{**BROKEN, "instance": "7"}]
+    sim = simulator(scenes.scenario(10, instance_faults=sick, automatic_repairs=True), 120)
+    run = scenes.roll(sim, variables={**IMPATIENT, "rollout_on_failure": "rollback_all"})
+    text = message(run)
+    assert "instance 7" in text
+    assert set(scenes.versions(sim).values()) == {OLD}
+    assert model_version(sim) == OLD
+    judged = scenes.judged(sim)
+    assert judged["unavailable"] == {**judged["unavailable"], "now": 0}
+    assert judged["unavailable"]["max_when_accepted"] <= 2
+    assert judged["domains_down_at_once"] == 1
+    assert result(run)["outcome"] == "rolled_back"
+    assert scenes.module(sim, "orchestration_service", args={"state": "Running"})["changed"] is False
+
+
+def test_rollback_failed_puts_only_those_back(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "1"}]), 120)
+    options = {**IMPATIENT, "rollout_on_failure": "rollback_failed"}
+    run = scenes.roll(sim, variables=options)
+    assert "Instances 1 are back on the previous image" in message(run)
+    versions = scenes.versions(sim)
+    upgraded = {i for batch in scenes.judged(sim)["ran"] for i in batch} - {"1"}
+    assert versions["1"] == OLD
+    assert {i for i, version in versions.items() if version == NEW} == upgraded
+    assert model_version(sim) == OLD
+    # What is left on the new image goes back by the playbook, and stays back when it is run again.
+    back = {"rollback_resource_group": "shop", "rollback_scale_set": "web", **IMPATIENT}
+    rolled = harness.run_playbook("steady.vmss.rollback", sim, extra_vars=back)
+    assert rolled.rc == 0, rolled.output
+    assert result(rolled)["outcome"] == "rolled_back"
+    assert set(scenes.versions(sim).values()) == {OLD}
+    sim.reset()
+    again = harness.run_playbook("steady.vmss.rollback", sim, extra_vars=back)
+    assert (again.rc, sim.metrics()["writes"], result(again)["outcome"]) == (0, 0, "unchanged")
+
+
+def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "5"}]), 120)
+    run = scenes.roll(sim, variables={**IMPATIENT, "rollout_max_unhealthy_upgraded": 1})
+    assert run.rc == 0, run.output
+    assert set(scenes.versions(sim).values()) == {NEW}
+    judged = scenes.judged(sim)
+    assert judged["unavailable"]["instance_ids"] == ["5"]
+    assert set(judged["disks_replaced"].values()) == {1}
+    assert result(run)["instances"]["5"]["outcome"] == "failed"
+
+
+def test_a_sick_set_is_refused_before_any_write_and_its_sick_go_first(simulator: StartSimulator) -> None:
+    sick = {i: {"health": "unhealthy"} for i in ("2", "5", "9")}
+    sim = simulator(scenes.scenario(10, instances=sick), 120)
+    run = scenes.roll(sim)
+    for words in ("3 of 10 instances are unhealthy", "max_unhealthy 20 % allows 2", "2 (", "Nothing was written"):
+        assert words in message(run)
+    assert sim.metrics()["non_get"] == []
+    again = scenes.roll(sim, variables={"rollout_max_unhealthy": "30%", "rollout_canary": 0, **IMPATIENT})
+    assert again.rc == 0, again.output
+    judged = scenes.judged(sim)
+    assert {batch[0] for batch in judged["ran"][:3]} == {"2", "5", "9"}
+    assert judged["unavailable"]["max"] <= 3
+    assert set(scenes.versions(sim).values()) == {NEW}
+
+
+def test_another_rollout_is_refused_until_it_is_taken_over(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(3, instance_faults=[{**BROKEN, "instance": "0"}], automatic_repairs=True), 120)
+    stopped = scenes.roll(sim, variables={**IMPATIENT, "rollout_keep_model": True})
+    assert "The model keeps the new image" in message(stopped)
+    tags = scenes.truth(sim)["document"]["tags"]
+    assert tags["steady-vmss-suspended"] == "AutomaticRepairs"
+    assert tags["steady-vmss-previous"].endswith(OLD)
+    sim.reset()
+    other = {"rollout_image": {"version": OLD}, "rollout_max_unhealthy": "100%"}
+    refused = message(scenes.roll(sim, variables=other))
+    for words in (tags["steady-vmss-rollout"], "2 instances are left", "rollout_take_over", "Nothing was written"):
+        assert words in refused, refused
+    assert sim.metrics()["non_get"] == []
+    taken = scenes.roll(sim, variables={**other, "rollout_take_over": True})
+    assert taken.rc == 0, taken.output
+    assert model_version(sim) == OLD
+
+
+def test_services_come_back_as_they_were(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(2, automatic_repairs=True), 120)
+    assert scenes.module(sim, "orchestration_service", args={"state": "Suspended"})["changed"]
+    run = scenes.roll(sim)
+    assert run.rc == 0, run.output
+    found = scenes.module(sim, "orchestration_service", args={"state": "Suspended"})
+    assert (found["changed"], found["after"]["AutomaticRepairs"]) == (False, "Suspended")
