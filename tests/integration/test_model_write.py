@@ -105,6 +105,20 @@ def test_a_lost_answer_to_the_write_is_read_back_and_not_sent_again(simulator: S
     assert image_of(scenes.truth(sim)["document"]) == scenes.NEW
 
 
+def test_a_write_that_azure_forbids_stops_before_any_instance(simulator: StartSimulator) -> None:
+    forbidden = {"status": 403, "code": "AuthorizationFailed", "message": "The client may not write the scale set."}
+    fault = {"operation": "VirtualMachineScaleSets_Update", "action": "error", **forbidden}
+    sim = simulator(scenes.scenario(2, faults=[fault]), 120)
+    run = scenes.roll(sim)
+    assert run.rc == 2
+    for word in ("scale set web", scenes.NEW, forbidden["code"], forbidden["message"], "ansible-playbook steady.vmss."):
+        assert word in run.failures[-1]
+    result, metrics = run.fact("rollout_result"), sim.metrics()
+    assert result["outcome"] == "stopped" and result["instances"] == {}
+    assert [(call["method"], call["status"]) for call in metrics["non_get"]] == [("PATCH", 403)]
+    assert result["arm"]["calls"] == metrics["arm_calls"]
+
+
 def test_mode_automatic_goes_to_manual_first(simulator: StartSimulator) -> None:
     sim = simulator(
         scenes.scenario(
