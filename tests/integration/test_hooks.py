@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -96,20 +97,30 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
     assert run.rc == 2, run.output
     message = run.failures[-1]
     for word in (
+        "Ask the shop",
         "the shop answers 503",
-        scenes.NAME,
-        scenes.GROUP,
+        "scale set web (resource group shop)",
         scenes.NEW,
-        "ansible-playbook steady.vmss.upgrade_image",
+        "instances 0",
     ):
         assert word in message
+    # The command that goes on obeys the same rules as the run that stopped.
+    command = shlex.split(message.partition("Go on, once the cause is gone: ")[2])[:4]
+    assert command[:3] == ["ansible-playbook", "steady.vmss.upgrade_image", "-e"]
+    assert json.loads(command[3]) == {
+        "rollout_resource_group": scenes.GROUP,
+        "rollout_scale_set": scenes.NAME,
+        "rollout_image": {**scenes.SERIES, "version": scenes.NEW},
+        f"rollout_{name}": str(path),
+        **variables,
+    }
     assert run.fact("rollout_result")["outcome"] == "stopped"
     return run, message
 
 
 def test_a_failing_health_check_stops_and_the_model_goes_back(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(3), 120)
-    run, message = stopped_by(sim, tmp_path / "check.yml", "health_check")
+    run, message = stopped_by(sim, tmp_path / "it's the check.yml", "health_check", rollout_max_unavailable=1)
     assert scenes.judged(sim)["ran"] == [["0"]]  # the one whose check failed, and no other
     assert scenes.versions(sim) == {"0": scenes.NEW, "1": scenes.OLD, "2": scenes.OLD}
     assert model_version(sim) == scenes.OLD
