@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -64,11 +65,26 @@ def availability(case: Case, world: World) -> Iterator[str]:
             yield f"{batch['taken_down']} taken down with {batch['down_already']} down already, {allowed} allowed"
 
 
-def domains(case: Case, world: World) -> Iterator[str]:
-    """Rule 2: one domain at a time."""
+def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of."""
     figure = {"fault_domain": "fault_domains", "zone": "zones", "domain": "domains"}.get(case.order_by)
-    if figure and world.figures[f"{figure}_down_at_once"] > 1:
-        yield f"{world.figures[f'{figure}_down_at_once']} {figure} in hand at once"
+    if figure is None or world.figures[f"{figure}_down_at_once"] <= 1:
+        return
+    reports = (result or {}).get("instances", {})
+    let_go = {key for key, report in reports.items() if report["outcome"] == "failed"}
+    held: dict[str, float] = {}  # instance id -> when it is available again
+    for batch in world.metrics["batches"]:
+        held = {key: until for key, until in held.items() if until > batch["started"]}
+        held |= {key: batch["available"].get(key, math.inf) for key in batch["instance_ids"] if key not in let_go}
+        at_once = {_domain(figure, world.instances[key]) for key in held if key in world.instances}
+        if len(at_once) > 1:
+            yield f"{figure} {sorted(at_once)} in hand at once, with {batch['instance_ids']}"
+
+
+def _domain(figure: str, instance: dict[str, Any]) -> str:
+    fault, update = instance["fault_domain"], instance["update_domain"]
+    row = {"zones": None, "fault_domains": fault, "domains": fault if update is None else update}[figure]
+    return f"{instance['zone']}/{row}"
 
 
 def hands_off(case: Case, before: World, after: World) -> Iterator[str]:

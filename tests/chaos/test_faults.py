@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -34,13 +35,13 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
         before = judge.World.of(sim)
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=tmp_path / "run", **options)
         after = judge.World.of(sim)
-        (tmp_path / "timeline.json").write_text(json.dumps([after.timeline, after.metrics]), encoding="utf-8")
+        (tmp_path / "world.json").write_text(json.dumps(dataclasses.asdict(after)), encoding="utf-8")
         found = [task for task in run.tasks if "rollout_result" in task.result.get("ansible_facts", {})]
         result = run.fact("rollout_result") if found else None
         wrong = [
             *judge.ending(after, run, result),
             *judge.availability(case, after),
-            *judge.domains(case, after),
+            *judge.domains(case, after, result),
             *judge.hands_off(case, before, after),
             *judge.explicit(after),
             *judge.once(after),
