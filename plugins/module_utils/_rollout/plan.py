@@ -58,7 +58,7 @@ class Survey:
     """One look at a scale set, judged against a target.
 
     `since`: when this rollout started on Azure's clock, None where the rollout has not written the model yet.
-    `set_aside`: instances that vanished in this run, by id with the reason. `proven`: those it saw run the target.
+    `set_aside`: instances that failed in this rollout, by id with the reason. `proven`: those it saw run the target.
     `read_at`: when a run that may go on with a killed one first looked, on Azure's clock. The health of an instance
     whose disk was younger than `health_lag` then may still be that of the old disk.
     """

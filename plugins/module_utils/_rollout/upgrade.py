@@ -30,8 +30,12 @@ _LONGEST_RETRY = 60.0
 _FAILED_BEFORE = "failed after its upgrade"
 
 
+class Step:
+    """What the state machine asks for: Look, Poll, Send or Finished."""
+
+
 @dataclass(frozen=True)
-class Look:
+class Look(Step):
     """Read the instances at this time; with `model`, the scale set too."""
 
     at: float
@@ -39,14 +43,14 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Poll:
+class Poll(Step):
     """Read the operation at this time."""
 
     at: float
 
 
 @dataclass(frozen=True)
-class Send:
+class Send(Step):
     """Ask Azure to upgrade or reimage exactly these instances."""
 
     kind: str
@@ -54,11 +58,8 @@ class Send:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(Step):
     outcome: str
-
-
-Step = Look | Poll | Send | Finished
 
 
 class Upgrade:
@@ -244,8 +245,8 @@ class Upgrade:
         self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
         if verdict == verify.DONE:
             self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
-        if verdict in (verify.GONE, verify.FAILED):
-            why = track.why if verdict == verify.GONE else f"{_FAILED_BEFORE}: {track.why}"
+        if verdict == verify.FAILED:
+            why = f"{_FAILED_BEFORE}: {track.why}"
             self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
         if verdict == verify.AGAIN and self._trouble_since is None:
             self._trouble_since = now

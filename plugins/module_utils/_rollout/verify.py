@@ -48,6 +48,7 @@ class Track:
     before: Instance
     sent: float
     attempts: int = 0
+    absences: int = 0
     adopted_since: float | None = None
     reimaged: bool = False
     worked_on: bool = False
@@ -71,7 +72,9 @@ class Track:
         """Judge one read. `operation` is how the request ended, None while that is not known."""
         if instance is None:
             self.why = "the instance is gone from the scale set"
-            return GONE
+            self.absences += 1  # one list may miss an instance that moved between two pages
+            return GONE if self.absences > 1 else PENDING
+        self.absences = 0
         on_target = self._on_target(instance, target)
         self._remember(instance, on_target, has_health_source)
         self.why = health.why_unavailable(instance, has_health_source)

@@ -69,6 +69,7 @@ class Faults:
     blank_health: bool = False  # no health at all while an instance starts, in place of initializing
     power_at_work: str = "running"  # also stopped, deallocated, starting: API.md §3.5 says the VM is deallocated
     keeps_disk: frozenset[str] = frozenset()
+    reimage_keeps_disk: bool = False
     never_healthy: frozenset[str] = frozenset()
     fails: frozenset[str] = frozenset()  # provisioning Failed at the end of the work
     sends: tuple[str, ...] = ()  # per request: ok, conflict, lost, lost_accepted, throttled, denied
@@ -197,7 +198,7 @@ class Fleet:
         self.now = max(self.now, now)
         for event in [e for e in self.events if e[0] <= self.now]:
             self.events.remove(event)
-            _, what, machine = event
+            _dummy, what, machine = event
             if what == "appear":
                 self.machines[machine.id] = machine
             else:
@@ -227,9 +228,13 @@ class Fleet:
         return self.selection.holds(self._shown(machine))
 
     @property
+    def tolerates(self) -> bool:
+        return self.policy.thresholds.unhealthy_upgraded.number > 0
+
+    @property
     def tolerated(self) -> frozenset[str]:
         """Instances that may be left behind broken: the user allows some."""
-        if not self.policy.thresholds.unhealthy_upgraded.number:
+        if not self.tolerates:
             return frozenset()
         kept = self.faults.keeps_disk if self.flexible else frozenset()
         return self.faults.never_healthy | self.faults.fails | kept
@@ -370,7 +375,7 @@ class Fleet:
         end = self.now + 1.0
         for i in touched:
             machine = self.machines[i]
-            keeps = kind == UPGRADE and i in faults.keeps_disk
+            keeps = i in faults.keeps_disk and (kind == UPGRADE or faults.reimage_keeps_disk)
             if kind == UPGRADE and machine.applied:
                 continue  # the model is applied already, so Azure does nothing
             machine.applied = True
@@ -392,7 +397,7 @@ class Fleet:
     # -- a whole run ----------------------------------------------------------------------------
 
     def survey(self, *, since: float | None = None) -> Survey:
-        instances, _ = self.instances()
+        instances, _dummy = self.instances()
         return Survey(
             self.scale_set(),
             tuple(instances),

@@ -33,7 +33,7 @@ def test_ranges(values: list[str], text: str) -> None:
 def test_ranges_name_each_once(numbers: set[int]) -> None:
     spelled: list[int] = []
     for part in ranges(map(str, numbers)).split(",") if numbers else []:
-        first, _, last = part.partition("-")
+        first, _dummy, last = part.partition("-")
         spelled += range(int(first), int(last or first) + 1)
     assert spelled == sorted(numbers)
 
