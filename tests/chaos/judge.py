@@ -92,9 +92,8 @@ def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
     mine, theirs = (_kept(case, world) for world in (before, after))
     if mine != theirs:
         yield f"the document changed: {mine} is now {theirs}"
-    for event in case.events:
-        if event["do"] == "write" and _happened(event, after) and OTHER_TAG not in after.scale_set["document"]["tags"]:
-            yield "the other hand's tag was overwritten"
+    if [*after.changes("written by another hand")] and OTHER_TAG not in after.scale_set["document"]["tags"]:
+        yield "the other hand's tag was overwritten"
     skipped = {key for key, i in before.instances.items() if i["protect_actions"]}
     if touched := sorted(skipped & {*after.figures["disks_replaced"]}):
         yield f"protected instances {touched} got a new disk"
@@ -108,12 +107,6 @@ def _kept(case: Case, world: World) -> dict[str, Any]:
     if any(event["do"] == "scale" or event.get("scale_in") for event in case.events):
         document["sku"].pop("capacity")
     return document
-
-
-def _happened(event: dict[str, Any], world: World) -> bool:
-    """Only of an event by time, for only that can be told from its entry; one that Azure refused did not."""
-    refused = any(entry["what"] == f"{event['do']} refused" for entry in world.timeline)
-    return "at" in event and event["at"] < world.metrics["time"] and not refused
 
 
 def explicit(world: World) -> Iterator[str]:

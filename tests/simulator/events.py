@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,11 @@ def _scale(world: World, event: dict[str, Any]) -> None:
 
 
 def _write(world: World, event: dict[str, Any]) -> None:
+    """`patch` is merged: whoever writes knows what is there."""
     owner = _set(world, event)
-    writes.write(world, owner, model.patched(owner.document, event["patch"], owner.knobs), "write by another hand")
+    merging = dataclasses.replace(owner.knobs, patch_tags="merge", patch_os_disk="merge")
+    writes.write(world, owner, model.patched(owner.document, event["patch"], merging), "write by another hand")
+    world.recorder.change(world.now, owner.name, "", "written by another hand", None, event["patch"])
 
 
 def _publish(world: World, event: dict[str, Any]) -> None:
