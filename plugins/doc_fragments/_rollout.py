@@ -55,8 +55,9 @@ options:
     type: int
   max_unhealthy:
     description:
-      - The most instances of the whole scale set that may be unhealthy before a batch, as a number or a percent of those
-        there are now. A percent is rounded down, but one instance may always be, and never all unless it is V(100%).
+      - The most instances of the whole scale set that may be unhealthy before a batch, as a number or a percent of
+        those there are now. A percent is rounded down, but one instance may always be, and never all unless it is
+        V(100%).
       - Instances that Azure is creating or changing, and those whose health is C(initializing), are not judged.
     type: str
     default: 20%
@@ -67,8 +68,9 @@ options:
     type: str
     default: "0"
   include_deallocated:
-    description: Whether deallocated instances are upgraded too. They are left alone otherwise, and count as neither available
-      nor unavailable.
+    description:
+      - Whether deallocated instances are upgraded too.
+      - They are left alone otherwise, and count as neither available nor unavailable.
     type: bool
     default: false
   downgrade:

@@ -40,7 +40,7 @@ options:
     type: bool
     default: false
   protected:
-    description: Whether outdated instances that are protected from scale set actions are left alone, or end the rollout.
+    description: Whether outdated instances that are protected from scale set actions are left alone or end the rollout.
     type: str
     choices: [skip, refuse]
     default: skip

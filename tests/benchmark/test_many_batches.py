@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""300 batches of one instance: more turns than Ansible nests includes, and more results than one argument should carry."""
+"""300 batches of one instance: more turns than Ansible nests includes, more results than one argument carries."""
 
 from __future__ import annotations
 

@@ -219,9 +219,9 @@ def failed(azure: harness.Simulator, runs: dict[str, harness.Result], wanted: di
 
 def test_the_role_refuses(azure: harness.Simulator) -> None:
     standard = {"rollout_resource_group": "shop", "rollout_scale_set": "web", "rollout_image": NEW}
-    cases = {case: given(azure, {**standard, **more}) for case, (more, _) in ROLE.items()}
+    cases = {case: given(azure, {**standard, **more}) for case, (more, _dummy) in ROLE.items()}
     runs = side_by_side.roll_out(azure, cases)
-    failed(azure, runs, {case: parts for case, (_, parts) in ROLE.items()})
+    failed(azure, runs, {case: parts for case, (_dummy, parts) in ROLE.items()})
     assert all("Nothing" in run.failures[0] for case, run in runs.items() if case in ("Automatic", "no plan"))
 
 
@@ -244,8 +244,9 @@ def test_the_modules_refuse(
     azure: harness.Simulator, module: str, given_to: dict[str, tuple[dict[str, Any], list[str]]]
 ) -> None:
     standard = {"resource_group": "shop", "name": "web"}
-    cases = {case: given(azure, {**standard, **more}) for case, (more, _) in given_to.items()}
-    failed(azure, side_by_side.run_module(azure, module, cases), {case: words for case, (_, words) in given_to.items()})
+    cases = {case: given(azure, {**standard, **more}) for case, (more, _dummy) in given_to.items()}
+    runs = side_by_side.run_module(azure, module, cases)
+    failed(azure, runs, {case: words for case, (_dummy, words) in given_to.items()})
 
 
 def test_a_set_of_one_is_told_that_it_will_be_down(azure: harness.Simulator) -> None:

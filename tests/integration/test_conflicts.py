@@ -38,7 +38,7 @@ def test_whatever_becomes_of_a_request_no_instance_is_upgraded_twice(simulator: 
         "preempted": ({"upgrade": {"uniform": [60, 240]}}, both, 0),
     }
     world = scenes.several(
-        *(scenes.scale_set(2, knobs, name, update_domains=1) for name, (knobs, _, _) in cases.items()),
+        *(scenes.scale_set(2, knobs, name, update_domains=1) for name, (knobs, *_dummy) in cases.items()),
         faults=[
             fault("refused", **CONFLICT, retry_after=1) | {"times": 2},
             fault("answer-lost", "lost_answer"),
@@ -48,9 +48,9 @@ def test_whatever_becomes_of_a_request_no_instance_is_upgraded_twice(simulator: 
         events=[{"when": {"upgraded": 1}, "do": "preempt", "scale_set": "preempted"}],
     )
     sim = simulator(world, TIME_SCALE)
-    results = scenes.upgrade(sim, {name: options for name, (_, options, _) in cases.items()})
+    results = scenes.upgrade(sim, {name: options for name, (_dummy, options, other) in cases.items()})
 
-    for name, (_, options, conflicts) in cases.items():
+    for name, (_dummy, options, conflicts) in cases.items():
         result = results[name]
         assert not result["failed"], (name, result["msg"])
         found = scenes.judged(sim, name)

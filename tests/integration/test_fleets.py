@@ -94,7 +94,7 @@ def test_fleets(simulator: StartSimulator) -> None:
     def walk(name: str, member: str) -> list[Any]:
         """The member's values in the order in which the simulator saw them go down."""
         in_order = [state[name]["instances"][one][member] for batch in batches(name) for one in batch]
-        return [value for value, _ in groupby(in_order)]
+        return [value for value, _dummy in groupby(in_order)]
 
     assert walk("zonal", "zone") == ["1", "2", "3"]
     assert metrics["scale_sets"]["zonal"]["zones_down_at_once"] == 1

@@ -91,11 +91,11 @@ def test_only_the_chosen_instances_are_touched(azure: harness.Simulator) -> None
                 **choice,
             },
         )
-        for name, (choice, _, _) in CHOICES.items()
+        for name, (choice, *_dummy) in CHOICES.items()
     }
     results = {name: run.wait() for name, run in runs.items()}
     metrics, after = azure.metrics(), azure.state()["scale_sets"]
-    for name, (_, member, value) in CHOICES.items():
+    for name, (_dummy, member, value) in CHOICES.items():
         assert results[name].rc == 0, results[name].output
         instances = before[name]["instances"]
         chosen = {key for key, i in instances.items() if i[member] == value} if value is not None else {"1", "4"}

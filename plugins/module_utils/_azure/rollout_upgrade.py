@@ -53,7 +53,7 @@ def _result(
     earlier: t.Sequence[t.Any],
     planned: t.Sequence[Batch] | None = None,
 ) -> dict[str, t.Any]:
-    """`rollout_result` is of its own: Ansible takes `finished` and `started` at the top of a result for its own words."""
+    """`rollout_result` is of its own, for at the top of a result Ansible takes `finished` and `started` as its own."""
     survey = machine.survey
     previous = rollout.previous_image if rollout else None
     result = machine.report.as_dict(rollout.id if rollout else None, survey.scale_set.id, survey.target, previous)
@@ -81,7 +81,10 @@ def before_of(machine: Upgrade, by_id: t.Mapping[str, Instance], instance_id: st
 
 
 def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Record | None]:
-    """The scale set as it is, and the rollout that stands on it for this target. Raises Refused where the model does not name the target."""
+    """The scale set as it is, and the rollout that stands on it for this target.
+
+    Raises Refused where the model does not name the target.
+    """
     policy, selection = rollout_plan.policy_of(options), rollout_plan.selection_of(options)
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     target = _target(scale_set, images.parse(options["image"]) if options.get("image") else None)
@@ -98,13 +101,14 @@ def _target(scale_set: ScaleSet, wanted: Image | None) -> Image:
         raise Refused(f"the model of scale set {scale_set.name} names no image.")
     if model.follows_latest:
         raise Refused(
-            f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however old its "
-            "image is. Pin an exact version first with steady.vmss.image, or run the playbook steady.vmss.upgrade_image."
+            f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however "
+            "old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "
+            "steady.vmss.upgrade_image."
         )
     if wanted is not None and not images.same(model, images.complete(wanted, model)):
         raise Refused(
-            f"the model of scale set {scale_set.name} names {model}, not {wanted}: instances upgraded now would run that. "
-            "Write the model first with steady.vmss.image."
+            f"the model of scale set {scale_set.name} names {model}, not {wanted}: instances upgraded now would run "
+            "that. Write the model first with steady.vmss.image."
         )
     return model
 

@@ -49,7 +49,7 @@ def domains(instances: t.Sequence[Instance], order_by: str) -> dict[str, Domain]
             if number is not None:
                 parts.append((word, number))
         label = ", ".join(f"{word} {value}" for word, value in parts) or "all instances"
-        found[instance.instance_id] = Domain(tuple(_natural(value) for _, value in parts), label)
+        found[instance.instance_id] = Domain(tuple(_natural(value) for _dummy, value in parts), label)
     return found
 
 
@@ -97,7 +97,7 @@ class Selection:
         """The inverse of str(); what it does not know it takes for all."""
         parts: dict[str, list[str]] = {}
         for part in text.split("; "):
-            word, _, values = part.rpartition(" ")
+            word, _dummy, values = part.rpartition(" ")
             parts[word] = _spread(values)
         return cls(
             tuple(parts.get("instances", ())),

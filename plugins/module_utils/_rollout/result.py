@@ -30,7 +30,7 @@ def seconds_of(text: str | None) -> float | None:
     """The inverse of `timestamp`; also reads Azure's seven fractional digits and offsets. None where it is no time."""
     if not text:
         return None
-    head, _, tail = text.strip().replace("Z", "+00:00").partition(".")
+    head, _dummy, tail = text.strip().replace("Z", "+00:00").partition(".")
     if tail:
         digits = len(tail) - len(tail.lstrip("0123456789"))
         head += f".{tail[:digits][:6]}{tail[digits:]}"

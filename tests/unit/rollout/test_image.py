@@ -55,8 +55,7 @@ def test_comparing_images(one: Image, other: Image) -> None:
     assert images.same(one, one) and not images.same(one, None) and images.same(None, None)
     alike = one.kind == other.kind and str(one).lower() == str(other).lower()
     assert images.same(one, other) == alike
-    pair = (other, one)
-    assert images.same(*pair) == alike
+    assert images.same(one=other, other=one) == alike
     shouted = parse(str(one).upper().replace("HTTPS:", "https:"))
     assert images.same(one, shouted), "Azure's names are case-insensitive"
     if one.kind == images.VHD:
@@ -64,7 +63,7 @@ def test_comparing_images(one: Image, other: Image) -> None:
     assert images.same_series(one, one) == (one.kind in (images.PLATFORM, images.MANAGED) or one.is_gallery) - (
         one.kind == images.MANAGED
     )
-    assert images.same_series(one, other) == images.same_series(*pair)
+    assert images.same_series(one, other) == images.same_series(one=other, other=one)
 
 
 @settings(max_examples=1000)

@@ -128,7 +128,7 @@ def test_a_fault_that_is_survived(form: str, name: str) -> None:
     assert upgrade.report.outcome == "upgraded"
     assert all(m.disks == 1 for m in fleet.machines.values())
     assert {i: r.outcome for i, r in upgrade.report.instances.items()} == dict.fromkeys(fleet.machines, "upgraded")
-    assert [kind for kind, _ in fleet.sent if kind == "reimage"] == []
+    assert [kind for kind, _ids in fleet.sent if kind == "reimage"] == []
 
 
 KEPT = {

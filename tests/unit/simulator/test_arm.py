@@ -174,7 +174,7 @@ class TestThrottling:
     def test_buckets_are_azure_s_and_fill_by_the_wall(self) -> None:
         client = Client(server={"throttle": "on"})
         client.sign_in()
-        statuses = [client.get(SET + "/virtualMachines").status for _ in range(31)]
+        statuses = [client.get(SET + "/virtualMachines").status for _dummy in range(31)]
         assert statuses == [200] * 30 + [429]
         reply = client.get(SET + "/virtualMachines")
         (detail,) = reply.body["error"]["details"]
@@ -183,7 +183,7 @@ class TestThrottling:
         assert client.get(SET + "/virtualMachines").status == 200
 
     def test_they_are_shown_and_not_enforced_by_default(self, client: Client) -> None:
-        shown = [client.get().headers["x-ms-ratelimit-remaining-resource"] for _ in range(40)][-1]
+        shown = [client.get().headers["x-ms-ratelimit-remaining-resource"] for _dummy in range(40)][-1]
         assert "Microsoft.Compute/GetVMScaleSetResource;0" in shown
 
 
