@@ -92,7 +92,8 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     selection.check(instances, scale_set.name)
     standing = record.standing(scale_set)
     since = standing.started if standing else None
-    return Survey(scale_set, instances, target, policy, selection, since=since), standing
+    read_at = azure.server_time
+    return Survey(scale_set, instances, target, policy, selection, since=since, read_at=read_at), standing
 
 
 def _target(scale_set: ScaleSet, wanted: Image | None) -> Image:
@@ -165,7 +166,7 @@ def _look(azure: Azure, clock: Clock, upgrade: Upgrade, step: Look) -> None:
     scale_set = upgrade.survey.scale_set
     fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.model else None
     instances = azure.instances(fresh or scale_set)
-    upgrade.saw(clock.now(), instances, fresh)
+    upgrade.saw(clock.now(), instances, fresh, azure.usage.reads_left("HighCostGetVMScaleSet"))
 
 
 def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> OperationRef | None:
