@@ -91,7 +91,7 @@ def test_a_preempted_write_is_finished(simulator: StartSimulator) -> None:
     result = scenes.module(sim, "image", args={"image": {"version": scenes.NEW}})
     assert result["changed"] and not result["failed"], result
     ours, theirs = writes(sim)
-    assert (ours["status"], theirs["status"]) == ("Canceled", "Succeeded")
+    assert ours["status"] == "Canceled" and theirs["status"] != "Canceled"
     assert image_of(scenes.truth(sim)["document"]) == scenes.NEW
     assert scenes.truth(sim)["document"]["tags"] == {"touched": "yes"}
 
