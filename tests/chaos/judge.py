@@ -100,7 +100,7 @@ def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
 
 
 def _kept(case: Case, world: World) -> dict[str, Any]:
-    document = copy.deepcopy(world.scale_set["document"])
+    document: dict[str, Any] = copy.deepcopy(world.scale_set["document"])
     document["properties"]["virtualMachineProfile"]["storageProfile"].pop("imageReference")
     tags = document.get("tags", {})
     document["tags"] = {k: v for k, v in tags.items() if not k.startswith(OUR_TAGS) and k != OTHER_TAG}

@@ -70,7 +70,7 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
     rng = Random(f"kill/{number}")
     world = scenario(rng)
     latest, alone, pause = rng.random() < 0.5, rng.random() < 0.5, rng.uniform(0, 3)
-    variables = {
+    variables: dict[str, Any] = {
         "rollout_resource_group": GROUP,
         "rollout_scale_set": NAME,
         "rollout_image": {**SERIES, "version": "latest" if latest else NEW},
