@@ -17,9 +17,9 @@ import typing as t
 OPERATION = "operation"
 INSTANCES = "instances"
 
-_SHARE = 0.1
+_SHARE = {OPERATION: 0.08, INSTANCES: 0.2}
 _FIRST_SHARE = 0.4  # while no earlier batch tells how long it takes
-_SOONEST = 0.8  # of what an earlier batch took
+_SOONEST = 0.85  # of what the quickest of the recent batches took
 _FIRST = 2.0
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
@@ -39,11 +39,10 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
     """
     shortest = max(pause(kind, left), _SHORTEST[kind])
     if earlier:
-        recent = sorted(earlier[-3:])
-        soonest = recent[len(recent) // 2] * _SOONEST
+        soonest = min(earlier[-3:]) * _SOONEST
         if waited < soonest:
             return max(shortest, soonest - waited)
-        share = _SHARE
+        share = _SHARE[kind]
     else:
         share = _FIRST_SHARE
     if waited <= 0:

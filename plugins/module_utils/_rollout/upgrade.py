@@ -96,7 +96,7 @@ class Upgrade:
         self.report = Report(started=now)
         self._earlier = len(earlier)
         watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
-        self._operations = [batch["operation_seconds"] for batch in watched]
+        self._operations = [(len(batch.get("instance_ids") or ()), batch["operation_seconds"]) for batch in watched]
         self._settlings = [batch["settle_seconds"] for batch in watched]
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verify.Track] = {}
@@ -274,7 +274,7 @@ class Upgrade:
         if started:
             self.report.batches.append(batch)
             if batch.operation_seconds and not batch.adopted:
-                self._operations.append(batch.operation_seconds)
+                self._operations.append((len(batch.instance_ids), batch.operation_seconds))
                 self._settlings.append(batch.settle_seconds)
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
         if failed and (breach := self._breach()):
@@ -380,7 +380,15 @@ class Upgrade:
 
     def _next_poll(self) -> float:
         since_sent = max(self._polled, self._sent) - self._sent
-        return since_sent + pacing.next_read(pacing.OPERATION, since_sent, self._operations, self._operation_reads_left)
+        return since_sent + pacing.next_read(
+            pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_left
+        )
+
+    def _like_this_one(self) -> list[float]:
+        """What earlier batches took; those of half the size and more where there are any, for a canary is quicker."""
+        size = len(self._batch.instance_ids) if self._batch else 0
+        alike = [seconds for instances, seconds in self._operations if 2 * instances >= size]
+        return alike or [seconds for _instances, seconds in self._operations]
 
     def _request(self) -> Send:
         if self._sending is None:

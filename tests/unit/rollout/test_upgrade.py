@@ -440,7 +440,7 @@ def test_earlier_batches_number_this_run_and_tell_its_pace() -> None:
     upgrade.next(START)
     upgrade.accepted(START)
     step = upgrade.next(START)
-    assert isinstance(step, Poll) and step.at == START + 160
+    assert isinstance(step, Poll) and step.at == START + 170
     assert upgrade.report.events[-1]["batch"] == 2
 
 
