@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from .._rollout import image as images
 from .._rollout import problem as kinds
 from .._rollout.image import Image
-from .._rollout.model import ImageFacts, ImageVersion, Instance, RollingUpgrade, ScaleSet
+from .._rollout.model import ImageFacts, ImageVersion, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Problem
 from . import credentials, sdk, wire
 from .clouds import Cloud, find_cloud
@@ -38,6 +38,7 @@ IMPORT_ERROR = sdk.IMPORT_ERROR
 # Network interfaces are read without the network SDK. The first is the newest that scale sets' own interfaces have.
 _SCALE_SET_INTERFACES = "2018-10-01"
 _INTERFACES = "2023-09-01"
+_LIFECYCLE_EVENTS = "2025-11-01"  # the first that has them
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,19 @@ class Azure:
             raise
         return wire.rolling_upgrade(_json(answer))
 
+    def os_upgrade_history(self, scale_set: ScaleSet) -> list[PastUpgrade]:
+        """The OS upgrades that Azure remembers, in its order; a set that it knows nothing of has none."""
+        group = self._compute().virtual_machine_scale_sets
+        names = (scale_set.resource_group, scale_set.name)
+        attempted = f"read the OS upgrade history of scale set {scale_set.name}"
+        try:
+            pages = list(self._pages(attempted, scale_set.name, group.get_os_upgrade_history, *names))
+        except AzureError as exc:
+            if exc.problem.kind == kinds.MISSING:
+                return []
+            raise
+        return [wire.past_upgrade(item) for page in pages for item in page]
+
     def services(self, scale_set: ScaleSet) -> dict[str, str]:
         """Each orchestration service's state: NotRunning, Running, Suspended; {} where Azure shows none (Flexible)."""
         try:
@@ -274,6 +288,56 @@ class Azure:
     def reimage_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
         """Put a new OS disk from their model into these instances; data disks stay. Raises Refused like upgrade."""
         return self._act("reimage", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_reimage)
+
+    def start_os_upgrade(self, scale_set: ScaleSet) -> OperationRef:
+        """Let Azure roll the newest version of the model's image through the set (POST osRollingUpgrade)."""
+        group = self._compute().virtual_machine_scale_set_rolling_upgrades
+        return self._post("start a rolling OS upgrade of", scale_set, group.begin_start_os_upgrade)
+
+    def start_extension_upgrade(self, scale_set: ScaleSet) -> OperationRef:
+        """Let Azure roll the newest version of each extension through the set (POST extensionRollingUpgrade)."""
+        group = self._compute().virtual_machine_scale_set_rolling_upgrades
+        return self._post("start a rolling extension upgrade of", scale_set, group.begin_start_extension_upgrade)
+
+    def cancel_rolling_upgrade(self, scale_set: ScaleSet) -> OperationRef:
+        """The batch in hand is finished, not undone. Refused by Azure where none runs."""
+        group = self._compute().virtual_machine_scale_set_rolling_upgrades
+        return self._post("cancel the rolling upgrade of", scale_set, group.begin_cancel)
+
+    def approve_upgrade(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
+        """Let the deferred OS upgrade go on at these instances. Raises Refused unless the ids are explicit."""
+        named = explicit_ids(ids)
+        what = f"approve the deferred upgrade of instance{'s' if len(named) > 1 else ''} {', '.join(named)} of"
+        if len(named) == 1:
+            group = self._compute().virtual_machine_scale_set_vms
+            return self._post(what, scale_set, group.begin_approve_rolling_upgrade, named[0])
+        body = json.dumps({"instanceIds": named}).encode()
+        action = self._compute().virtual_machine_scale_sets.begin_approve_rolling_upgrade
+        return self._post(what, scale_set, action, body, content_type="application/json")
+
+    def _post(
+        self, what: str, scale_set: ScaleSet, action: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> OperationRef:
+        names = (scale_set.resource_group, scale_set.name)
+        attempted = f"{what} scale set {scale_set.name}"
+        return self._operation_ref(
+            self._call(attempted, scale_set.name, action, *names, *args, polling=False, **kwargs)
+        )
+
+    # Lifecycle hook events, which the oldest supported SDK has no operations for
+
+    def lifecycle_events(self, scale_set: ScaleSet) -> list[dict[str, t.Any]]:
+        """What Azure asks before it goes on with an automatic OS upgrade, as it sent it."""
+        attempted = f"list the lifecycle hook events of scale set {scale_set.name}"
+        url = f"{self._cloud.endpoint}{scale_set.id}/lifecycleHookEvents?api-version={_LIFECYCLE_EVENTS}"
+        body = _json(self._get(attempted, scale_set.name, url))
+        return [item for page in self._following(attempted, scale_set.name, body) for item in page]
+
+    def write_lifecycle_event(self, scale_set: ScaleSet, name: str, body: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """PATCH of one lifecycle hook event; returns it as Azure answers."""
+        url = f"{self._cloud.endpoint}{scale_set.id}/lifecycleHookEvents/{name}?api-version={_LIFECYCLE_EVENTS}"
+        attempted = f"answer lifecycle hook event {name} of scale set {scale_set.name}"
+        return dict(_json(self._request("PATCH", attempted, scale_set.name, url, body)))
 
     def _act(
         self, verb: str, scale_set: ScaleSet, ids: t.Sequence[str], action: t.Callable[..., t.Any]
@@ -454,9 +518,12 @@ class Azure:
             body = _json(self._get(attempted, scale_set, link))
 
     def _get(self, attempted: str, scale_set: str, url: str) -> t.Any:
-        """GET of an address that no operation of the SDK has."""
+        return self._request("GET", attempted, scale_set, url)
+
+    def _request(self, method: str, attempted: str, scale_set: str, url: str, body: object = None) -> t.Any:
+        """A request to an address that no operation of the SDK has."""
         with _told(attempted, scale_set, []):
-            answer = self._generic.send_request(sdk.HttpRequest("GET", url))
+            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body))
         if answer.status_code >= 300:
             raise AzureError(
                 problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set

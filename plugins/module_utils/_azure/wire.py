@@ -16,7 +16,16 @@ from datetime import datetime, timedelta, timezone
 from .._rollout import image as images
 from .._rollout import problem as kinds
 from .._rollout.image import Image
-from .._rollout.model import FLEXIBLE, UNIFORM, ImageFacts, ImageVersion, Instance, RollingUpgrade, ScaleSet
+from .._rollout.model import (
+    FLEXIBLE,
+    UNIFORM,
+    ImageFacts,
+    ImageVersion,
+    Instance,
+    PastUpgrade,
+    RollingUpgrade,
+    ScaleSet,
+)
 from .._rollout.problem import Operation, Problem
 from .errors import CONFLICT_CODES, error_member, message_text, problem_of
 
@@ -170,6 +179,10 @@ def instance(document: Document) -> Instance:
         latest_model_applied=at(properties, "latestModelApplied"),
         protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
         protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
+        extension_versions=tuple(
+            (str(item.get("name")), str(item.get("typeHandlerVersion") or ""))
+            for item in _dicts(at(view, "extensions"))
+        ),
     )
 
 
@@ -216,15 +229,45 @@ def _os_disk_time(view: object, name: object) -> float | None:
 
 
 def rolling_upgrade(document: Document) -> RollingUpgrade:
+    """rollingUpgrades/latest, which has neither id nor name."""
     properties = at(document, "properties")
-    error = at(properties, "error")
-    counts = {name: _whole(at(properties, "progress", f"{name}InstanceCount")) for name in _COUNTS}
+    status = at(properties, "runningStatus")
     return RollingUpgrade(
-        code=str(at(properties, "runningStatus", "code") or ""),
-        started=timestamp(at(properties, "runningStatus", "startTime")),
-        counts={"in_progress" if name == "inProgress" else name: count or 0 for name, count in counts.items()},
-        error=str(problem_of(error, kinds.REFUSED)) if isinstance(error, dict) else None,
+        code=_word(at(status, "code")),
+        started=timestamp(at(status, "startTime")),
+        counts=_counts(at(properties, "progress")),
+        problem=_told(at(properties, "error")),
+        last_action=_word(at(status, "lastAction")),
+        last_action_time=timestamp(at(status, "lastActionTime")),
+        policy=dict(at(properties, "policy") or {}),
     )
+
+
+def past_upgrade(document: Document) -> PastUpgrade:
+    """One item of osUpgradeHistory. Azure sent `completedTime` in 2019; newer documents name it `endTime`."""
+    properties = at(document, "properties")
+    status, rollback = at(properties, "runningStatus"), at(properties, "rollbackInfo")
+    return PastUpgrade(
+        code=_word(at(status, "code")),
+        started=timestamp(at(status, "startTime")),
+        ended=timestamp(at(status, "endTime") or at(status, "completedTime")),
+        counts=_counts(at(properties, "progress")),
+        started_by=_word(at(properties, "startedBy")),
+        target=images.from_wire(at(properties, "targetImageReference")),
+        problem=_told(at(properties, "error")),
+        restored=_whole(at(rollback, "successfullyRolledbackInstanceCount")) or 0,
+        not_restored=_whole(at(rollback, "failedRolledbackInstanceCount")) or 0,
+        restore_problem=_told(at(rollback, "rollbackError")),
+    )
+
+
+def _counts(progress: object) -> dict[str, int]:
+    found = {name: _whole(at(progress, f"{name}InstanceCount")) or 0 for name in _COUNTS}
+    return {"in_progress" if name == "inProgress" else name: count for name, count in found.items()}
+
+
+def _told(error: object) -> Problem | None:
+    return problem_of(error, kinds.REFUSED) if isinstance(error, dict) and error else None
 
 
 def operation(document: object, retry_after: float | None = None) -> Operation:

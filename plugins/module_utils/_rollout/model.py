@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .image import Image
+from .problem import Problem
 
 UNIFORM = "Uniform"
 FLEXIBLE = "Flexible"
@@ -42,6 +43,7 @@ class Instance:
     latest_model_applied: bool | None = None  # a hint, never the truth (Azure compares generations, not content)
     protected_from_scale_in: bool = False
     protected_from_actions: bool = False
+    extension_versions: tuple[tuple[str, str], ...] = ()  # (extension, the version of its handler that runs)
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,30 @@ class RollingUpgrade:
     code: str  # RollingForward, RollingBack, Cancelled, Completed, Faulted
     started: float | None = None
     counts: t.Mapping[str, int] = field(default_factory=dict)  # successful, failed, in_progress, pending
-    error: str | None = None
+    problem: Problem | None = None
+    last_action: str = ""  # Start, Cancel
+    last_action_time: float | None = None
+    policy: t.Mapping[str, t.Any] = field(default_factory=dict)  # the rollingUpgradePolicy it runs by, as Azure sent it
 
     @property
     def running(self) -> bool:
         return self.code in ("RollingForward", "RollingBack")
+
+
+@dataclass(frozen=True)
+class PastUpgrade:
+    """One entry of a scale set's OS upgrade history, which Azure keeps for five upgrades in two months."""
+
+    code: str
+    started: float | None = None
+    ended: float | None = None
+    counts: t.Mapping[str, int] = field(default_factory=dict)
+    started_by: str = ""  # User, Platform, Unknown
+    target: Image | None = None  # with the exact version, although the model says latest
+    problem: Problem | None = None
+    restored: int = 0  # instances that Azure gave their previous OS disk back
+    not_restored: int = 0
+    restore_problem: Problem | None = None
 
 
 @dataclass(frozen=True)

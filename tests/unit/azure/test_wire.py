@@ -77,7 +77,9 @@ def test_instance_of_a_uniform_scale_set() -> None:
                 status("ProvisioningState/updating", time="2026-05-01T12:00:02Z"),
                 status("PowerState/running"),
             ],
-            "extensions": [{"name": "health", "statuses": [status("ProvisioningState/succeeded")]}],
+            "extensions": [
+                {"name": "health", "typeHandlerVersion": "2.0.1", "statuses": [status("ProvisioningState/succeeded")]}
+            ],
         },
     )
     assert wire.instance({**document, "zones": ["2"]}) == Instance(
@@ -99,6 +101,7 @@ def test_instance_of_a_uniform_scale_set() -> None:
         latest_model_applied=False,
         protected_from_scale_in=True,
         protected_from_actions=True,
+        extension_versions=(("health", "2.0.1"),),
     )
 
 
@@ -247,7 +250,7 @@ def test_rolling_upgrade() -> None:
             }
         }
     )
-    assert found.running and found.started == NOON and found.error == "C: m"
+    assert found.running and found.started == NOON and str(found.problem) == "C: m"
     assert found.counts == {"successful": 1, "failed": 0, "in_progress": 0, "pending": 2}
     assert not wire.rolling_upgrade({}).running
 
