@@ -14,11 +14,16 @@ from ._rollout.problem import Refused
 
 
 class Journal:
-    """Writes events to `path`, or nowhere where there is none. Raises Refused where it cannot be written."""
+    """Writes events to `path`, or nowhere where there is none.
+
+    Raises Refused where it cannot be written at the start. A disk that is full later costs lines, not the rollout:
+    `warnings` then says so.
+    """
 
     def __init__(self, path: str | None, **common: t.Any) -> None:
         self._path = Path(path).expanduser() if path else None
         self._common = common
+        self.warnings: list[str] = []
         if self._path:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,5 +34,8 @@ class Journal:
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
         lines = [json.dumps({**event, **self._common}, default=str) + "\n" for event in events]
         if self._path and lines:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("".join(lines))
+            try:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write("".join(lines))
+            except OSError as exc:
+                self.warnings = [f"The journal {self._path} lacks lines: {exc.strerror}."]

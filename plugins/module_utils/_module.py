@@ -92,8 +92,10 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     azure = None
     try:
         azure = client.connect(module.params, os.environ, SystemClock())
-        result = body(azure, module.params, check_mode=module.check_mode)
-    except (Refused, Failed) as exc:
+        result = _warned(module, body(azure, module.params, check_mode=module.check_mode))
+    except Failed as exc:
+        module.fail_json(msg=str(exc), **_counters(azure), **_warned(module, exc.fields))
+    except Refused as exc:
         module.fail_json(msg=str(exc), **_counters(azure), **exc.fields)
     except ImageError as exc:
         module.fail_json(msg=str(exc), **_counters(azure))
@@ -102,6 +104,13 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
         error = {"code": problem.code, "message": problem.message, "status": problem.status, "kind": problem.kind}
         module.fail_json(msg=str(exc), error=error, **_counters(azure))
     module.exit_json(**result, **_counters(azure))
+
+
+def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result without its `warnings`, which are shown as such."""
+    for words in result.get("warnings", ()):
+        module.warn(words)
+    return {name: value for name, value in result.items() if name != "warnings"}
 
 
 def _hide_signatures(module: AnsibleModule) -> None:

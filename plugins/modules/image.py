@@ -162,6 +162,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
         "image_before": before,
         "image_after": after,
         "note": change.note,
+        "warnings": change.warnings,
         **_module.diff_of(before, after),
     }
 

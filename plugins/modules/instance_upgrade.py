@@ -37,6 +37,13 @@ options:
       - The image that the instances are meant to get, in any form that O(steady.vmss.image#module:image) takes.
       - The module refuses to start where the model names another one. Unset means the model's.
     type: raw
+  whole_model:
+    description:
+      - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
+        extension has changed. Those that have not got the latest model and those that failed are upgraded.
+      - The model may name the version V(latest) then, and an instance gets the newest image along with the rest.
+    type: bool
+    default: false
   batch:
     description:
       - Upgrade only these of the chosen instances now, and return what comes next. A rollout calls the module once per
@@ -91,6 +98,12 @@ EXAMPLES = r"""
     resource_group: shop
     name: web
     instance_ids: ["3", "7"]
+
+- name: Bring every instance to the model after its extensions have changed
+  steady.vmss.instance_upgrade:
+    resource_group: shop
+    name: web
+    whole_model: true
 
 - name: Bring update domain 2 to the model's image, one instance at a time
   steady.vmss.instance_upgrade:
@@ -224,6 +237,7 @@ def main() -> None:
         **_module.SELECTION,
         **_module.POLICY,
         "image": {"type": "raw"},
+        "whole_model": {"type": "bool", "default": False},
         "batch": {"type": "list", "elements": "str", "default": []},
         "wait_only": {"type": "bool", "default": False},
         "earlier_batches": {"type": "list", "elements": "dict", "default": []},

@@ -35,6 +35,7 @@ class ImageChange:
     target: Image
     changed: bool
     note: str = ""
+    warnings: t.Sequence[str] = ()
 
 
 def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, check_mode: bool) -> ImageChange:
@@ -61,7 +62,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
             _write(azure, clock, scale_set, body, deadline, journal, what)
         scale_set = azure.scale_set(options["resource_group"], options["name"])
         body = image_patch(scale_set, target, new_record)
-    return ImageChange(first, scale_set, target, changed=True)
+    return ImageChange(first, scale_set, target, changed=True, warnings=journal.warnings)
 
 
 def _rolling_upgrade(

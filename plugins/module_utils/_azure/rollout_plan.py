@@ -74,6 +74,7 @@ def policy_of(options: Options) -> Policy:
         ),
         include_deallocated=bool(options.get("include_deallocated")),
         downgrade=bool(options.get("downgrade")),
+        whole_model=bool(options.get("whole_model")),
     )
 
 

@@ -38,7 +38,7 @@ def upgrade(
     except AzureError as error:
         machine.give_up(clock.now(), error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
-    result = _result(azure, machine, rollout, earlier)
+    result = {**_result(azure, machine, rollout, earlier), "warnings": journal.warnings}
     if machine.report.outcome != "stopped":
         return result, ""
     stopped = words.stopped(machine.survey, machine.report)
@@ -87,7 +87,8 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     """
     policy, selection = rollout_plan.policy_of(options), rollout_plan.selection_of(options)
     scale_set = azure.scale_set(options["resource_group"], options["name"])
-    target = _target(scale_set, images.parse(options["image"]) if options.get("image") else None)
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))
     selection.check(instances, scale_set.name)
     standing = record.standing(scale_set)
@@ -96,11 +97,11 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     return Survey(scale_set, instances, target, policy, selection, since=since, read_at=read_at), standing
 
 
-def _target(scale_set: ScaleSet, wanted: Image | None) -> Image:
+def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> Image:
     model = scale_set.image
     if model is None:
         raise Refused(f"the model of scale set {scale_set.name} names no image.")
-    if model.follows_latest:
+    if model.follows_latest and not whole_model:
         raise Refused(
             f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however "
             "old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "

@@ -24,6 +24,8 @@ CANARY_FROM = 5  # instances a set must have before a canary is worth its time
 class Policy:
     """How many at once, and in which order. `canary` None means the default, 0 none.
 
+    `whole_model`: to bring instances to all of the model, extensions and all, not to its image alone.
+
     `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest.
     """
 
@@ -34,6 +36,7 @@ class Policy:
     thresholds: Thresholds = Thresholds()
     include_deallocated: bool = False
     downgrade: bool = False
+    whole_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Survey:
     def _verdict(self, instance: Instance) -> str:
         if instance.instance_id in self.proven:
             return running_image.CURRENT
+        if self.policy.whole_model:
+            return running_image.judge_model(instance)
         names_target, since = self.model_names_target, self.since
         verdict = running_image.judge(instance, self.target, model_names_target=names_target, since=since)
         return running_image.OUTDATED if verdict == running_image.NEWER and self.policy.downgrade else verdict

@@ -16,6 +16,7 @@ from .image import Image
 from .model import Instance
 from .problem import Problem
 
+_MERGED = ("started", "outcome", "puts_back")
 ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
 
 
@@ -75,7 +76,7 @@ class InstanceReport:
     after: Instance | None
     attempts: int
     seconds_unavailable: float
-    outcome: str  # upgraded, failed, gone, not_started
+    outcome: str  # upgraded, failed, gone, not_started; rolled_back in a merged result
     why: str = ""
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -132,7 +133,10 @@ class Report:
 
 
 def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """One result of several steps of the same rollout, in order. The last step with an outcome has the last word."""
+    """One result of several steps of the same rollout, in order. The last step with an outcome has the last word.
+
+    A step with `puts_back` upgraded its instances to the previous image. A merged result can itself be a step.
+    """
     merged: dict[str, t.Any] = {}
     instances: dict[str, t.Any] = {}
     batches: list[t.Any] = []
@@ -140,15 +144,17 @@ def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     unavailable = {"max_allowed": 0, "max_seen": 0}
     upgraded = False
     for result in results:
-        merged.update({k: v for k, v in result.items() if v not in (None, "") and k not in ("started", "outcome")})
+        merged.update({k: v for k, v in result.items() if v not in (None, "") and k not in _MERGED})
         merged.setdefault("started", result.get("started"))
         upgraded = upgraded or result.get("outcome") == "upgraded"
         if result.get("outcome"):
             merged["outcome"] = result["outcome"]
         batches += result.get("batches") or []
         for instance_id, report in (result.get("instances") or {}).items():
-            earlier = instances.get(instance_id)
-            instances[instance_id] = {**report, "image_before": earlier["image_before"]} if earlier else report
+            earlier = instances.get(instance_id, report)
+            back = result.get("puts_back") and report["outcome"] == "upgraded"
+            outcome = "rolled_back" if back else report["outcome"]
+            instances[instance_id] = {**report, "image_before": earlier["image_before"], "outcome": outcome}
         for name in ARM_COUNTERS:
             arm[name] = round(arm[name] + (result.get("arm") or {}).get(name, 0), 1)
         for name in unavailable:

@@ -35,6 +35,13 @@ def judge(instance: Instance, target: Image, *, model_names_target: bool = True,
     return OUTDATED
 
 
+def judge_model(instance: Instance) -> str:
+    """current, outdated or unproven against all of the latest model; one that failed has not got it either."""
+    if instance.latest_model_applied is False or instance.provisioning == "Failed" or not instance.extensions_settled:
+        return OUTDATED
+    return UNPROVEN if instance.latest_model_applied is None else CURRENT
+
+
 def running_image(instance: Instance) -> Image | None:
     """The image an instance runs, with the exact version where Azure reports one.
 

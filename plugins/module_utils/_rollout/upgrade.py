@@ -178,7 +178,9 @@ class Upgrade:
         by_id = {i.instance_id: i for i in self.survey.instances}
         for instance_id in batch.instance_ids:
             attempts = self._tracks[instance_id].attempts if instance_id in self._tracks else 0
-            self._tracks[instance_id] = verify.Track(by_id[instance_id], now, attempts)
+            self._tracks[instance_id] = verify.Track(
+                by_id[instance_id], now, attempts, whole_model=self.survey.policy.whole_model
+            )
         self._sent = self._settling = now
         self._operation = None
         if batch.adopted:
@@ -224,7 +226,7 @@ class Upgrade:
             self.survey.target,
             self.patience,
             has_health_source=self.survey.scale_set.has_health_source,
-            can_reimage=not self.survey.scale_set.flexible,
+            can_reimage=not (self.survey.scale_set.flexible or self.survey.policy.whole_model),
             operation=self._operation,
         )
 

@@ -43,6 +43,7 @@ class Track:
     """One instance in our hands: how it was before, and what was seen of it since the request was sent.
 
     `adopted_since`: where another run or hand sent it, when this rollout started, on Azure's clock.
+    `whole_model`: what is waited for is the latest model, not the target image alone.
     """
 
     before: Instance
@@ -50,6 +51,7 @@ class Track:
     attempts: int = 0
     absences: int = 0
     adopted_since: float | None = None
+    whole_model: bool = False
     reimaged: bool = False
     worked_on: bool = False
     seen_not_healthy: bool = False
@@ -75,14 +77,14 @@ class Track:
             self.absences += 1  # one list may miss an instance that moved between two pages
             return GONE if self.absences > 1 else PENDING
         self.absences = 0
-        on_target = self._on_target(instance, target)
+        on_target = self._on_target(instance, target, operation)
         self._remember(instance, on_target, has_health_source)
         self.why = health.why_unavailable(instance, has_health_source)
         if on_target and instance.provisioning == "Succeeded":
             return self._await_health(instance, now, patience, has_health_source)
         self.on_target_since = self.available_since = None
         if now - self.sent > patience.upgrade:
-            self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or 'still runs the old image'})"
+            self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or self._behind})"
             return FAILED
         if instance.provisioning == "Failed" and self.worked_on:
             return FAILED
@@ -92,7 +94,14 @@ class Track:
         applied = images.same(instance.image, target) and not images.same(self.before.image, target)
         return self._await_image(instance, now, patience, operation, applied=applied, can_reimage=can_reimage)
 
-    def _on_target(self, instance: Instance, target: Image) -> bool:
+    @property
+    def _behind(self) -> str:
+        return "has not got the latest model" if self.whole_model else "still runs the old image"
+
+    def _on_target(self, instance: Instance, target: Image, operation: Operation | None) -> bool:
+        if self.whole_model:
+            succeeded = operation is not None and operation.status == "Succeeded"
+            return instance.latest_model_applied is True or (instance.latest_model_applied is None and succeeded)
         if running_image.proven(instance, self.before, target):
             return True
         since = self.adopted_since
@@ -145,7 +154,7 @@ class Track:
         can_reimage: bool,
     ) -> str:
         """No work shows, and the target is not proven. `applied`: Azure has got as far as the instance's model."""
-        self.why = "still runs the old image"
+        self.why = self._behind
         if self.idle_since is None:
             self.idle_since = now
         idle = now - self.idle_since

@@ -79,7 +79,7 @@ def test_steps_add_up() -> None:
                 why="broken",
                 finished="d",
                 batches=[2],
-                instances={"0": {"image_before": "new", "image_after": "newer"}},
+                instances={"0": {"image_before": "new", "image_after": "newer", "outcome": "failed"}},
                 unavailable={"max_allowed": 1, "max_seen": 1},
             ),
         ]
@@ -92,6 +92,29 @@ def test_steps_add_up() -> None:
 
 
 def test_an_instance_touched_twice_keeps_its_first_image() -> None:
-    reports = [{"image_before": "a", "image_after": "b"}, {"image_before": "b", "image_after": "c"}]
-    merged = merge([step("upgraded", instances={"0": report}) for report in reports])
-    assert merged["instances"] == {"0": {"image_before": "a", "image_after": "c"}}
+    reports = [("a", "b"), ("b", "c")]
+    steps = [
+        step("upgraded", instances={"0": {"image_before": before, "image_after": after, "outcome": "upgraded"}})
+        for before, after in reports
+    ]
+    merged = merge(steps)
+    assert merged["instances"] == {"0": {"image_before": "a", "image_after": "c", "outcome": "upgraded"}}
+    assert merge([merge(steps[:1]), *steps[1:]]) == merged
+
+
+def test_what_was_put_back_does_not_count_as_upgraded() -> None:
+    there = step(
+        "stopped", instances={key: {"image_before": "a", "image_after": "b", "outcome": "failed"} for key in "01"}
+    )
+    back = step(
+        "upgraded",
+        puts_back=True,
+        instances={
+            "0": {"image_before": "b", "image_after": "a", "outcome": "upgraded"},
+            "1": {"image_before": "b", "image_after": "b", "outcome": "failed"},
+        },
+    )
+    merged = merge([there, back, step("rolled_back")])
+    assert merged["instances"]["0"] == {"image_before": "a", "image_after": "a", "outcome": "rolled_back"}
+    assert merged["instances"]["1"]["outcome"] == "failed"
+    assert "puts_back" not in merged

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.running_image
     UNPROVEN,
     disk_replaced,
     judge,
+    judge_model,
     proven,
 )
 
@@ -158,3 +160,17 @@ def test_the_running_image_is_exact() -> None:
     latest = Instance("0", image=TARGET.following_latest(), exact_version="1.9.0")
     assert running_image.running_image(latest) == TARGET.with_version("1.9.0")
     assert running_image.running_image(Instance("0", image=VHD_TARGET, exact_version="1.0.0")) == VHD_TARGET
+
+
+@pytest.mark.parametrize(
+    ("shown", "verdict"),
+    [
+        ({"latest_model_applied": True}, CURRENT),
+        ({"latest_model_applied": False}, OUTDATED),
+        ({"latest_model_applied": None}, UNPROVEN),
+        ({"latest_model_applied": True, "provisioning": "Failed"}, OUTDATED),
+        ({"latest_model_applied": True, "extensions_settled": False}, OUTDATED),
+    ],
+)
+def test_the_whole_model_is_a_matter_of_generations(shown: dict[str, t.Any], verdict: str) -> None:
+    assert judge_model(Instance("0", image=TARGET, exact_version="1.10.0", **shown)) == verdict
