@@ -87,13 +87,16 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
     return f"{instance['zone']}/{row}"
 
 
-def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
+def hands_off(case: Case, before: World, after: World, run: Result) -> Iterator[str]:
     """Rule 3: the image and our tags have changed, and nothing else that no other hand has changed."""
     mine, theirs = (_kept(case, world) for world in (before, after))
     if mine != theirs:
         yield f"the document changed: {mine} is now {theirs}"
     if [*after.changes("written by another hand")] and OTHER_TAG not in after.scale_set["document"]["tags"]:
         yield "the other hand's tag was overwritten"
+    mine, theirs = before.scale_set["services"], after.scale_set["services"]
+    if mine != theirs and "could not be put back" not in "".join(run.failures):
+        yield f"the services were {mine} and are {theirs}"
     skipped = {key for key, i in before.instances.items() if i["protect_actions"]}
     if touched := sorted(skipped & {*after.figures["disks_replaced"]}):
         yield f"protected instances {touched} got a new disk"
@@ -145,21 +148,19 @@ def _asked(case: Case) -> str:
 
 
 def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
-    """Rule 5: what is called upgraded runs the target and has been available since."""
+    """Rule 5: what is called upgraded runs the target, what is called put back the old, and has been available."""
     target = target_of(case, world)
-    back = (
-        result["outcome"] in ("stopped", "rolled_back") and case.variables.get("rollout_on_failure", "stop") != "stop"
-    )
+    expected = {"upgraded": target, "rolled_back": OLD}
     available = {key for batch in world.metrics["batches"] for key in batch["available"]}
     by_another = {entry["instance"] for entry in world.changes("running_version")}
     for key, report in result.get("instances", {}).items():
         instance = world.instances.get(key)
-        if report["outcome"] != "upgraded" or instance is None or key in by_another:
+        if report["outcome"] not in expected or instance is None or key in by_another:
             continue
-        if instance["version"] != (OLD if back and OLD in str(report["image_after"]) else target):
-            yield f"instance {key} is called upgraded to {report['image_after']} and runs {instance['version']}"
+        if instance["version"] != expected[report["outcome"]]:
+            yield f"instance {key} is called {report['outcome']} to {report['image_after']}, runs {instance['version']}"
         elif key not in available and not instance["available"]:
-            yield f"instance {key} is called upgraded and has never been available"
+            yield f"instance {key} is called {report['outcome']} and has never been available"
     if result["outcome"] in ("upgraded", "unchanged"):
         behind = [key for key, i in world.instances.items() if i["version"] != target and not _left_alone(i)]
         if behind:
@@ -177,7 +178,15 @@ def settled(case: Case, world: World) -> bool:
     return all(_left_alone(i) or (i["version"] == target and i["available"]) for i in world.instances.values())
 
 
-def ending(world: World, run: Result, result: dict[str, Any] | None) -> Iterator[str]:
+def _may_refuse(case: Case) -> bool:
+    """Whether something is wrong from the start, or may be before the first write."""
+    forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
+    sick = [one for one in case.scale_set["instances"].values() if {"health", "failure"} & set(one)]
+    hurt = any(event["do"] in ("fail", "unhealthy", "power", "show", "rolling_upgrade") for event in case.events)
+    return forbidden or len(sick) > 1 or hurt
+
+
+def ending(case: Case, world: World, run: Result, result: dict[str, Any] | None) -> Iterator[str]:
     """Rule 6: every run ends in one of the known ways, says so by its exit status, and leaves the model as it must."""
     if CRASH.search(run.output):
         yield "it crashed"
@@ -186,6 +195,8 @@ def ending(world: World, run: Result, result: dict[str, Any] | None) -> Iterator
         yield f"{outcome} with exit status {run.rc}"
     if outcome == "refused" and world.metrics["accepted_writes"]:
         yield "refused after it had written"
+    if outcome == "refused" and not _may_refuse(case):
+        yield "refused without a reason"
     if outcome not in ("refused", "unchanged", "upgraded", "stopped", "rolled_back"):
         yield f"it ended {outcome}"
     if outcome in ("stopped", "rolled_back"):

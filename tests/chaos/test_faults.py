@@ -39,10 +39,10 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
         found = [task for task in run.tasks if "rollout_result" in task.result.get("ansible_facts", {})]
         result = run.fact("rollout_result") if found else None
         wrong = [
-            *judge.ending(after, run, result),
+            *judge.ending(case, after, run, result),
             *judge.availability(case, after),
             *judge.domains(case, after, result),
-            *judge.hands_off(case, before, after),
+            *judge.hands_off(case, before, after, run),
             *judge.explicit(after),
             *judge.once(after),
             *judge.secrets(sim, run, journal),
@@ -55,6 +55,7 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
             again = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, **options)
             if again.rc or sim.metrics()["writes"]:
                 wrong.append(f"the second run ended {again.rc} and wrote {sim.metrics()['non_get']}")
+            wrong += judge.secrets(sim, again, journal)
     figures = f"{run.seconds:.0f} s, {after.metrics['arm_calls']} ARM calls"
     sys.stdout.write(f"seed {seed}: {said} in {figures} {run.failures[-1:]}\n")
     assert not wrong, f"CHAOS_SEED={seed} replays it; it ended {said}: {run.failures[-1:]}\n" + "\n".join(wrong)
