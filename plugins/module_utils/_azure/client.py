@@ -231,6 +231,11 @@ class Azure:
         )
         return dict(_json(answer))
 
+    def resource(self, path: str, api_version: str, what: str) -> dict[str, t.Any]:
+        """Any other resource or list of Azure's, as it sent it. `what` completes the sentence "Cannot read …"."""
+        url = f"{self._cloud.endpoint}{path}?api-version={api_version}"
+        return dict(_json(self._get(f"read {what}", "", url)))
+
     # Writes: each is sent once and never again
 
     def write_model(self, scale_set: ScaleSet, body: t.Mapping[str, t.Any], *, what: str) -> OperationRef | None:
@@ -251,6 +256,30 @@ class Azure:
         )
         started = self._operation_ref(answer)
         return started if started.url else None
+
+    def write_extension(
+        self, scale_set: ScaleSet, name: str, body: t.Mapping[str, t.Any], *, whole: bool
+    ) -> OperationRef:
+        """Put one extension of the model; the others stay as they are. `whole`: all of it (PUT), else these members."""
+        group = self._compute().virtual_machine_scale_set_extensions
+        answer = self._call(
+            f"write extension {name} of scale set {scale_set.name}",
+            scale_set.name,
+            group.begin_create_or_update if whole else group.begin_update,
+            scale_set.resource_group,
+            scale_set.name,
+            name,
+            json.dumps(body).encode(),
+            polling=False,
+        )
+        return self._operation_ref(answer)
+
+    def delete_extension(self, scale_set: ScaleSet, name: str) -> OperationRef:
+        """Take one extension out of the model. Instances keep it until they are brought to the model."""
+        delete = self._compute().virtual_machine_scale_set_extensions.begin_delete
+        what = f"delete extension {name} of scale set {scale_set.name}"
+        names = (scale_set.resource_group, scale_set.name, name)
+        return self._operation_ref(self._call(what, scale_set.name, delete, *names, polling=False))
 
     def set_service_state(self, scale_set: ScaleSet, service: str, action: str) -> OperationRef:
         """`action` is Suspend or Resume."""

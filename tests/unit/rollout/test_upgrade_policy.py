@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import upgrade_policy as policies
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import FLEXIBLE, ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import (
+    AUTOMATIC_POLICY,
+    ENABLED,
+    ROLLING_POLICY,
+    SECTIONS,
+)
+
+PERCENTAGES = [name for name, member in SECTIONS[ROLLING_POLICY][1].items() if member.is_percentage]
+FLAGS = {section: [n for n, m in members.items() if m.default is False] for section, (_w, members) in SECTIONS.items()}
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> policies.Policy:
+    """Options that are in range."""
+    members = SECTIONS[ROLLING_POLICY][1]
+    rolling = {name: st.integers(members[name].least, members[name].most) for name in PERCENTAGES}
+    pause = {"pause_time_between_batches": st.sampled_from(["PT0S", "PT30S", "PT1M", "pt90s", "45", "P1D"])}
+    flags = {section: dict.fromkeys(names, st.booleans()) for section, names in FLAGS.items()}
+    options: dict[str, Any] = {"mode": draw(st.sampled_from(policies.MODES))}
+    options[ROLLING_POLICY] = draw(st.fixed_dictionaries({}, optional=rolling | pause | flags[ROLLING_POLICY]))
+    options[AUTOMATIC_POLICY] = draw(st.fixed_dictionaries({}, optional=flags[AUTOMATIC_POLICY]))
+    return options
+
+
+STORED = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["Manual", "rolling", "Automatic"]),
+        "aMemberOfTomorrow": st.integers(),
+        "rollingUpgradePolicy": st.fixed_dictionaries(
+            {},
+            optional={
+                "maxBatchInstancePercent": st.integers(5, 100),
+                "pauseTimeBetweenBatches": st.sampled_from(["PT0S", "PT60S"]),
+                "maxSurge": st.booleans(),
+                "aMemberOfTomorrow": st.text(max_size=3),
+            },
+        ),
+        "automaticOSUpgradePolicy": st.fixed_dictionaries({}, optional={"enableAutomaticOSUpgrade": st.booleans()}),
+    },
+)
+
+
+@given(stored=STORED, options=asked())
+def test_what_is_asked_is_written_and_nothing_else_changes(stored: dict[str, Any], options: policies.Policy) -> None:
+    wanted = policies.asked(options)
+    written = policies.patch(stored, wanted)
+    assert written.get("aMemberOfTomorrow") == stored.get("aMemberOfTomorrow")
+    for section, (wire, members) in SECTIONS.items():
+        before, now = stored.get(wire) or {}, written.get(wire) or {}
+        assert {name: now[name] for name in before if name not in now} == {}
+        asked_for = {members[name].wire for name in wanted.get(section, {})}
+        assert {name for name in {*before, *now} if before.get(name) != now.get(name)} <= asked_for
+    # Written once, the same is asked for in vain.
+    shown = policies.shown(written)
+    assert policies.after(written, wanted) == shown
+    later = policies.after(stored, wanted)
+    for section in SECTIONS:
+        for name, value in wanted.get(section, {}).items():
+            found = later[section][name]
+            assert found == value or policies.seconds(found) == policies.seconds(value)
+            assert later[section][name] == shown[section][name] or policies.seconds(found) == policies.seconds(value)
+    assert later["mode"] == wanted["mode"]
+
+
+@pytest.mark.parametrize("name", PERCENTAGES)
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_percentage_out_of_range_is_refused(name: str, off: int) -> None:
+    member = SECTIONS[ROLLING_POLICY][1][name]
+    value = member.least - 1 if off < 0 else member.most + 1
+    with pytest.raises(Refused) as refused:
+        policies.asked({ROLLING_POLICY: {name: value}})
+    for word in (name, str(value), f"{member.least} to {member.most}", "Nothing was written"):
+        assert word in str(refused.value)
+    for edge in (member.least, member.most):
+        assert policies.asked({ROLLING_POLICY: {name: edge}}) == {ROLLING_POLICY: {name: edge}}
+
+
+def test_all_that_is_out_of_range_is_named_at_once() -> None:
+    with pytest.raises(Refused) as refused:
+        policies.asked(
+            {
+                ROLLING_POLICY: {
+                    "max_batch_instance_percent": 4,
+                    "max_unhealthy_instance_percent": 101,
+                    "pause_time_between_batches": "a while",
+                }
+            }
+        )
+    for word in ("max_batch_instance_percent", "max_unhealthy_instance_percent", "'a while' is no duration"):
+        assert word in str(refused.value)
+
+
+def test_nothing_asked_for_is_refused() -> None:
+    with pytest.raises(Refused, match="nothing is asked for"):
+        policies.asked({"mode": None, ROLLING_POLICY: {"max_surge": None}, AUTOMATIC_POLICY: None})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("PT0S", 0),
+        ("PT1M30S", 90),
+        ("pt1h", 3600),
+        ("P1DT1S", 86401),
+        ("PT0.5S", 0.5),
+        ("90", 90),
+        (90, 90),
+        ("", None),
+        ("P", None),
+        ("PT", None),
+        ("P1DT", None),
+        ("-5", None),
+        ("PT-5S", None),
+        ("5 minutes", None),
+    ],
+)
+def test_durations(text: object, seconds: float | None) -> None:
+    assert policies.seconds(text) == seconds
+
+
+def test_defaults_of_azures_are_no_change() -> None:
+    wanted = policies.asked({"mode": "Manual", ROLLING_POLICY: {"max_batch_instance_percent": 20, "max_surge": False}})
+    assert policies.after({}, wanted) == policies.shown({})
+    pause = policies.asked({ROLLING_POLICY: {"pause_time_between_batches": "60"}})
+    stored = {"rollingUpgradePolicy": {"pauseTimeBetweenBatches": "PT1M"}}
+    assert policies.after(stored, pause) == policies.shown(stored)
+
+
+FITS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "rollback_flexible": ({"rollingUpgradePolicy": {"rollbackFailedInstancesOnPolicyBreach": True}}, "error", FLEXIBLE),
+    "max_surge_flexible": (
+        {"rollingUpgradePolicy": {"maxSurge": True}, "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}},
+        "error",
+        FLEXIBLE,
+    ),
+    "batch_above_unhealthy": ({"rollingUpgradePolicy": {"maxBatchInstancePercent": 30}}, "warning", "Uniform"),
+}
+
+
+@pytest.mark.parametrize("code", sorted(FITS))
+def test_what_does_not_fit_together(code: str) -> None:
+    stored, severity, orchestration = FITS[code]
+    owner = ScaleSet("id", "web", "shop", "westeurope", orchestration_mode=orchestration)
+    found = list(policies.findings(owner, policies.shown(stored)))
+    assert [(one.code, one.severity) for one in found] == [(code, severity)]
+    assert found[0].remedy
+    assert not list(policies.findings(owner, policies.shown({})))
+    if orchestration == FLEXIBLE:
+        uniform = ScaleSet("id", "web", "shop", "westeurope")
+        assert not list(policies.findings(uniform, policies.shown(stored)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "behind", "severity"),
+    [("Automatic", 3, "error"), ("Rolling", 3, "warning"), ("Manual", 3, None), ("Automatic", 0, None)],
+)
+def test_a_mode_that_would_bring_instances_along(mode: str, behind: int, severity: str | None) -> None:
+    owner = ScaleSet("id", "web", "shop", "westeurope")
+    before, later = policies.shown({}), policies.shown({"mode": mode})
+    found = list(policies.would_bring_instances(owner, before, later, behind))
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert not list(policies.would_bring_instances(owner, later, later, behind))
+
+
+def test_what_turns_automatic_upgrades_on() -> None:
+    off, on = policies.shown({}), policies.shown({"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}})
+    assert policies.enables(off, on)
+    assert not policies.enables(on, on) and not policies.enables(on, off)
+    assert on[AUTOMATIC_POLICY][ENABLED] is True
