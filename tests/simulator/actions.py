@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import model
 from .errors import ArmError
+from .extensions import extension_order
 from .images import Resolved, reference_text
 from .instance import Instance, Shown
 from .knobs import Duration
 from .scale_set import Operation, ScaleSet
 
 if TYPE_CHECKING:
+    from .instance_faults import InstanceFault
     from .world import World
 
 
@@ -72,6 +76,73 @@ def upgrade_one(world: World, owner: ScaleSet, instance: Instance, operation: Op
     return _replace(world, owner, instance, operation, "upgrade", target, seconds, owner.profile, owner.generation)
 
 
+def replace_image(world: World, owner: ScaleSet, instance: Instance, operation: Operation, target: Resolved) -> float:
+    """A rolling OS upgrade brings the image that was newest at its start, and the model with it."""
+    if instance.instance_id not in operation.instance_ids:
+        operation.instance_ids.append(instance.instance_id)
+    seconds = world.draw(owner, instance, "upgrade", owner.knobs.upgrade)
+    return _replace(world, owner, instance, operation, "upgrade", target, seconds, owner.profile, owner.generation)
+
+
+@dataclass(frozen=True)
+class Previous:
+    """What an instance was before an upgrade, for the upgrade to restore."""
+
+    image: Resolved
+    os_disk: str
+    profile: dict[str, Any]
+    generation: int
+
+    @classmethod
+    def of(cls, instance: Instance) -> Previous:
+        return cls(instance.image, instance.os_disk, instance.model, instance.generation)
+
+
+def restore(world: World, owner: ScaleSet, instance: Instance, operation: Operation, previous: Previous) -> float:
+    """The previous OS disk comes back as it was."""
+    seconds = world.draw(owner, instance, "upgrade", owner.knobs.upgrade)
+    image, profile, generation, disk = previous.image, previous.profile, previous.generation, previous.os_disk
+    return _replace(world, owner, instance, operation, "restore", image, seconds, profile, generation, disk=disk)
+
+
+def update_extensions(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
+    """The model's extensions, one after the other in their order, on an instance that keeps running."""
+    if instance.instance_id not in operation.instance_ids:
+        operation.instance_ids.append(instance.instance_id)
+    profile = {k: v for k, v in copy.deepcopy(instance.model).items() if k != "extensionProfile"}
+    if "extensionProfile" in owner.profile:
+        profile["extensionProfile"] = copy.deepcopy(owner.profile["extensionProfile"])
+    generation = owner.generation if profile == owner.profile else instance.generation
+    order = extension_order(profile)
+    fault = world.fault(owner, instance, instance.image, "extension")
+    instance.work += 1
+    world.change(owner, instance, provisioning="Updating", busy=operation.id, failure=None, extensions_pending=order)
+    each = [world.draw(owner, instance, "extension_upgrade", owner.knobs.extension_upgrade) for _name in order]
+
+    def up() -> None:
+        world.recorder.up(world.now, owner.name, instance.instance_id)
+        world.change(owner, instance, model=profile, generation=generation, extensions_pending=[])
+        _settle(world, owner, instance, fault, asleep=False, power="running")
+
+    return _provision_extensions(world, owner, instance, world.now, each, up)
+
+
+def _provision_extensions(
+    world: World, owner: ScaleSet, instance: Instance, start: float, each: list[float], then: Callable[[], None]
+) -> float:
+    """One extension after the other; the time at which the last one is there."""
+
+    def provisioned() -> None:
+        world.change(owner, instance, extensions_pending=instance.extensions_pending[1:])
+
+    when = start
+    for seconds in each:
+        when += seconds
+        world.later(instance, when, provisioned)
+    world.later(instance, when, then)
+    return when
+
+
 def _apply_model(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
     """The model is applied and the disk stays: the instance is Updating for a while but keeps running."""
     end = world.now + world.draw(owner, instance, "model_only", owner.knobs.model_only)
@@ -104,8 +175,12 @@ def _replace(
     seconds: float,
     profile: dict[str, Any],
     generation: int,
+    *,
+    disk: str | None = None,
 ) -> float:
-    """Down now, a new OS disk half way, up again after `seconds`; health comes later still."""
+    """Down now, a new OS disk half way (or `disk`, which was there before), up again after `seconds`; then the
+    extensions, and health comes later still.
+    """
     knobs = owner.knobs
     fault = world.fault(owner, instance, target, action)
     if fault is not None and fault.seconds is not None:
@@ -125,7 +200,8 @@ def _replace(
     def new_disk() -> None:
         if fault is None or fault.disk == "new":
             rng = Random(f"{world.seed}/{owner.name}/{instance.number}/disk/{instance.work}")
-            world.change(owner, instance, image=target, os_disk=world.new_disk_name(owner, instance.instance_id, rng))
+            name = disk or world.new_disk_name(owner, instance.instance_id, rng)
+            world.change(owner, instance, image=target, os_disk=name)
             instance.disk_time = world.now
             world.recorder.replaced(owner.name, instance.instance_id, action)
             world.notice_replaced()
@@ -135,20 +211,36 @@ def _replace(
         if knobs.exact_version_late:
             instance.old_exact = Shown(old_exact, world.now + knobs.exact_version_late)
         world.recorder.up(world.now, owner.name, instance.instance_id)
-        if fault is not None and fault.kind == "fail":
-            goal = "running" if fault.disk == "new" else "stopped"
-            failure = {"code": fault.code, "message": fault.message}
-            world.change(owner, instance, provisioning="Failed", power=goal, failure=failure, busy=None)
-            return
-        power = instance.power if asleep else "running"
-        world.change(owner, instance, provisioning="Succeeded", power=power, busy=None)
-        if not asleep:
-            world.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
+        if each:
+            world.change(owner, instance, power="running", extensions_pending=extension_order(profile))
+            _provision_extensions(world, owner, instance, world.now, each, done)
+        else:
+            done()
 
+    def done() -> None:
+        _settle(world, owner, instance, fault, asleep=asleep, power=instance.power if asleep else "running")
+
+    each: list[float] = []
+    if knobs.extension.median and not asleep and (fault is None or fault.disk == "new"):
+        each = [world.draw(owner, instance, "extension", knobs.extension) for _name in extension_order(profile)]
     instance.old_exact = Shown(old_exact, end)
     world.later(instance, world.now + seconds / 2, new_disk)
     world.later(instance, end, up)
-    return end
+    return end + sum(each)
+
+
+def _settle(
+    world: World, owner: ScaleSet, instance: Instance, fault: InstanceFault | None, *, asleep: bool, power: str
+) -> None:
+    """The work is done, or has failed; health comes after a lag."""
+    if fault is not None and fault.kind == "fail":
+        goal = "running" if fault.disk == "new" else "stopped"
+        failure = {"code": fault.code, "message": fault.message}
+        world.change(owner, instance, provisioning="Failed", power=goal, failure=failure, busy=None)
+        return
+    world.change(owner, instance, provisioning="Succeeded", power=power, busy=None)
+    if not asleep:
+        world.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
 
 
 def reimage(
@@ -236,6 +328,8 @@ def delete_instances(
 
 
 def delete_set(world: World, owner: ScaleSet) -> Operation:
+    if owner.rolling:
+        world.refuse_busy(owner, "Delete Virtual Machine Scale Set")
     operation = world.begin(owner, "deleteSet", "action")
     owner.deleting = True
 

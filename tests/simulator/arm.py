@@ -13,6 +13,7 @@ from .compute import BASE
 from .compute_images import Images
 from .compute_instances import Instances
 from .compute_machines import Machines
+from .compute_rolling import RollingUpgrades
 from .compute_sets import ScaleSets
 from .errors import ArmError, forbidden
 from .faults import WireFault
@@ -47,7 +48,7 @@ class Arm:
         self.reset_counts()
         self.router = Router()
         location = next((s.document["location"] for s in self.world.sets.values()), "westeurope")
-        for service in (ScaleSets, Instances, Machines):
+        for service in (ScaleSets, Instances, Machines, RollingUpgrades):
             service(self.world, self.wire, self.account, scenario.resource_groups, location).routes(self.router)
         Images(self.world, self.wire, scenario.resource_groups).routes(self.router)
         self._own_routes()

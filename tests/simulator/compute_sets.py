@@ -30,13 +30,6 @@ class ScaleSets(Service):
         add("GET", by_location, sets + "ListByLocation", "ListVMScaleSet", f"{PERMISSION}/read", self.list_all)
         add("GET", SET + "/instanceView", sets + "GetInstanceView", high, f"{PERMISSION}/instanceView/read", self.view)
         add("GET", SET + "/skus", sets + "ListSkus", get, f"{PERMISSION}/skus/read", self.skus)
-        history = f"{PERMISSION}/osUpgradeHistory/read"
-        add("GET", SET + "/osUpgradeHistory", sets + "GetOSUpgradeHistory", get, history, self.history)
-        rolling = "VirtualMachineScaleSetRollingUpgrades_"
-        latest = f"{PERMISSION}/rollingUpgrades/read"
-        add("GET", SET + "/rollingUpgrades/latest", rolling + "GetLatest", get, latest, self.rolling_latest)
-        cancel = f"{PERMISSION}/rollingUpgrades/action"
-        add("POST", SET + "/rollingUpgrades/cancel", rolling + "Cancel", act, cancel, self.rolling_cancel)
         for name, operation, policy, handler in (
             ("manualupgrade", "UpdateInstances", act, self.manual_upgrade),
             ("reimage", "Reimage", act, self.reimage),
@@ -147,20 +140,6 @@ class ScaleSets(Service):
         sku = {k: v for k, v in self.owner(request).document["sku"].items() if k != "capacity"}
         capacity = {"minimum": 0, "maximum": 1000, "defaultCapacity": 1, "scaleType": "Automatic"}
         return Reply(200, {"value": [{"resourceType": SETS, "sku": sku, "capacity": capacity}]})
-
-    def history(self, request: Request) -> Reply:
-        return Reply(200, {"value": self.owner(request).os_history})
-
-    def rolling_latest(self, request: Request) -> Reply:
-        owner = self.owner(request)
-        if owner.rolling_latest is None:
-            raise ArmError(404, "NotFound", "There is no rolling upgrade of this Virtual Machine Scale Set.")
-        kind = f"{SETS}/rollingUpgrades"
-        return Reply(200, {"type": kind, "location": owner.document["location"], "properties": owner.rolling_latest})
-
-    def rolling_cancel(self, request: Request) -> Reply:
-        self.owner(request)
-        raise ArmError(409, "OperationNotAllowed", "There is no ongoing Rolling Upgrade to cancel.")
 
     # Actions on the instances of a set.
 

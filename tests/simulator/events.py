@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import actions, model, writes
+from . import actions, automatic_upgrades, model, upgrade_policy, writes
 from .errors import PREEMPTED, ArmError
 from .images import GalleryVersion, Resolved
 from .instance import Shown
@@ -73,12 +73,19 @@ def _publish(world: World, event: dict[str, Any]) -> None:
                 version, regions, bool(event.get("exclude_from_latest")), event.get("state", "Succeeded"), world.now
             )
         )
+        _noticed(world)
         return
     platform = world.catalogue.platform_image(event["publisher"], event["offer"], event["sku"])
     if platform is None:
         raise EventError(f"there is no platform image {event['publisher']}:{event['offer']}:{event['sku']}")
     if version not in platform.versions:
         platform.versions.append(version)
+    _noticed(world)
+
+
+def _noticed(world: World) -> None:
+    for owner in world.sets.values():
+        automatic_upgrades.watch(world, owner)
 
 
 def _remove(world: World, event: dict[str, Any]) -> None:
@@ -147,11 +154,20 @@ def _show(world: World, event: dict[str, Any]) -> None:
 def _rolling(world: World, event: dict[str, Any]) -> None:
     """Azure itself rolls something through the set for `seconds`: it refuses all else, and touches no disk."""
     owner = _set(world, event)
-    status = {"lastAction": "Start", "code": "RollingForward", "startTime": f"{world.timestamp(world.now):%FT%T}Z"}
-    owner.rolling_latest = {"runningStatus": status}
+    began = f"{world.timestamp(world.now):%FT%T}.0000000+00:00"
+    status = {"lastAction": "Start", "lastActionTime": began, "code": "RollingForward", "startTime": began}
+    counts = dict.fromkeys(("successfulInstanceCount", "failedInstanceCount", "inProgressInstanceCount"), 0)
+    latest = {
+        "policy": upgrade_policy.rolling(owner.document),
+        "runningStatus": status,
+        "progress": {**counts, "pendingInstanceCount": len(owner.instances)},
+    }
+    owner.rolling_latest, owner.upgrade = latest, None
 
     def end() -> None:
-        owner.rolling_latest = {"runningStatus": {**status, "code": "Completed"}}
+        if owner.rolling_latest is latest and status["code"] == "RollingForward":
+            status["code"] = "Completed"
+            latest["progress"] = {**counts, "successfulInstanceCount": len(owner.instances), "pendingInstanceCount": 0}
 
     world.at(world.now + float(event["seconds"]), end)
 

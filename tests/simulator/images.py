@@ -111,6 +111,28 @@ def reference_kind(storage_profile: dict[str, Any]) -> str | None:
     return None
 
 
+def follows_latest(storage_profile: dict[str, Any]) -> bool:
+    """Whether the reference means the newest version there is: `latest`, or a gallery image without a version."""
+    reference = storage_profile.get("imageReference") or {}
+    if reference_kind(storage_profile) == "platform":
+        return str(reference.get("version", "")).lower() == "latest"
+    members = ("id", "sharedGalleryImageId", "communityGalleryImageId")
+    text = next((str(reference[member]) for member in members if reference.get(member)), "")
+    found = _GALLERY.match(text) or _OTHERS.match(text)
+    return found is not None and (found["version"] or "latest").lower() == "latest"
+
+
+def exact_reference(storage_profile: dict[str, Any], resolved: Resolved) -> dict[str, Any]:
+    """The reference with the version it means now, as the history of upgrades names a target."""
+    reference = {k: v for k, v in (storage_profile.get("imageReference") or {}).items() if k != "exactVersion"}
+    if resolved.kind == "platform":
+        return {**reference, "version": resolved.exact}
+    return {
+        key: f"{re.sub('/versions/[^/]+/?$', '', str(value))}/versions/{resolved.exact}"
+        for key, value in reference.items()
+    }
+
+
 def reference_text(storage_profile: dict[str, Any]) -> str:
     """The reference as written, in one comparable form: two texts differ when an upgrade would replace the disk."""
     reference = {k: v for k, v in (storage_profile.get("imageReference") or {}).items() if k != "exactVersion" and v}

@@ -66,6 +66,7 @@ class Instance:
     leaving: bool = False
     gone: bool = False
     work: int = 0
+    extensions_pending: list[str] = field(default_factory=list)
     old_exact: Shown | None = None
     old_health: Shown | None = None
     other_words: Shown | None = None
@@ -80,6 +81,14 @@ class Instance:
     def available(self) -> bool:
         healthy = not self.has_health or self.health == "healthy"
         return not self.gone and self.power == "running" and self.provisioning == "Succeeded" and healthy
+
+    @property
+    def unhealthy(self) -> bool:
+        """As a rolling upgrade counts: Unknown is unhealthy, Initializing is not, the deallocated do not count."""
+        if self.gone or self.leaving or self.joining or self.power == "deallocated":
+            return False
+        sick = self.has_health and self.health not in ("healthy", "initializing")
+        return sick or self.provisioning == "Failed" or self.power != "running"
 
     def shown(self, what: str, now: float) -> str | None:
         """The word shown instead of the true `provisioning`, `power` or `health`; None where the truth is shown."""

@@ -75,6 +75,25 @@ class Knobs:
     protected_upgrade: str = "skip"
     deallocated_upgrade: str = "stays"
     gallery_exact_version: bool = True
+    # Azure's own rolling upgrades.
+    rolling_prepare: Duration = Duration(5)
+    rolling_noop: Duration = Duration(20)
+    rolling_health_wait: float = 300.0
+    rolling_needs_latest: str = "instances"
+    rolling_needs_health: bool = False
+    rolling_batch_shrinks: bool = True
+    rolling_shows_updating: bool = True
+    rolling_refusal: str = "409 OperationNotAllowed"
+    rolling_none: str = "404 NotFound"
+    rolling_back_shown: bool = True
+    surge_quota: bool = True
+    unhealthy_below_batch: str = "accept"
+    history_end: str = "completedTime"
+    automatic_delay: Duration = Duration(2700)
+    automatic_first_delay: Duration = Duration(10800)
+    hook_max_wait: float = 10800.0
+    extension: Duration = Duration(0)
+    extension_upgrade: Duration = Duration(20)
     # Writes.
     conflict_window: float = 0.0
     patch_tags: str = "merge"
@@ -103,6 +122,9 @@ CHOICES = {
     "health_time": ("transition", "report", "never"),
     "protected_upgrade": ("skip", "refuse"),
     "deallocated_upgrade": ("stays", "starts"),
+    "rolling_needs_latest": ("instances", "model", "nothing"),
+    "unhealthy_below_batch": ("accept", "refuse"),
+    "history_end": ("completedTime", "endTime", "both"),
     "patch_tags": ("merge", "replace"),
     "patch_os_disk": ("merge", "replace"),
     "etag_bumps": ("write", "any"),

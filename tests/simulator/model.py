@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from . import upgrade_policy
 from .errors import ArmError
 from .images import Catalogue, reference_kind, reference_text
 from .knobs import Knobs
@@ -54,7 +55,7 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
         storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
     if given.get("imageReference"):
         storage_of(result)["imageReference"] = _named_image(stored, given["imageReference"])
-    _clean(result)
+    _clean(stored, result)
     return result
 
 
@@ -76,6 +77,9 @@ def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     result["tags"] = body.get("tags") or {}
     properties = result["properties"]
     for key, value in (body.get("properties") or {}).items():
+        if key == "upgradePolicy" and isinstance(value, dict):
+            properties[key] = upgrade_policy.put(properties.get(key) or {}, value)
+            continue
         if key != "virtualMachineProfile" or not isinstance(value, dict):
             properties[key] = value
             continue
@@ -87,15 +91,13 @@ def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
                     profile[member]["imageReference"] = _named_image(stored, part["imageReference"])
             else:
                 profile[member] = part
-    _clean(result)
+    _clean(stored, result)
     return result
 
 
-def _clean(document: dict[str, Any]) -> None:
+def _clean(stored: dict[str, Any], document: dict[str, Any]) -> None:
     storage_of(document).get("imageReference", {}).pop("exactVersion", None)
-    mode = document["properties"].get("upgradePolicy", {}).get("mode")
-    if isinstance(mode, str):
-        document["properties"]["upgradePolicy"]["mode"] = mode.capitalize()
+    upgrade_policy.complete(stored, document)
     for extension in profile_of(document).get("extensionProfile", {}).get("extensions", []):
         extension.get("properties", {}).pop("protectedSettings", None)
 
@@ -120,7 +122,7 @@ def rich_health(document: dict[str, Any]) -> bool:
 
 def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
-    _check_policy(new)
+    upgrade_policy.check(new, knobs, health_source(new))
     if old is not None:
         _check_immutable(old, new)
     storage = storage_of(new)
@@ -154,27 +156,3 @@ def _check_immutable(old: dict[str, Any], new: dict[str, Any]) -> None:
         if before != after:
             message = f"Changing property '{name}' is not allowed."
             raise ArmError(409, "PropertyChangeNotAllowed", message, target=name)
-
-
-def _check_policy(new: dict[str, Any]) -> None:
-    policy = new["properties"].get("upgradePolicy", {})
-    if policy.get("mode", "Manual") not in ("Manual", "Automatic", "Rolling"):
-        raise ArmError(
-            400, "InvalidParameter", f"The value {policy['mode']!r} of parameter upgradePolicy.mode is invalid."
-        )
-    if health_source(new) is not None:
-        return
-    if policy.get("mode") == "Rolling":
-        raise ArmError(
-            400,
-            "BadRequest",
-            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
-            "extension was not provided.",
-        )
-    if policy.get("automaticOSUpgradePolicy", {}).get("enableAutomaticOSUpgrade"):
-        raise ArmError(
-            400,
-            "BadRequest",
-            "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health "
-            "extension was not specified.",
-        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .instance import Instance
+    from .rolling_upgrade import RollingUpgrade
     from .scale_set import ScaleSet
 
 
@@ -93,7 +94,9 @@ class Recorder:
         self.disks_replaced: dict[str, Counter[str]] = {}
         self.reimages: dict[str, Counter[str]] = {}
         self.repairs: dict[str, Counter[str]] = {}
+        self.restores: dict[str, Counter[str]] = {}
         self.touched: dict[str, set[str]] = {}
+        self.rolling_upgrades: list[tuple[str, RollingUpgrade]] = []
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -164,6 +167,9 @@ class Recorder:
     def replaced(self, scale_set: str, instance: str, action: str) -> None:
         if action == "repair":
             return
+        if action == "restore":
+            self.restores.setdefault(scale_set, Counter())[instance] += 1
+            return
         self.disks_replaced.setdefault(scale_set, Counter())[instance] += 1
         if action != "upgrade":
             self.reimages.setdefault(scale_set, Counter())[instance] += 1
@@ -186,6 +192,8 @@ class Recorder:
         self.disks_replaced.clear()
         self.reimages.clear()
         self.repairs.clear()
+        self.restores.clear()
+        self.rolling_upgrades = [(name, upgrade) for name, upgrade in self.rolling_upgrades if upgrade.running]
         self.touched.clear()
         for figures in self.figures.values():
             figures.reset()
@@ -209,10 +217,12 @@ class Recorder:
                     "disks_replaced": dict(self.disks_replaced.get(name, {})),
                     "reimages": dict(self.reimages.get(name, {})),
                     "repairs": dict(self.repairs.get(name, {})),
+                    "restores": dict(self.restores.get(name, {})),
                     "touched": sorted(self.touched.get(name, ())),
                 }
                 for name, figures in self.figures.items()
             },
             "domains_down_at_once": max((f.max_domains for f in self.figures.values()), default=0),
             "batches": [batch.as_dict() for batch in self.batches],
+            "rolling_upgrades": [{"scale_set": name, **upgrade.as_dict()} for name, upgrade in self.rolling_upgrades],
         }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from . import actions
+from .upgrade_policy import seconds
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -61,11 +61,3 @@ def _repair(world: World, owner: ScaleSet, instance: Instance) -> None:
         end = world.now + owner.knobs.restart.median
         actions.set_power(world, owner, instance, "running", end, operation.id)
     world.at(end, partial(world.finish, owner, operation))
-
-
-def seconds(duration: str) -> float:
-    """Of an ISO 8601 duration such as PT10M or PT1H30M."""
-    found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", duration)
-    if found is None:
-        raise ValueError(f"{duration!r} is no duration such as PT10M")
-    return float(sum(int(part or 0) * size for part, size in zip(found.groups(), (3600, 60, 1), strict=True)))

@@ -8,11 +8,15 @@ from typing import Any
 from . import model
 from .instance import Instance
 from .knobs import Knobs
+from .lifecycle_hooks import HookEvent
+from .rolling_upgrade import RollingUpgrade
 
 
 @dataclass
 class Operation:
-    """`kind`: `write` (of the model), `action` (on instances), `vm` (on one instance, by a client) or `repair`."""
+    """`kind`: `write` (of the model), `action` (on instances), `rolling` (an upgrade of Azure's own), `cancel` (of
+    one), `vm` (on one instance, by a client) or `repair`.
+    """
 
     id: str
     name: str
@@ -51,6 +55,11 @@ class ScaleSet:
     repairs_watched: bool = False
     rolling_latest: dict[str, Any] | None = None
     os_history: list[dict[str, Any]] = field(default_factory=list)
+    upgrade: RollingUpgrade | None = None
+    upgrades: list[RollingUpgrade] = field(default_factory=list)
+    hook_events: dict[str, HookEvent] = field(default_factory=dict)
+    automatic_due: float | None = None
+    automatic_tried: set[str] = field(default_factory=set)
 
     @property
     def flexible(self) -> bool:
@@ -94,6 +103,8 @@ class ScaleSet:
     @property
     def rolling(self) -> bool:
         """Whether a rolling upgrade of Azure's own is under way."""
+        if self.upgrade is not None and self.upgrade.running:
+            return True
         status = (self.rolling_latest or {}).get("runningStatus", {})
         return bool(status.get("code") == "RollingForward")
 
@@ -102,12 +113,13 @@ class ScaleSet:
         return [
             op
             for op in self.operations
-            if op.status == "InProgress" and op.kind in ((kind,) if kind else ("write", "action"))
+            if op.status == "InProgress" and op.kind in ((kind,) if kind else ("write", "action", "rolling"))
         ]
 
     def provisioning_state(self, now: float) -> str:
         if self.deleting:
             return "Deleting"
-        if any(now >= op.started + self.knobs.set_updating_late for op in self.running()):
+        shown = [op for op in self.running() if op.kind != "rolling" or self.knobs.rolling_shows_updating]
+        if any(now >= op.started + self.knobs.set_updating_late for op in shown):
             return "Updating"
         return "Failed" if self.failed else "Succeeded"

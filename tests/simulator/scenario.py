@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from . import model, repairs
+from . import automatic_upgrades, model, repairs, upgrade_policy
 from .events import EVENTS, trigger
 from .faults import WireFault
 from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, PlatformImage, Resolved
@@ -340,6 +340,7 @@ def _scale_set(
     )
     _apply_short_hands(document, entry, account, name, group, os, where)
     document["properties"] = model.merge(document["properties"], copy.deepcopy(entry.get("properties") or {}))
+    upgrade_policy.complete(document, document)
     zones = document.get("zones")
     rng = Random(f"{world.seed}/{name}")
     owner = ScaleSet(
@@ -373,6 +374,7 @@ def _scale_set(
         raise ScenarioError(f"{where}: the model's image cannot be deployed: {error}") from error
     _instances(world, owner, entry, where)
     repairs.watch(world, owner)
+    automatic_upgrades.watch(world, owner)
     return owner
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from . import model
+from . import model, upgrade_policy
 from .images import GalleryImage, GalleryVersion, ManagedImage, PlatformImage
 from .instance import Instance
 from .scale_set import Operation, ScaleSet
@@ -66,6 +66,7 @@ class Wire:
 
     def scale_set(self, owner: ScaleSet, api_version: str, *, state: str | None = None) -> dict[str, Any]:
         document = copy.deepcopy(owner.document)
+        upgrade_policy.shown(document, api_version)
         properties = document.pop("properties")
         properties["provisioningState"] = state or owner.provisioning_state(self.world.now)
         properties["uniqueId"] = owner.unique_id

@@ -117,7 +117,7 @@ class World:
         operation.status = status or ("Failed" if error else "Succeeded")
         operation.error = error
         operation.ended = self.now
-        if operation.kind in ("write", "action"):
+        if operation.kind in ("write", "action", "rolling"):
             owner.failed = operation.status == "Failed"
             owner.state_time = self.now
         if operation.status == "Succeeded":
@@ -133,21 +133,21 @@ class World:
         if any(instance.busy for instance in instances):
             raise conflict(len(instances))
 
-    def refuse_busy(self, owner: ScaleSet) -> None:
+    def refuse_busy(self, owner: ScaleSet, what: str = "Update Virtual Machine Scale Set") -> None:
         """Nothing is accepted on a set that is being deleted or that has a rolling upgrade under way."""
         if owner.rolling:
             raise ArmError(
                 409,
                 "OperationNotAllowed",
-                "Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale Set "
-                f"'{owner.name}' since a Rolling Upgrade is in progress.",
+                f"Operation '{what}' is not allowed on Virtual Machine Scale Set '{owner.name}' since a Rolling "
+                "Upgrade is in progress.",
             )
         if owner.deleting:
             raise ArmError(
                 409,
                 "OperationNotAllowed",
-                f"Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale Set "
-                f"'{owner.name}' since it is marked for deletion. For more "
+                f"Operation '{what}' is not allowed on Virtual Machine Scale Set '{owner.name}' since it is marked for "
+                "deletion. For more "
                 "information on your operations, please refer to https://aka.ms/activitylog.",
             )
 
@@ -159,7 +159,7 @@ class World:
             setattr(instance, name, value)
             if name == "image":
                 self.recorder.change(self.now, owner.name, instance.instance_id, name, old.text(), value.text())
-            elif name != "model":
+            elif name not in ("model", "extensions_pending"):
                 self.recorder.change(self.now, owner.name, instance.instance_id, name, old, value)
         if "provisioning" in values:
             instance.provisioning_time = self.now

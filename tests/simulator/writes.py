@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from . import actions, model, repairs
+from . import actions, automatic_upgrades, model, orchestrator, repairs, upgrade_policy
 from .errors import PREEMPTED, ArmError, conflict
 from .instance import Instance
 from .scale_set import Operation, ScaleSet
 
 if TYPE_CHECKING:
     from .world import World
-
-# How long Azure waits for the health of a rolling batch.
-HEALTH_WAIT = 300
 
 
 def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "write") -> Operation:
@@ -44,6 +40,7 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
     owner.etag += 1
     owner.generation += new_generation
     repairs.watch(world, owner)
+    automatic_upgrades.watch(world, owner, enabled_now=not upgrade_policy.automatic(old))
     operation = world.begin(owner, name, "write")
     end = world.now + knobs.write.draw(Random(f"{world.seed}/{owner.name}/write/{owner.etag}"))
     end = max(end, _scale(world, owner))
@@ -51,7 +48,7 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
         if owner.mode == "Automatic":
             end = max(end, _upgrade_all(world, owner, list(owner.instances.values()), operation))
         elif owner.mode == "Rolling":
-            _roll(world, owner, operation, _batches(owner))
+            orchestrator.start_model(world, owner, operation)
             return operation
     world.at(end, lambda: world.finish(owner, operation, actions.errors(owner, operation)))
     return operation
@@ -81,36 +78,6 @@ def _scale(world: World, owner: ScaleSet) -> float:
         removable = [i for i in there if not i.protect_scale_in]
         return world.remove(owner, sorted(removable, key=lambda i: i.number)[missing:])
     return world.now
-
-
-def _batches(owner: ScaleSet) -> list[list[Instance]]:
-    """Azure's rolling order: zone by zone, update domain by update domain, floor(percent) at a time, at least one."""
-    policy = owner.document["properties"].get("upgradePolicy", {}).get("rollingUpgradePolicy", {})
-    size = max(1, len(owner.instances) * int(policy.get("maxBatchInstancePercent", 20)) // 100)
-    behind = [i for i in owner.instances.values() if i.generation != owner.generation and not i.protect_actions]
-    behind.sort(key=lambda i: (i.zone or "", i.update_domain or 0, i.number))
-    batches: list[list[Instance]] = []
-    for _domain, group in itertools.groupby(behind, key=lambda i: i.domain):
-        batches += [list(batch) for batch in itertools.batched(group, size)]
-    return batches
-
-
-def _roll(world: World, owner: ScaleSet, operation: Operation, batches: list[list[Instance]]) -> None:
-    if operation.status != "InProgress":
-        return
-    if not batches:
-        world.finish(owner, operation, actions.errors(owner, operation))
-        return
-    end = _upgrade_all(world, owner, batches[0], operation)
-    deadline = end + HEALTH_WAIT
-
-    def look() -> None:
-        if world.now < deadline and not all(i.available or i.gone for i in batches[0]):
-            world.at(world.now + 5, look)
-        else:
-            _roll(world, owner, operation, batches[1:])
-
-    world.at(end, look)
 
 
 def _upgrade_all(world: World, owner: ScaleSet, instances: list[Instance], operation: Operation) -> float:
