@@ -48,9 +48,14 @@ class Simulator:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = self.environment["REQUESTS_CA_BUNDLE"]
+        self._actions_before: set[str] = set()
 
     def close(self) -> None:
         self._session.close()
+
+    def actions(self) -> set[str]:
+        """The permissions that all calls since the start have needed."""
+        return self._actions_before | set(self.metrics()["by_action"])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=30)
@@ -89,12 +94,19 @@ class Simulator:
 
     def reset(self) -> None:
         """Count from here."""
+        self._actions_before = self.actions()
         self.control("POST", "reset_metrics")
 
     def secrets(self) -> list[str]:
         """The client secret and every token issued: what must appear in no output."""
         known = self.control("GET", "secrets")
         return [known["secret"], *known["tokens"]]
+
+
+def permissions() -> set[str]:
+    """The actions that the README's custom role has."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`(Microsoft[.][A-Za-z/]+)`", readme.partition("## Permissions")[2].partition("\n## ")[0]))
 
 
 @contextlib.contextmanager
@@ -117,6 +129,8 @@ def simulator(scenario: Mapping[str, Any] | Path, state_dir: Path, time_scale: f
             time.sleep(0.02)
         running = Simulator(state_dir, process)
         yield running
+        if process.poll() is None and (unlisted := running.actions() - permissions()):
+            raise HarnessError(f"the README's permissions lack {sorted(unlisted)}")
         running.close()
         if process.poll() is not None:
             raise HarnessError(f"the simulator ended by itself:\n{log.read_text(encoding='utf-8')}")
