@@ -18,7 +18,8 @@ UPGRADED = Problem(
     "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
     "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value defined in the "
     "RollingUpgradePolicy. 100% of instances are in an unhealthy state after being upgraded - more than the threshold "
-    "of 10%. The most impactful error is: Instance found to be unhealthy or unreachable.. First failed instance ID is: 0.",
+    "of 10%. The most impactful error is: Instance found to be unhealthy or unreachable.. First failed instance ID is: "
+    "0.",
 )
 WHOLE = Problem(
     problem.REFUSED,

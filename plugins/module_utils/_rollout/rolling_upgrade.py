@@ -1,0 +1,409 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Azure's own upgrade of a scale set as a state machine: ask `next` what to do, do it, and tell what came of it.
+
+Only rollingUpgrades/latest and the instances are believed. The operation of an upgrade that was cancelled half way says
+Succeeded, and one with nothing to do counts every instance as successful.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from . import problem as problems
+from . import stop_reason
+from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .problem import Operation, Problem
+from .result import Report, timestamp
+from .rolling_watch import OS, Watch
+
+STARTED = "started"
+COMPLETED = "completed"
+CANCELLED = "cancelled"
+
+AT_WORK = ("Updating", "Creating", "Migrating")
+
+_AGAIN = (problems.CONFLICT, problems.THROTTLED, problems.LOST, problems.PRECONDITION)
+_NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it never will: a fresh look tells
+_FIRST_LOOK = 10.0
+_RETRY = 15.0
+_MOST_REFUSALS = 3
+_SAME = 1.0  # seconds by which two writings of one time may differ
+
+
+class Step:
+    """What the state machine asks for: Start, Cancel, Look or Finished."""
+
+
+@dataclass(frozen=True)
+class Start(Step):
+    """Ask Azure to start an upgrade, once."""
+
+
+@dataclass(frozen=True)
+class Cancel(Step):
+    """Ask Azure to cancel the upgrade that runs, once."""
+
+
+@dataclass(frozen=True)
+class Look(Step):
+    """At this time read the latest upgrade, and whatever else is true here."""
+
+    at: float
+    instances: bool = False
+    scale_set: bool = False
+    operation: bool = False
+    history: bool = False
+
+
+@dataclass(frozen=True)
+class Finished(Step):
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds.
+
+    `start`: for Azure to start an automatic upgrade by itself, 0 to start one ourselves. `unseen`: for a start that was
+    accepted to be shown. `settle`: for the instances to be available after its end. `poll`: between two looks.
+    """
+
+    start: float = 0.0
+    upgrade: float = 14400.0
+    unseen: float = 300.0
+    settle: float = 300.0
+    poll: float = 30.0
+
+
+class RollingRun:
+    """One call for one scale set. `latest` is the upgrade that Azure showed first: unless it runs it is an old one.
+
+    `ours_started`: when the upgrade started that an earlier call has started or adopted, so that its end is ours.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        latest: RollingUpgrade | None,
+        *,
+        now: float,
+        wanted: str,
+        patience: Patience = Patience(),
+        ours_started: float | None = None,
+    ) -> None:
+        self.watch = watch
+        self.wanted = wanted
+        self.patience = patience
+        self.report = Report(started=now, max_unavailable_seen=watch.max_seen)
+        self.latest = latest
+        self.ours: RollingUpgrade | None = None
+        self.past: PastUpgrade | None = None
+        self.reason: stop_reason.StopReason | None = None
+        self.adopted = False
+        self.acted = False  # Azure accepted a start or a cancel of ours
+        self._before = latest
+        self._ours_started = ours_started
+        self._scale_set = watch.scale_set
+        self._phase: t.Callable[[float], Step] = self._decide
+        self._problem = Problem(problems.LOST, "", "")
+        self._refusals = 0
+        self._operation: Operation | None = None
+        self._since = self._began = now
+        self._counted: tuple[object, ...] = ()
+        self._moved = False  # Azure's counts have moved since the instances were listed
+        self._listed = False  # the last look listed them
+        self._listed_at = now
+
+    # -- what to do ---------------------------------------------------------------------------
+
+    def next(self, now: float) -> Step:
+        """What to do now. Nothing but Finished follows Finished."""
+        if self.report.finished is not None:
+            return Finished(self.report.outcome)
+        return self._phase(now)
+
+    def _decide(self, now: float) -> Step:
+        running = self.latest is not None and self.latest.running
+        if self.wanted == CANCELLED:
+            if running:
+                self.ours = self.latest
+                return Cancel()
+            if self.ours is None:
+                return self._end(now, "unchanged", "no rolling upgrade of Azure's runs")
+            self.ours = self.latest
+            return self._ending(now)
+        if self.latest is not None and running:
+            return self._adopt(now, self.latest)
+        if self._ended_ours():
+            self.ours = self.latest
+            return self._ending(now)
+        if self._scale_set.provisioning_state in AT_WORK:
+            return self._wait_for_write(now)
+        if self.watch.kind == OS and not self.watch.to_do:
+            return self._end(now, "unchanged")
+        if not self.watch.before:
+            return self._end(now, "unchanged", "the scale set has no instances")
+        if self.patience.start and self.wanted == COMPLETED and not self.adopted:
+            self.report.event(now, "waits_for_azure", seconds=self.patience.start)
+            return self._enter(now, self._await_azure)
+        return Start()
+
+    def _ended_ours(self) -> bool:
+        return self.latest is not None and (_at(self.latest, self._ours_started) or self._is_new(self.latest))
+
+    def _adopt(self, now: float, latest: RollingUpgrade) -> Step:
+        self.ours, self.adopted = latest, not _at(latest, self._ours_started)
+        if self.adopted:
+            self.report.event(now, "adopted", upgrade_started=timestamp(latest.started), **latest.counts)
+        if self.wanted == STARTED:
+            return self._end(now, "")
+        return self._enter(now, self._follow)
+
+    def _wait_for_write(self, now: float) -> Step:
+        """Somebody's write is under way. In mode Rolling it runs an upgrade inside itself, which then is the latest."""
+        if now - self._began > self.patience.upgrade:
+            return self._end(
+                now, "failed", f"the scale set is still {self._scale_set.provisioning_state} by another hand's write"
+            )
+        return Look(now + self.patience.poll, scale_set=True, instances=True)
+
+    def _await_azure(self, now: float) -> Step:
+        """Automatic OS upgrade is on: Azure starts by itself, some time after a version was published."""
+        if self.latest is not None and self._is_new(self.latest):
+            if self.latest.running:
+                return self._adopt(now, self.latest)
+            self.ours, self.adopted = self.latest, True
+            return self._ending(now)
+        if not self.watch.to_do:
+            return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
+        if now - self._since >= self.patience.start:
+            return self._end(
+                now, "failed", f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
+            )
+        return Look(min(now + self.patience.poll, self._since + self.patience.start))
+
+    def _await_visible(self, now: float) -> Step:
+        """Our start was accepted; the latest upgrade may for a while still be an old one, a stale failure included."""
+        if self.latest is not None and self._is_new(self.latest):
+            self.ours = self.latest
+            self.report.event(now, "started", upgrade_started=timestamp(self.latest.started), **self.latest.counts)
+            if self.latest.running and self.wanted == STARTED:
+                return self._end(now, "")
+            return self._enter(now, self._follow)
+        ended = self._operation
+        if ended is not None and ended.ended and ended.problem is not None:
+            if ended.problem.kind == problems.CONFLICT:  # preempted: read, and plan anew
+                self._plan_anew(now, ended.problem)
+                return self._phase(now)
+            return self._end(now, "failed", problem=ended.problem)
+        if now - self._since > self.patience.unseen:
+            if self.wanted == STARTED:
+                return self._end(now, "")
+            return self._ending(now)
+        return Look(now + (_first(self.patience.poll) if now == self._since else self.patience.poll), operation=True)
+
+    def _follow(self, now: float) -> Step:
+        """Ours runs. Instances are listed only when Azure's counts have moved, and then the next look is later."""
+        if self.latest is not None and not self._is_old(self.latest):
+            self.ours = self.latest
+        if self.ours is None or not self.ours.running:
+            return self._ending(now)
+        if now - self._since > self.patience.upgrade:
+            return self._end(
+                now, "failed", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s, and goes on"
+            )
+        pages = 1 + len(self.watch.now) // 100
+        due = self._moved and now - self._listed_at >= self.patience.poll * 2 * pages
+        return Look(now + self.patience.poll * (2 if self._listed else 1), instances=due)
+
+    def _cancelling(self, now: float) -> Step:
+        """Azure finishes the batch in hand first."""
+        self.ours = self.latest or self.ours
+        if self.ours is None or not self.ours.running:
+            return self._ending(now)
+        if now - self._since > self.patience.upgrade:
+            return self._end(now, "failed", "Azure accepted the cancellation, and the upgrade still runs")
+        return Look(now + (_first(self.patience.poll) if now == self._since else self.patience.poll))
+
+    def _recheck(self, now: float) -> Step:
+        """A request was refused or lost, and the latest upgrade was read since."""
+        problem = self._problem
+        if self.latest is not None and not self.latest.running and self._is_new(self.latest):
+            if problem.kind == problems.LOST and self.wanted != CANCELLED:
+                self.ours, self.acted = self.latest, True
+                return self._ending(now)
+            self._before = self.latest
+        tired = now - self._began > self.patience.upgrade or self._refusals > _MOST_REFUSALS
+        running = self.latest is not None and self.latest.running
+        if tired and not (running and self.wanted != CANCELLED):
+            return self._end(now, "failed", problem=problem)
+        self._phase = self._decide
+        return self._decide(now)
+
+    def _ending(self, now: float) -> Step:
+        """Azure's upgrade is over. The instances and the history tell what it did."""
+        self._listed = False
+        return self._enter(now, self._judge)
+
+    def _judge(self, now: float) -> Step:
+        if not self._listed:
+            return Look(now, instances=True, history=True)
+        self.watch.ended(self.ours, self.past)
+        code = self.ours.code if self.ours else ""
+        unsettled = self.watch.changing if code in ("Faulted", "Cancelled") else self.watch.unsettled
+        if unsettled and now - self._since < self.patience.settle:
+            return Look(now + 2 * self.patience.poll, instances=True)
+        if self.adopted and code == "Completed" and self.wanted == COMPLETED and self._was_another():
+            # Somebody's upgrade to something else is over: now comes the one that was asked for.
+            self.adopted, self._before, self.ours = False, self.ours, None
+            self.watch.completed = False
+            self._phase = self._decide
+            return Start()
+        return self._conclude(now, code)
+
+    def _conclude(self, now: float, code: str) -> Step:
+        told = self.ours.problem if self.ours else None
+        if told is None and self.past is not None:
+            told = self.past.problem
+        self.reason = stop_reason.of(told)
+        restored = self.past.restored if self.past else 0
+        self.report.instances = self.watch.reports(
+            failed_first=self.reason.instance_id if self.reason else "", restored=restored
+        )
+        failed = [i for i, report in self.report.instances.items() if report.outcome == "failed"]
+        if code == "Faulted":
+            back = restored and not failed and not (self.past and self.past.not_restored)
+            return self._end(now, "rolled_back" if back else "stopped", str(self.reason or "Azure gave no reason"))
+        if code == "Cancelled":
+            return self._end(now, "stopped", "it was cancelled")
+        if self.wanted == CANCELLED:
+            return self._end(now, "upgraded", "it had ended before the cancellation")
+        self.report.culprits = failed or [i.instance_id for i in self._left()]
+        if self.report.culprits:
+            why = "; ".join(
+                f"instance {i}: {self.report.instances[i].why or 'still runs another image'}"
+                for i in self.report.culprits
+                if i in self.report.instances
+            )
+            said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
+            return self._end(now, "failed", f"{said}, but {why}")
+        return self._end(now, "upgraded" if self.report.upgraded else "unchanged")
+
+    def _left(self) -> list[Instance]:
+        return self.watch.to_do if self.watch.kind == OS else []
+
+    def _was_another(self) -> bool:
+        """Whether the upgrade that ran was not of this kind; the history knows OS upgrades only."""
+        return bool(self._left()) if self.watch.kind == OS else self.past is not None
+
+    # -- what came of it ----------------------------------------------------------------------
+
+    def accepted(self, now: float) -> None:
+        """Azure took the request; nothing is done yet."""
+        self.acted = True
+        self._operation = None
+        cancel = self.wanted == CANCELLED
+        self.report.event(now, "cancel_accepted" if cancel else "start_accepted")
+        self._enter(now, self._cancelling if cancel else self._await_visible, step=False)
+
+    def refused(self, now: float, problem: Problem) -> None:
+        """Azure did not take it, or the answer is lost."""
+        self.report.event(now, "refused", problem=str(problem))
+        if problem.kind not in _AGAIN and problem.code.lower() != _NOT_ALLOWED:
+            self._end(now, "failed", problem=problem)
+            return
+        self._refusals += problem.kind not in _AGAIN
+        self._plan_anew(now, problem)
+
+    def _plan_anew(self, now: float, problem: Problem) -> None:
+        look = Look(now + (problem.retry_after or _RETRY), instances=True, scale_set=True)
+
+        def once(_now: float) -> Step:
+            self._phase = self._recheck
+            return look
+
+        self._problem, self._phase = problem, once
+
+    def saw(
+        self,
+        now: float,
+        latest: RollingUpgrade | None,
+        *,
+        instances: t.Iterable[Instance] | None = None,
+        scale_set: ScaleSet | None = None,
+        operation: Operation | None = None,
+        history: t.Sequence[PastUpgrade] | None = None,
+    ) -> None:
+        """What a Look showed; None for what was not asked, or what Azure no longer knows."""
+        self.latest = latest
+        self._listed = instances is not None
+        if scale_set is not None:
+            self._scale_set = scale_set
+        if operation is not None:
+            self._operation = operation
+        if history is not None and self.ours is not None:
+            self.past = entry_of(history, self.ours.started)
+        if instances is not None:
+            self.watch.saw(now, instances)
+            self._moved, self._listed_at = False, now
+        counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
+        if latest is not None and counted != self._counted and not self._is_old(latest):
+            self._moved = instances is None
+            self.report.event(now, "progress", code=latest.code, **latest.counts)
+        self._counted = counted
+
+    # -- small ones ---------------------------------------------------------------------------
+
+    def _is_new(self, latest: RollingUpgrade) -> bool:
+        """Whether this is another upgrade than the one that was there first."""
+        before = self._before
+        if before is None:
+            return True
+        if before.started is None or latest.started is None:
+            return latest != before
+        return not _at(latest, before.started)
+
+    def _is_old(self, latest: RollingUpgrade) -> bool:
+        """Whether this is the one that had ended before we came."""
+        before = self._before
+        return before is not None and not before.running and not self._is_new(latest)
+
+    def _enter(self, now: float, phase: t.Callable[[float], Step], *, step: bool = True) -> Step:
+        self._phase, self._since = phase, now
+        return phase(now) if step else Finished("")
+
+    def _end(self, now: float, outcome: str, why: str = "", *, problem: Problem | None = None) -> Step:
+        report = self.report
+        report.finished, report.outcome, report.problem = now, outcome, problem
+        report.why = why or (str(problem) if problem else "")
+        report.batches = self.watch.batches
+        if not report.instances and self.ours is not None:
+            report.instances = self.watch.reports()
+        report.max_unavailable_seen = self.watch.max_seen
+        report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
+        report.event(now, "ended", outcome=outcome, why=report.why)
+        return Finished(outcome)
+
+
+def entry_of(history: t.Iterable[PastUpgrade], started: float | None) -> PastUpgrade | None:
+    """The history's entry of the upgrade that started then."""
+    return next(
+        (
+            one
+            for one in history
+            if started is not None and one.started is not None and abs(one.started - started) <= _SAME
+        ),
+        None,
+    )
+
+
+def _at(upgrade: RollingUpgrade, started: float | None) -> bool:
+    return started is not None and upgrade.started is not None and abs(upgrade.started - started) <= _SAME
+
+
+def _first(poll: float) -> float:
+    return min(poll, _FIRST_LOOK)

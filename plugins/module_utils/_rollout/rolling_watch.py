@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of each instance while Azure upgraded a scale set: judged by what it runs, never by Azure's counts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import health, running_image
+from .domains import domains, instance_order
+from .image import Image
+from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .result import BatchReport, InstanceReport
+
+OS = "os"
+EXTENSIONS = "extensions"
+
+# Azure's default where the upgrade names no policy.
+_MAX_UNHEALTHY = 20
+
+
+class Watch:
+    """The instances of one run, read now and then. `target` is None for extensions.
+
+    `since`: when the last completed upgrade to the target started, by Azure's clock; it proves images of which Azure
+    reports neither version nor id.
+    """
+
+    def __init__(
+        self,
+        scale_set: ScaleSet,
+        instances: t.Iterable[Instance],
+        kind: str,
+        target: Image | None,
+        *,
+        now: float,
+        since: float | None = None,
+    ) -> None:
+        self.scale_set = scale_set
+        self.kind = kind
+        self.target = target
+        self.since = since
+        self.completed = False  # Azure says that it has seen to every instance
+        self.before = {i.instance_id: i for i in instances}
+        self.now = dict(self.before)
+        self.batches: list[BatchReport] = []
+        self.max_seen = len(self.unavailable)
+        self._read_at = now
+        self._seconds: dict[str, float] = {}
+        self._at_work: set[str] = set()
+        self._done = {i.instance_id for i in self.before.values() if self.done(i)}
+        self.asked = {i.instance_id for i in self.to_do}
+
+    def done(self, instance: Instance) -> bool:
+        if self.kind == EXTENSIONS or self.target is None:
+            before = self.before.get(instance.instance_id)
+            moved = before is None or before.extension_versions != instance.extension_versions
+            return self.completed or moved
+        verdict = running_image.judge(instance, self.target, since=self.since)
+        return verdict in (running_image.CURRENT, running_image.NEWER)
+
+    def available(self, instance: Instance) -> bool:
+        return health.available(instance, self.scale_set.has_health_source)
+
+    def why_left_alone(self, instance: Instance) -> str:
+        """Why Azure's upgrade passes an instance over; "" where it does not."""
+        if instance.protected_from_actions:
+            return "protected from scale set actions"
+        if not health.counts(instance):
+            return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
+        return ""
+
+    @property
+    def to_do(self) -> list[Instance]:
+        """What Azure's upgrade would still have to do, in order of the ids."""
+        found = (i for i in self.now.values() if not self.done(i) and not self.why_left_alone(i))
+        return sorted(found, key=instance_order)
+
+    @property
+    def left_alone(self) -> dict[str, str]:
+        found = sorted((i for i in self.now.values() if not self.done(i)), key=instance_order)
+        return {i.instance_id: why for i in found if (why := self.why_left_alone(i))}
+
+    @property
+    def unavailable(self) -> list[Instance]:
+        return [i for i in self.now.values() if health.counts(i) and not self.available(i)]
+
+    @property
+    def changing(self) -> list[Instance]:
+        """Instances in Azure's hands, that will yet be another thing than they are."""
+        return [i for i in self.now.values() if i.provisioning not in ("Succeeded", "Failed") and health.counts(i)]
+
+    @property
+    def unsettled(self) -> list[Instance]:
+        """Instances of a completed upgrade that do not show it yet, or are not available yet."""
+        touched = (i for i in self.now.values() if i.instance_id in self.asked or i.instance_id not in self.before)
+        return [i for i in touched if not self.why_left_alone(i) and not (self.done(i) and self.available(i))]
+
+    def saw(self, now: float, instances: t.Iterable[Instance]) -> None:
+        """One more read of all instances."""
+        for instance in self.unavailable:
+            self._seconds[instance.instance_id] = self._seconds.get(instance.instance_id, 0) + now - self._read_at
+        last = self.now
+        self.now = {i.instance_id: i for i in instances}
+        for instance_id, one in self.now.items():
+            then = last.get(instance_id, one)
+            if one.provisioning in ("Updating", "Creating") or (one.power, one.os_disk) != (then.power, then.os_disk):
+                self._at_work.add(instance_id)
+        self.max_seen = max(self.max_seen, len(self.unavailable))
+        fresh = {i.instance_id for i in self.now.values() if self.done(i) and self.available(i)} - self._done
+        if fresh:
+            self._batch(now, sorted((self.now[i] for i in fresh), key=instance_order))
+        self._done |= fresh
+        self._read_at = now
+
+    def _batch(self, now: float, fresh: list[Instance]) -> None:
+        """The instances that have come since the last read. Azure does not tell its own batches."""
+        labels = dict.fromkeys(one.label for one in domains(fresh, "domain").values())
+        ids = tuple(i.instance_id for i in fresh)
+        number = len(self.batches) + 1
+        self.batches.append(BatchReport(number, "; ".join(labels), ids, self._read_at, now, "upgraded"))
+
+    def ended(self, upgrade: RollingUpgrade | None, past: PastUpgrade | None) -> None:
+        """Azure's upgrade is over: from here its own target and its completion count."""
+        self.completed = upgrade is not None and upgrade.code == "Completed"
+        if past is not None and past.target is not None and self.kind == OS and not past.target.follows_latest:
+            self.target = past.target
+        if upgrade is not None and upgrade.started is not None:
+            self.since = upgrade.started
+
+    def reports(self, *, failed_first: str = "", restored: int = 0) -> dict[str, InstanceReport]:
+        """What became of each instance that was to be upgraded, or was.
+
+        `failed_first`: the instance that Azure's error names. `restored`: how many it gave their previous disk back.
+        """
+        found = {}
+        for instance_id in sorted({*self.before, *self.now}, key=lambda i: instance_order(Instance(i))):
+            outcome, why = self._outcome(instance_id, failed_first, restored)
+            if outcome:
+                found[instance_id] = InstanceReport(
+                    before=self.before.get(instance_id) or Instance(instance_id),
+                    after=self.now.get(instance_id),
+                    attempts=int(outcome in ("upgraded", "failed", "rolled_back")),
+                    seconds_unavailable=self._seconds.get(instance_id, 0.0),
+                    outcome=outcome,
+                    why=why,
+                )
+        return found
+
+    def _outcome(self, instance_id: str, failed_first: str, restored: int) -> tuple[str, str]:
+        now = self.now.get(instance_id)
+        asked = instance_id in self.asked
+        if now is None:
+            return ("gone", "no longer in the scale set") if asked else ("", "")
+        if not asked and instance_id in self.before:
+            return "", ""
+        why = health.why_unavailable(now, self.scale_set.has_health_source)
+        if self.done(now):
+            return ("upgraded", "") if self.available(now) else ("failed", why)
+        if instance_id not in self.before:
+            return "", ""
+        named = bool(failed_first) and failed_first in (instance_id, now.name)
+        touched = named or instance_id in self._at_work | self._done
+        if touched and restored:
+            return "rolled_back", "Azure put its previous OS disk back"
+        if touched or now.provisioning == "Failed":
+            return "failed", why or "it does not run the target image"
+        return "not_started", self.why_left_alone(now)
+
+    def most_unavailable(self, upgrade: RollingUpgrade | None) -> int:
+        """How many instances Azure's policy lets be unhealthy at once, those in upgrade counted."""
+        percent = (upgrade.policy if upgrade else {}).get("maxUnhealthyInstancePercent")
+        counted = sum(health.counts(i) for i in self.now.values())
+        return max(1, counted * (percent if isinstance(percent, int) else _MAX_UNHEALTHY) // 100) if counted else 0

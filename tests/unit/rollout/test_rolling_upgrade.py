@@ -1,0 +1,479 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hours of Azure's own upgrades in virtual time: what is started, adopted, believed, waited for and said."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import image as images
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem as problems
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import (
+    Instance,
+    PastUpgrade,
+    RollingUpgrade,
+    ScaleSet,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Operation, Problem
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.rolling_upgrade import (
+    CANCELLED,
+    COMPLETED,
+    STARTED,
+    Cancel,
+    Finished,
+    Look,
+    Patience,
+    RollingRun,
+    Start,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.rolling_watch import EXTENSIONS, OS, Watch
+
+T0 = 1_000_000.0
+OLD = images.parse("Canonical:ubuntu:server:1.0.0")
+NEW = images.parse("Canonical:ubuntu:server:2.0.0")
+LATEST = images.parse("Canonical:ubuntu:server:latest")
+SET = ScaleSet(
+    id="/sets/web",
+    name="web",
+    resource_group="shop",
+    location="west",
+    image=LATEST,
+    health_sources=("load_balancer_probe",),
+)
+UNHEALTHY = Problem(
+    problems.REFUSED,
+    "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
+    "100% of instances are in an unhealthy state after being upgraded - more than the threshold of 20%. First failed "
+    "instance ID is: 0.",
+)
+STALE = RollingUpgrade("Faulted", T0 - 7 * 86400, {"failed": 1}, UNHEALTHY)
+NONE_RUNS = Problem(problems.REFUSED, "OperationNotAllowed", "There is no ongoing Rolling Upgrade to cancel.", 409)
+
+
+def instance(number: int, version: str = "1.0.0", **members: t.Any) -> Instance:
+    plain: dict[str, t.Any] = {
+        "health": "healthy",
+        "update_domain": number % 5,
+        "image": LATEST,
+        "exact_version": version,
+    }
+    return Instance(str(number), **{**plain, **members})
+
+
+@dataclass
+class Azure:
+    """Upgrades two instances every `batch` seconds once it has started; plays what the tests ask for."""
+
+    instances: dict[str, Instance]
+    latest: RollingUpgrade | None = None
+    batch: float = 120.0
+    visible_after: float = 0.0
+    platform_starts: float | None = None
+    breaks_at: int | None = None  # this instance is never healthy on the new version
+    restores: bool = False
+    cancel_at: float | None = None  # another hand's
+    operation: Operation = Operation("InProgress")
+    refuses: list[Problem] = field(default_factory=list)
+    write_ends: float = 0.0
+    now: float = T0
+    began: float | None = None
+    accepted: float | None = None
+    starts: list[float] = field(default_factory=list)
+    cancels: list[float] = field(default_factory=list)
+    gets: list[float] = field(default_factory=list)
+    history: list[PastUpgrade] = field(default_factory=list)
+    cancelled: float | None = None
+    _done: set[str] = field(default_factory=set)
+
+    def advance(self, to: float) -> None:
+        self.now = max(self.now, to)
+        if self.began is None and self.platform_starts is not None and self.now >= self.platform_starts:
+            self.begin(self.platform_starts)
+        if self.began is None or (
+            self.latest is not None and self.latest.started == self.began and not self.latest.running
+        ):
+            return
+        if self.cancelled is None and self.cancel_at is not None and self.now >= self.cancel_at:
+            self.cancelled = self.cancel_at
+        ids = sorted((i for i, one in self.instances.items() if not one.protected_from_actions), key=int)
+        last = number = int((self.now - self.began) // self.batch)
+        if self.cancelled is not None:
+            last = int((self.cancelled - self.began) // self.batch) + 1
+            number = min(number, last)
+        ripe = ids[: number * 2]
+        code, error = "RollingForward", None
+        for one in ripe:
+            if one in self._done:
+                continue
+            if self.breaks_at is not None and int(one) >= self.breaks_at:
+                code, error = "Faulted", UNHEALTHY
+                version, health = ("1.0.0", "healthy") if self.restores else ("2.0.0", "unhealthy")
+                self.instances[one] = replace(self.instances[one], exact_version=version, health=health)
+                break
+            self._done.add(one)
+            self.instances[one] = replace(self.instances[one], exact_version="2.0.0")
+        if code == "RollingForward" and len(self._done) == len(ids):
+            code = "Completed"
+        elif code == "RollingForward" and self.cancelled is not None and number == last:
+            code = "Cancelled"
+        counts = {"successful": len(self._done), "failed": int(error is not None), "in_progress": 0}
+        counts["pending"] = len(ids) - sum(counts.values())
+        self.latest = RollingUpgrade(code, self.began, counts, error)
+        if code != "RollingForward":
+            restored = int(self.restores and error is not None)
+            self.history = [PastUpgrade(code, self.began, self.now, counts, "User", NEW, error, restored)]
+
+    def begin(self, at: float) -> None:
+        self.began = at
+        self._done.clear()
+
+    def start(self) -> Problem | None:
+        self.starts.append(self.now)
+        if self.refuses:
+            return self.refuses.pop(0)
+        self.began = self.now + self.visible_after
+        return None
+
+    def cancel(self) -> Problem | None:
+        self.cancels.append(self.now)
+        if self.refuses:
+            return self.refuses.pop(0)
+        self.cancelled = self.now
+        return None
+
+    def show(self) -> RollingUpgrade | None:
+        self.gets.append(self.now)
+        if self.began is not None and self.now < self.began:
+            return STALE if self.latest is STALE else None
+        return self.latest
+
+
+def drive(azure: Azure, wanted: str = COMPLETED, *, most: int = 2000, **options: t.Any) -> RollingRun:
+    kind, ours = options.pop("kind", OS), options.pop("ours_started", None)
+    scale_set = options.pop("scale_set", SET)
+    azure.advance(azure.now)
+    watch = Watch(scale_set, azure.instances.values(), kind, NEW if kind == OS else None, now=azure.now)
+    run = RollingRun(watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), ours_started=ours)
+    for _turn in range(most):
+        step = run.next(azure.now)
+        if isinstance(step, Finished):
+            assert isinstance(run.next(azure.now), Finished)
+            return run
+        if isinstance(step, Start | Cancel):
+            problem = azure.start() if isinstance(step, Start) else azure.cancel()
+            if problem is None:
+                run.accepted(azure.now)
+            else:
+                run.refused(azure.now, problem)
+            continue
+        assert isinstance(step, Look)
+        assert step.at >= azure.now
+        azure.advance(step.at)
+        latest = azure.show()
+        if step.instances:
+            azure.gets.append(azure.now)
+        run.saw(
+            azure.now,
+            latest,
+            instances=list(azure.instances.values()) if step.instances else None,
+            scale_set=replace(SET, provisioning_state="Updating" if azure.now < azure.write_ends else "Succeeded")
+            if step.scale_set
+            else None,
+            operation=azure.operation if step.operation else None,
+            history=azure.history if step.history else None,
+        )
+    raise AssertionError(f"no end in {most} turns: {run.report.events[-3:]}")
+
+
+def fleet(number: int, **members: t.Any) -> dict[str, Instance]:
+    return {str(n): instance(n, **members) for n in range(number)}
+
+
+def outcomes(run: RollingRun) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one, report in run.report.instances.items():
+        found.setdefault(report.outcome, []).append(one)
+    return found
+
+
+def test_a_hundred_instances_and_again() -> None:
+    azure = Azure(fleet(100))
+    run = drive(azure)
+    assert (run.report.outcome, run.acted, len(azure.starts)) == ("upgraded", True, 1)
+    assert outcomes(run) == {"upgraded": [str(n) for n in range(100)]}
+    seconds = azure.now - T0
+    assert seconds > 50 * 120
+    assert len(azure.gets) <= 2 * seconds / 60 + 6
+    assert sorted(i for batch in run.report.batches for i in batch.instance_ids) == sorted(azure.instances)
+    again = drive(azure)
+    assert (again.report.outcome, again.acted, len(azure.starts)) == ("unchanged", False, 1)
+    assert again.report.instances == {}
+
+
+@pytest.mark.parametrize("before", [None, STALE, replace(STALE, started=None)], ids=["never", "stale", "timeless"])
+@pytest.mark.parametrize("visible_after", [0, 45, 130])
+def test_an_old_failure_is_not_ours(before: RollingUpgrade | None, visible_after: float) -> None:
+    azure = Azure(fleet(4), latest=before, visible_after=visible_after)
+    run = drive(azure)
+    assert (run.report.outcome, run.reason, run.report.why) == ("upgraded", None, "")
+    assert run.ours is not None and run.ours.started == T0 + visible_after
+
+
+def test_a_stale_failure_and_nothing_to_do_is_unchanged() -> None:
+    azure = Azure(fleet(4, version="2.0.0"), latest=STALE)
+    run = drive(azure)
+    assert (run.report.outcome, run.reason, azure.starts) == ("unchanged", None, [])
+
+
+def test_one_that_runs_is_adopted() -> None:
+    azure = Azure(fleet(8), began=T0 - 200)
+    run = drive(azure)
+    assert (run.report.outcome, run.adopted, run.acted, azure.starts) == ("upgraded", True, False, [])
+    assert outcomes(run)["upgraded"] == ["2", "3", "4", "5", "6", "7"]  # 0 and 1 were done before we came
+    started = drive(Azure(fleet(8), began=T0 - 200), STARTED)
+    assert (started.report.outcome, started.adopted, started.acted) == ("", True, False)
+
+
+def test_started_returns_once_the_upgrade_shows() -> None:
+    azure = Azure(fleet(8), latest=STALE, visible_after=40)
+    run = drive(azure, STARTED)
+    assert (run.report.outcome, run.acted) == ("", True)
+    assert run.ours is not None and run.ours.started == T0 + 40
+    azure.advance(T0 + 7200)
+    later = drive(azure, COMPLETED, ours_started=run.ours.started)
+    assert (later.report.outcome, later.acted, azure.starts) == ("unchanged", False, [T0])
+
+
+def test_the_end_of_the_upgrade_that_an_earlier_call_started_is_ours() -> None:
+    azure = Azure(fleet(8), breaks_at=2)
+    run = drive(azure, STARTED)
+    azure.advance(T0 + 7200)
+    later = drive(azure, COMPLETED, ours_started=run.ours.started if run.ours else None)
+    assert (later.report.outcome, azure.starts) == ("stopped", [T0])
+    assert later.reason is not None and later.reason.threshold == "maxUnhealthyUpgradedInstancePercent"
+
+
+@pytest.mark.parametrize("delay", [0, 1800, 3600, 10000])
+def test_azures_own_start_is_waited_for(delay: float) -> None:
+    azure = Azure(fleet(6), latest=STALE, platform_starts=T0 + delay)
+    run = drive(azure, start=10800)
+    assert (run.report.outcome, run.adopted, run.acted, azure.starts) == ("upgraded", True, False, [])
+    assert outcomes(run) == {"upgraded": list(azure.instances)}
+
+
+def test_an_upgrade_that_came_and_went_between_two_looks_is_seen() -> None:
+    azure = Azure(fleet(2), platform_starts=T0 + 3, batch=5)
+    run = drive(azure, start=10800)
+    assert (run.report.outcome, azure.starts) == ("upgraded", [])
+
+
+def test_azure_that_never_starts_is_given_up_in_time() -> None:
+    azure = Azure(fleet(6))
+    run = drive(azure, start=10800)
+    assert (run.report.outcome, run.acted, azure.starts, azure.now) == ("failed", False, [], T0 + 10800)
+    assert "within 10800 s" in run.report.why
+    assert len(azure.gets) <= 2 * 180 + 2
+
+
+def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
+    run = drive(Azure(fleet(10), breaks_at=4))
+    assert run.report.outcome == "stopped"
+    assert outcomes(run) == {
+        "upgraded": ["0", "1", "2", "3"],
+        "failed": ["4"],
+        "not_started": ["5", "6", "7", "8", "9"],
+    }
+    assert "instance 0 failed first" in run.report.why
+
+
+def test_azure_restores_the_disks_after_an_automatic_one() -> None:
+    azure = Azure(fleet(10), breaks_at=0, restores=True, platform_starts=T0 + 60)
+    run = drive(azure, start=10800)
+    assert (run.report.outcome, run.past.restored if run.past else 0) == ("rolled_back", 1)
+    assert outcomes(run)["rolled_back"] == ["0"]
+    assert len(outcomes(run)["not_started"]) == 9
+
+
+def test_cancel_finishes_the_batch_in_hand() -> None:
+    azure = Azure(fleet(10), began=T0 - 130)
+    run = drive(azure, CANCELLED)
+    assert (run.report.outcome, run.acted, len(azure.cancels), azure.starts) == ("stopped", True, 1, [])
+    assert run.ours is not None and run.ours.code == "Cancelled"
+    assert outcomes(run) == {"upgraded": ["2", "3"], "not_started": ["4", "5", "6", "7", "8", "9"]}
+
+
+@pytest.mark.parametrize("before", [None, STALE])
+def test_cancel_with_nothing_running_asks_azure_nothing(before: RollingUpgrade | None) -> None:
+    azure = Azure(fleet(3), latest=before)
+    run = drive(azure, CANCELLED)
+    assert (run.report.outcome, run.acted, azure.cancels, run.reason) == ("unchanged", False, [], None)
+
+
+def test_one_that_ended_before_the_cancel_came() -> None:
+    azure = Azure(fleet(4), began=T0 - 239, batch=120, refuses=[NONE_RUNS])
+    run = drive(azure, CANCELLED)
+    assert (run.report.outcome, run.acted) == ("upgraded", False)
+    assert run.report.why == "it had ended before the cancellation"
+
+
+def test_another_hands_cancellation_is_no_success() -> None:
+    azure = Azure(fleet(10), cancel_at=T0 + 150, operation=Operation("Succeeded"))
+    run = drive(azure)
+    assert (run.report.outcome, run.report.why) == ("stopped", "it was cancelled")
+    assert outcomes(run)["upgraded"] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("kind", [problems.CONFLICT, problems.THROTTLED, problems.LOST])
+def test_a_start_that_met_another_hand_is_planned_anew(kind: str) -> None:
+    azure = Azure(fleet(4), latest=STALE, refuses=[Problem(kind, "X", "m", retry_after=7.0)] * 2)
+    run = drive(azure)
+    assert (run.report.outcome, len(azure.starts)) == ("upgraded", 3)
+
+
+def test_a_lost_answer_may_have_started_it() -> None:
+    class Lost(Azure):
+        def start(self) -> Problem | None:
+            super().start()
+            return Problem(problems.LOST, "", "gone")
+
+    azure = Lost(fleet(4), latest=STALE)
+    run = drive(azure)
+    assert (run.report.outcome, len(azure.starts)) == ("upgraded", 1)
+
+
+def test_a_start_that_azure_forbids_says_so() -> None:
+    refusal = Problem(problems.REFUSED, "BadRequest", "The OS Rolling Upgrade API cannot be used …")
+    azure = Azure(fleet(4), latest=STALE, refuses=[refusal])
+    run = drive(azure)
+    assert (run.report.outcome, run.report.problem, len(azure.starts)) == ("failed", refusal, 1)
+    never = Problem(problems.REFUSED, "OperationNotAllowed", "Operation 'osRollingUpgrade' is not allowed.")
+    azure = Azure(fleet(4), refuses=[never] * 9)
+    run = drive(azure)
+    assert (run.report.outcome, run.report.problem) == ("failed", never)
+    assert len(azure.starts) <= 4
+
+
+def test_a_failed_operation_is_told_though_the_latest_is_an_old_one() -> None:
+    ended = Operation(
+        "Failed", Problem(problems.LOST, "InternalExecutionError", "An internal execution error occurred.")
+    )
+    azure = Azure(fleet(4), latest=STALE, visible_after=1e9, operation=ended)
+    run = drive(azure)
+    assert (run.report.outcome, run.report.problem) == ("failed", ended.problem)
+
+
+def test_an_operation_that_succeeds_unseen_is_judged_by_the_instances() -> None:
+    azure = Azure(fleet(4), latest=STALE, visible_after=1e9, operation=Operation("Succeeded"))
+    run = drive(azure)
+    assert run.report.outcome == "failed" and "shows no upgrade" in run.report.why
+
+
+def test_a_write_in_mode_rolling_runs_the_upgrade_inside_itself() -> None:
+    azure = Azure(fleet(6), latest=STALE, platform_starts=T0 + 40, write_ends=T0 + 500)
+    updating = replace(SET, upgrade_mode="Rolling", provisioning_state="Updating")
+    run = drive(azure, scale_set=updating)
+    assert (run.report.outcome, azure.starts) == ("upgraded", [])
+
+
+def test_completed_is_not_believed_of_an_instance_that_is_not_available() -> None:
+    azure = Azure(fleet(4))
+    azure.instances["3"] = replace(azure.instances["3"], health="unhealthy")
+    run = drive(azure)
+    assert (run.report.outcome, run.report.culprits) == ("failed", ["3"])
+    assert "instance 3" in run.report.why and "unhealthy" in run.report.why
+
+
+def test_protected_and_deallocated_instances_are_left_alone() -> None:
+    azure = Azure(fleet(2, version="2.0.0"))
+    azure.instances["7"] = instance(7, protected_from_actions=True)
+    azure.instances["8"] = instance(8, power="deallocated")
+    run = drive(azure)
+    assert (run.report.outcome, azure.starts) == ("unchanged", [])
+    assert run.watch.left_alone == {"7": "protected from scale set actions", "8": "deallocated"}
+
+
+def test_somebodys_upgrade_to_less_is_followed_by_ours() -> None:
+    azure = Azure(fleet(4), began=T0 - 200)
+    late = {"8": instance(8), "9": instance(9)}
+
+    class Extensions(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if not self.starts:
+                self.instances.update(late)
+
+    azure = Extensions(azure.instances, began=T0 - 900, latest=RollingUpgrade("RollingForward", T0 - 900))
+    run = drive(azure)
+    assert run.report.outcome in ("upgraded", "unchanged")
+    assert not run.watch.to_do
+
+
+def test_an_upgrade_that_outlasts_patience_is_left_running() -> None:
+    azure = Azure(fleet(100), batch=3600)
+    run = drive(azure, upgrade=7200)
+    assert run.report.outcome == "failed" and "goes on" in run.report.why
+    assert azure.cancels == []
+
+
+def test_extensions_are_done_when_azure_has_seen_to_all() -> None:
+    azure = Azure(fleet(4))
+    run = drive(azure, kind=EXTENSIONS)
+    assert (run.report.outcome, len(azure.starts)) == ("upgraded", 1)
+    assert outcomes(run) == {"upgraded": ["0", "1", "2", "3"]}
+
+
+@given(
+    number=st.integers(1, 40),
+    done=st.sets(st.integers(0, 39)),
+    batch=st.floats(5, 600),
+    stale=st.sampled_from([None, STALE, replace(STALE, code="Cancelled"), replace(STALE, code="Completed")]),
+    visible_after=st.floats(0, 200),
+    breaks_at=st.none() | st.integers(0, 40),
+    cancel_at=st.none() | st.floats(0, 3000),
+    refuses=st.lists(st.sampled_from([problems.CONFLICT, problems.LOST, problems.THROTTLED]), max_size=3),
+    poll=st.sampled_from([1.0, 30.0, 60.0]),
+)
+def test_whatever_happens_it_ends_starts_little_and_says_what_is_true(
+    number: int,
+    done: set[int],
+    batch: float,
+    stale: RollingUpgrade | None,
+    visible_after: float,
+    breaks_at: int | None,
+    cancel_at: float | None,
+    refuses: list[str],
+    poll: float,
+) -> None:
+    azure = Azure(
+        {str(n): instance(n, "2.0.0" if n in done else "1.0.0") for n in range(number)},
+        latest=stale,
+        batch=batch,
+        visible_after=visible_after,
+        breaks_at=breaks_at,
+        cancel_at=None if cancel_at is None else T0 + cancel_at,
+        refuses=[Problem(kind, "X", "m") for kind in refuses],
+    )
+    to_do = {i for i, one in azure.instances.items() if one.exact_version == "1.0.0"}
+    run = drive(azure, poll=poll, most=20000)
+    report = run.report
+    accepted = len(azure.starts) - (len(refuses) - len(azure.refuses))
+    assert accepted == (1 if to_do else 0)
+    assert run.acted == bool(to_do)
+    if not to_do:
+        assert report.outcome == "unchanged"
+    if report.outcome == "upgraded":
+        assert all(one.exact_version == "2.0.0" and one.health == "healthy" for one in azure.instances.values())
+    for instance_id, one in report.instances.items():
+        truth = azure.instances[instance_id]
+        assert (one.outcome == "upgraded") == (truth.exact_version == "2.0.0" and truth.health == "healthy")
+        assert instance_id in to_do
+    assert run.reason is None or run.ours is not stale
+    if poll >= 30:
+        assert len(azure.gets) <= 2 * (azure.now - T0) / 60 + 6 + 4 * len(refuses)
