@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .compute import BASE
+from .compute_extensions import Extensions
 from .compute_images import Images
 from .compute_instances import Instances
 from .compute_machines import Machines
@@ -48,7 +49,7 @@ class Arm:
         self.reset_counts()
         self.router = Router()
         location = next((s.document["location"] for s in self.world.sets.values()), "westeurope")
-        for service in (ScaleSets, Instances, Machines, RollingUpgrades):
+        for service in (ScaleSets, Extensions, Instances, Machines, RollingUpgrades):
             service(self.world, self.wire, self.account, scenario.resource_groups, location).routes(self.router)
         Images(self.world, self.wire, scenario.resource_groups).routes(self.router)
         self._own_routes()
@@ -138,22 +139,21 @@ class Arm:
         shown, refusal = "", None
         try:
             self._check_subscription(request)
-            if route is None:
-                return self._unknown(request)
-            if not request.api_version:
+            if not request.api_version and route is not None:
                 raise ArmError(
                     400,
                     "MissingApiVersionParameter",
                     "The api-version query parameter (?api-version=) is required for all requests.",
                 )
-            if route.policy is not None:
+            if route is not None and route.policy is not None:
                 key = "/".join(request.parameters.get(p, "") for p in ("group", "set", "machine"))
                 if route.operation == "Operations_Get":
                     key = self._operation_key(request)
                 enforce = self.scenario.server.throttle == "on"
                 shown, refusal = self.throttle.charge(route.policy, key, self.wall(), enforce=enforce)
             bare = self.scenario.server.throttle_body == "bare"
-            reply = self._too_many(refusal, bare=bare) if refusal else route.handler(request)
+            handler = self._unknown if route is None else route.handler
+            reply = self._too_many(refusal, bare=bare) if refusal else handler(request)
         except ArmError as error:
             reply = Reply(error.status, error.body())
             if error.charge is not None:

@@ -92,6 +92,9 @@ class Control:
             "provisioning_state": owner.provisioning_state(self.world.now),
             "services": owner.service_states(),
             "operations": operations,
+            "rolling_upgrade": None if owner.upgrade is None else owner.upgrade.as_dict(),
+            "hook_events": {name: event.targets for name, event in owner.hook_events.items()},
+            "automatic_upgrade_due": owner.automatic_due,
             "instances": {key: self._instance(owner, instance) for key, instance in owner.instances.items()},
         }
 

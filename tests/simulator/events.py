@@ -172,6 +172,11 @@ def _rolling(world: World, event: dict[str, Any]) -> None:
     world.at(world.now + float(event["seconds"]), end)
 
 
+def _mend(world: World, _event: dict[str, Any]) -> None:
+    """What made instances fail is put right: no instance fault strikes any more."""
+    world.instance_faults.clear()
+
+
 EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "scale": _scale,
     "write": _write,
@@ -185,6 +190,7 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "preempt": _preempt,
     "show": _show,
     "rolling_upgrade": _rolling,
+    "mend": _mend,
 }
 
 

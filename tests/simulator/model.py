@@ -7,6 +7,7 @@ from typing import Any
 
 from . import upgrade_policy
 from .errors import ArmError
+from .extensions import extension_order
 from .images import Catalogue, reference_kind, reference_text
 from .knobs import Knobs
 
@@ -123,6 +124,7 @@ def rich_health(document: dict[str, Any]) -> bool:
 def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
     upgrade_policy.check(new, knobs, health_source(new))
+    extension_order(profile_of(new))
     if old is not None:
         _check_immutable(old, new)
     storage = storage_of(new)

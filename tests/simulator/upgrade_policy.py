@@ -143,6 +143,10 @@ def _check_rolling(policy: dict[str, Any], knobs: Knobs) -> None:
 
 def _check_automatic(new: dict[str, Any], health: str | None) -> None:
     profile = new["properties"].get("virtualMachineProfile") or {}
+    extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
+    fabric = any("servicefabric" in str(e.get("properties", {}).get("type", "")).lower() for e in extensions)
+    if health is None and not fabric:
+        raise ArmError(400, "BadRequest", HEALTH_REFUSALS["automatic"])
     storage = profile.get("storageProfile") or {}
     if reference_kind(storage) not in ("platform", "gallery", "shared", "community") or not follows_latest(storage):
         raise ArmError(
@@ -151,10 +155,6 @@ def _check_automatic(new: dict[str, Any], health: str | None) -> None:
             "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image with version "
             "set to 'latest'.",
         )
-    extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
-    fabric = any("servicefabric" in str(e.get("properties", {}).get("type", "")).lower() for e in extensions)
-    if health is None and not fabric:
-        raise ArmError(400, "BadRequest", HEALTH_REFUSALS["automatic"])
     windows = _windows(new)
     linux = (profile.get("osProfile") or {}).get("linuxConfiguration") or {}
     if windows.get("enableAutomaticUpdates"):

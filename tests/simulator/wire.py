@@ -358,6 +358,8 @@ class Wire:
                 "displayStatus": "Provisioning failed",
                 "message": failure["message"],
             }
+        if extension["name"] in instance.extensions_pending:
+            status = {"code": "ProvisioningState/transitioning", "level": "Info", "displayStatus": "Transitioning"}
         status["time"] = self.time(instance.provisioning_time)
         version = extension["properties"].get("typeHandlerVersion")
         return {"name": extension["name"], "type": kind, "typeHandlerVersion": version, "statuses": [status]}

@@ -1,0 +1,91 @@
+"""The extensions of a scale set's model, one by one: each write is a write of the model."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from . import extensions, model, writes
+from .compute import PERMISSION, SET, Service
+from .errors import ArmError
+from .protocol import Reply, Request, Router
+from .scale_set import ScaleSet
+from .wire import SETS
+
+
+class Extensions(Service):
+    def routes(self, router: Router) -> None:
+        add, get, act = router.add, "GetVMScaleSet", "VMScaleSetActions"
+        name, right = "VirtualMachineScaleSetExtensions_", f"{PERMISSION}/extensions"
+        one = SET + "/extensions/{extension}"
+        add("GET", SET + "/extensions", name + "List", get, f"{right}/read", self.list_extensions)
+        add("GET", one, name + "Get", get, f"{right}/read", self.get_extension)
+        add("PUT", one, name + "CreateOrUpdate", act, f"{right}/write", self.put)
+        add("PATCH", one, name + "Update", act, f"{right}/write", self.patch)
+        add("DELETE", one, name + "Delete", act, f"{right}/delete", self.delete)
+
+    def shown(self, owner: ScaleSet, extension: dict[str, Any], state: str | None = None) -> dict[str, Any]:
+        state = state or owner.provisioning_state(self.world.now)
+        return {
+            "name": extension["name"],
+            "id": f"{self.wire.set_id(owner)}/extensions/{extension['name']}",
+            "type": f"{SETS}/extensions",
+            "properties": {**copy.deepcopy(extension.get("properties") or {}), "provisioningState": state},
+        }
+
+    def list_extensions(self, request: Request) -> Reply:
+        owner = self.owner(request)
+        return Reply(200, {"value": [self.shown(owner, extension) for extension in extensions.of(owner.profile)]})
+
+    def get_extension(self, request: Request) -> Reply:
+        owner = self.owner(request)
+        return Reply(200, self.shown(owner, self._stored(owner, request)))
+
+    def _stored(self, owner: ScaleSet, request: Request) -> dict[str, Any]:
+        wanted = request.parameters["extension"].lower()
+        for extension in extensions.of(owner.profile):
+            if str(extension["name"]).lower() == wanted:
+                return extension
+        raise ArmError(404, "NotFound", "The entity was not found in this Azure location.")
+
+    def put(self, request: Request) -> Reply:
+        owner, name = self.owner(request), request.parameters["extension"]
+        there = name.lower() in {str(e["name"]).lower() for e in extensions.of(owner.profile)}
+        return self._write(owner, request, {"properties": request.json().get("properties") or {}}, there=there)
+
+    def patch(self, request: Request) -> Reply:
+        owner = self.owner(request)
+        stored = self._stored(owner, request)
+        properties = model.merge(stored.get("properties"), request.json().get("properties") or {})
+        return self._write(owner, request, {"properties": properties}, there=True)
+
+    def delete(self, request: Request) -> Reply:
+        owner = self.owner(request)
+        try:
+            stored = self._stored(owner, request)
+        except ArmError:
+            return Reply(204)
+        kept = [e for e in extensions.of(owner.profile) if e is not stored]
+        operation = writes.write(self.world, owner, self._with(owner, kept), "deleteExtension")
+        return self.asynchronous(owner, operation, request, status=202)
+
+    def _write(self, owner: ScaleSet, request: Request, body: dict[str, Any], *, there: bool) -> Reply:
+        """Replaces the extension in its place, or adds it at the end."""
+        name = request.parameters["extension"]
+        given = {"name": name, **body}
+        given["properties"].pop("provisioningState", None)
+        listed = extensions.of(owner.profile)
+        if there:
+            stored = self._stored(owner, request)
+            given["name"] = stored["name"]
+            listed = [given if extension is stored else extension for extension in listed]
+        else:
+            listed = [*listed, given]
+        operation = writes.write(self.world, owner, self._with(owner, listed), "extension")
+        status, state = (200, "Updating") if there else (201, "Creating")
+        shown = self.shown(owner, self._stored(owner, request), state)
+        return self.asynchronous(owner, operation, request, status=status, body=shown)
+
+    def _with(self, owner: ScaleSet, listed: list[dict[str, Any]]) -> dict[str, Any]:
+        body = {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": listed}}}}
+        return model.patched(owner.document, body, owner.knobs)
