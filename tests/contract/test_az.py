@@ -74,15 +74,19 @@ def test_the_environment_of_the_simulator_is_all_that_az_needs(simulator: Arm, t
     assert az("account", "show")["id"] == simulator.subscription
 
 
-def assert_printed(printed: Any, name: str, prefix: str = "", *, without: tuple[str, ...] = ()) -> None:
-    """`printed` holds every member the exchange of that name was recorded with, in its form.
+def assert_printed(printed: Any, name: str, prefix: str = "", *, without: tuple[str, ...] = (), only: str = "") -> None:
+    """`printed` holds every member the exchange of that name was recorded with, in its form; or those below `only`.
 
     az lifts the members of each `properties` to their owner, and a list's `value` is the list.
     """
     expected = {
         prefix + path.removeprefix("value").replace("properties.", ""): form for path, form in served(name).items()
     }
-    expected = {path: form for path, form in expected.items() if path not in without}
+    expected = {
+        path.removeprefix(only): form
+        for path, form in expected.items()
+        if path.startswith(only) and path not in without
+    }
     seen = shapes.shape_of(printed)
     wrong = {
         path: (form, seen.get(path)) for path, form in expected.items() if not shapes.accepts(form, seen.get(path, ""))
@@ -141,6 +145,72 @@ def test_vmss_update_update_instances_reimage(az: Az) -> None:
     reimaged = running()
     assert reimaged["1"][0] == "2.0.20260201", "a reimage keeps the model that the instance has"
     assert {key for key in reimaged if reimaged[key][1] != upgraded[key][1]} == {"1"}
+
+
+def test_vmss_rolling_upgrade_start_get_latest_and_history(az: Az) -> None:
+    rolled = ("-g", "rg", "-n", "az-rolled")
+    assert az("vmss", "get-os-upgrade-history", *rolled) == []
+    assert az("vmss", "rolling-upgrade", "start", *rolled) is None
+    latest = az("vmss", "rolling-upgrade", "get-latest", *rolled)
+    assert_printed(latest, "latest rolling upgrade, completed")
+    assert latest["runningStatus"]["code"] == "Completed"
+    assert latest["progress"]["successfulInstanceCount"] == 3
+    (upgrade,) = az("vmss", "get-os-upgrade-history", *rolled)
+    upgrade |= upgrade.pop("properties")
+    # az knows this time by the name endTime only, and leaves it out.
+    assert_printed([upgrade], "history of rolling upgrades", without=("[].runningStatus.completedTime",))
+    assert upgrade["startedBy"] == "User"
+    assert upgrade["targetImageReference"]["version"] == "2.0.20260201", "the version that latest meant"
+    instances = az("vmss", "list-instances", *rolled)
+    assert {item["storageProfile"]["imageReference"]["exactVersion"] for item in instances} == {"2.0.20260201"}
+
+
+def test_vmss_rolling_upgrade_cancel(az: Az) -> None:
+    cancelled = ("-g", "rg", "-n", "az-cancelled")
+    with pytest.raises(AssertionError, match="There is no ongoing Rolling Upgrade to cancel"):
+        az("vmss", "rolling-upgrade", "cancel", *cancelled)
+    assert az("vmss", "rolling-upgrade", "start", *cancelled, "--no-wait") is None
+    running = az("vmss", "rolling-upgrade", "get-latest", *cancelled)
+    assert_printed(running, "latest rolling upgrade, running")
+    assert running["runningStatus"]["code"] == "RollingForward"
+    with pytest.raises(AssertionError, match="OperationNotAllowed"):
+        az("vmss", "rolling-upgrade", "start", *cancelled)
+    assert az("vmss", "rolling-upgrade", "cancel", *cancelled) is None
+    latest = az("vmss", "rolling-upgrade", "get-latest", *cancelled)
+    assert_printed(latest, "latest rolling upgrade, cancelled")
+    assert (latest["runningStatus"]["code"], latest["runningStatus"]["lastAction"]) == ("Cancelled", "Cancel")
+    assert latest["progress"]["pendingInstanceCount"] > 0
+
+
+def test_vmss_update_of_the_upgrade_policy(az: Az) -> None:
+    policy = ("upgradePolicy.mode=Rolling", "upgradePolicy.rollingUpgradePolicy.maxBatchInstancePercent=40")
+    updated = az("vmss", "update", "-g", "rg", "-n", "az-policy", "--set", *policy)
+    assert updated["upgradePolicy"]["mode"] == "Rolling"
+    assert updated["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 40
+    assert_printed(updated["upgradePolicy"], "Uniform scale set", only="upgradePolicy.")
+    automatic = 'upgradePolicy.automaticOSUpgradePolicy={"enableAutomaticOSUpgrade": true}'
+    updated = az("vmss", "update", "-g", "rg", "-n", "az-policy", "--set", automatic)
+    assert updated["upgradePolicy"]["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True
+    pinned = "virtualMachineProfile.storageProfile.imageReference.version=1.0.20260101"
+    with pytest.raises(AssertionError, match="must use Platform or Gallery Image with version set to 'latest'"):
+        az("vmss", "update", "-g", "rg", "-n", "az-policy", "--set", pinned)
+
+
+def test_vmss_extension_list_and_show(az: Az) -> None:
+    (listed,) = az("vmss", "extension", "list", "-g", "rg", "--vmss-name", "az-rolled")
+    assert listed["name"] == "ApplicationHealthLinux"
+    shown = az("vmss", "extension", "show", "-g", "rg", "--vmss-name", "az-rolled", "-n", listed["name"])
+    assert shown == listed
+    assert {"publisher", "settings", "typeHandlerVersion"} <= shown.keys()
+
+
+def test_vmss_set_orchestration_service_state(az: Az) -> None:
+    repaired = ("-g", "rg", "-n", "repaired-by-az")
+    for action, state in (("Suspend", "Suspended"), ("Resume", "Running")):
+        chosen = ("--service-name", "AutomaticRepairs", "--action", action)
+        assert az("vmss", "set-orchestration-service-state", *repaired, *chosen) is None
+        (service,) = az("vmss", "get-instance-view", *repaired)["orchestrationServices"]
+        assert service == {"serviceName": "AutomaticRepairs", "serviceState": state}
 
 
 def test_vm_image_list(az: Az) -> None:
