@@ -120,15 +120,15 @@ def member(document: object, *path: str) -> t.Any:
 
 def extensions(scale_set: ScaleSet) -> list[dict[str, t.Any]]:
     listed = member(profile(scale_set), "extensionProfile", "extensions")
-    return [one for one in listed or () if isinstance(one, dict)]
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def service_fabric_extension(scale_set: ScaleSet) -> dict[str, t.Any]:
     """The properties of the Service Fabric node extension, {} where the set has none."""
     for one in extensions(scale_set):
-        properties = one.get("properties") or {}
-        if str(properties.get("type") or "").lower().startswith("servicefabric"):
-            return dict(properties)
+        properties = one.get("properties")
+        if str(member(properties, "type")).lower().startswith("servicefabric"):
+            return dict(properties or {})
     return {}
 
 
@@ -271,9 +271,9 @@ def _probe(scale_set: ScaleSet, around: Surroundings) -> t.Iterator[Finding]:
 def _system(scale_set: ScaleSet, purpose: str) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
     system = f"{scale_set.os_type.lower()}Configuration"
-    configuration = member(profile(scale_set), "osProfile", system) or {}
+    configuration = member(profile(scale_set), "osProfile", system)
     # Left out, Azure takes it for true.
-    if scale_set.os_type == "Windows" and configuration.get("enableAutomaticUpdates") is not False:
+    if scale_set.os_type == "Windows" and member(configuration, "enableAutomaticUpdates") is not False:
         yield Finding(
             ERROR,
             "windows_updates",

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A write of a scale set's model or policy, awaited and read back, that never goes on top of another hand's."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._rollout.model import ScaleSet
+from .._rollout.problem import LOST, Problem, Refused
+from . import awaited
+from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+Body = dict[str, t.Any]
+
+_AT_WORK = ("Updating", "Creating", "Migrating")
+
+
+def until(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    deadline: float,
+    *,
+    what: str,
+    done: t.Callable[[ScaleSet], bool],
+    send: t.Callable[[ScaleSet], OperationRef | None],
+) -> tuple[ScaleSet, str]:
+    """Send until a fresh read of the scale set says `done`.
+
+    `what` completes the sentence "could not …". Returns the scale set, and what Azure says of an operation that failed
+    although its write stands in the model, as it does where an instance was failed before. Raises Refused and
+    AzureError.
+    """
+    problem: Problem | None = None
+    while not done(scale_set):
+        if problem:
+            raise AzureError(problem, what, scale_set.name)
+        if scale_set.provisioning_state in _AT_WORK:
+            if clock.now() > deadline:
+                raise Refused(
+                    f"could not {what}: the set is still {scale_set.provisioning_state} by another hand. Nothing was "
+                    f"written. See what runs: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
+                )
+            clock.sleep(awaited.RETRY)
+        else:
+            refuse_beside_rolling_upgrade(azure, scale_set, what)
+            problem = _send(azure, clock, scale_set, deadline, send)
+        scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
+    return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""
+
+
+def _send(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    deadline: float,
+    send: t.Callable[[ScaleSet], OperationRef | None],
+) -> Problem | None:
+    """Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure."""
+    try:
+        ref = send(scale_set)
+        operation = awaited.end_of(azure, clock, ref, deadline) if ref else None
+    except AzureError as error:
+        if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
+            raise
+        clock.sleep(error.problem.retry_after or awaited.RETRY)
+        return None
+    if operation and operation.status == "Failed":
+        return operation.problem
+    if clock.now() > deadline:
+        end = operation.status if operation else "not seen to end"
+        return Problem(LOST, "", f"the timeout passed, and the last write was {end}")
+    return None
+
+
+def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) -> None:
+    """While one of Azure's own rolling upgrades runs, it refuses every other write."""
+    latest = azure.latest_rolling_upgrade(scale_set)
+    if latest is not None and latest.running:
+        raise Refused(
+            f"could not {what}: a rolling upgrade of Azure's is running ({latest.code}). Nothing was written. Wait for "
+            f"it, or cancel it: ansible-playbook steady.vmss.cancel_upgrade"
+        )
+
+
+def patch(scale_set: ScaleSet, properties: t.Mapping[str, t.Any]) -> Body:
+    """A PATCH of these properties that also carries every tag, for whether PATCH merges tags is unverified."""
+    body: Body = {"properties": dict(properties)}
+    if scale_set.tags:
+        body["tags"] = dict(scale_set.tags)
+    if scale_set.purchase_plan:
+        body["plan"] = dict(scale_set.purchase_plan)
+    return body

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The upgrade policy is this one: a PATCH of the members asked for, once the scale set is ready for them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._rollout import automatic
+from .._rollout import upgrade_policy as policies
+from .._rollout.finding import ERROR, WARNING, Finding
+from .._rollout.model import ScaleSet
+from .._rollout.problem import Refused
+from .._rollout.upgrade_policy import Policy
+from . import model_write, surroundings
+from .client import Azure, Clock, OperationRef
+
+
+@dataclass(frozen=True)
+class PolicyChange:
+    """The policy before and after, as results show it."""
+
+    scale_set: ScaleSet
+    before: Policy
+    after: Policy
+    findings: t.Sequence[Finding]
+    note: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> PolicyChange:
+    """Bring the policy to what is asked for. Raises Refused with all that is in the way before anything is written."""
+    wanted = policies.asked(options)
+    deadline = clock.now() + options["timeout"]
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    before = policies.shown(policies.stored(scale_set))
+    later = policies.after(policies.stored(scale_set), wanted)
+    found = _findings(azure, scale_set, wanted, later)
+    change = PolicyChange(scale_set, before, later, found)
+    if change.changed and (errors := automatic.errors(found)):
+        purposes = " and ".join(_purposes(wanted)) or "this policy"
+        raise Refused(automatic.refusal(scale_set, purposes, errors), findings=[finding.as_dict() for finding in found])
+    if check_mode or not change.changed:
+        return change
+
+    def done(fresh: ScaleSet) -> bool:
+        now = policies.stored(fresh)
+        return policies.shown(now) == policies.after(now, wanted)
+
+    def send(fresh: ScaleSet) -> OperationRef | None:
+        body = model_write.patch(fresh, {"upgradePolicy": policies.patch(policies.stored(fresh), wanted)})
+        return azure.write_model(fresh, body, what=what)
+
+    what = f"set the upgrade policy of scale set {scale_set.name}"
+    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
+    return replace(change, after=policies.shown(policies.stored(written)), note=note)
+
+
+def _purposes(wanted: Policy) -> list[str]:
+    """What the options ask Azure's orchestrator to do."""
+    enabled = wanted.get(policies.AUTOMATIC_POLICY, {}).get(policies.ENABLED)
+    return [
+        *([automatic.AUTOMATIC] if enabled else []),
+        *([automatic.ROLLING_MODE] if wanted.get("mode") == policies.ROLLING else []),
+    ]
+
+
+def _findings(azure: Azure, scale_set: ScaleSet, wanted: Policy, later: Policy) -> list[Finding]:
+    """What is in the way of what the write would turn on; of what is on already, it is a warning."""
+    before = policies.shown(policies.stored(scale_set))
+    found: dict[str, Finding] = {}
+    turned_on = {
+        automatic.AUTOMATIC: policies.enables(before, later),
+        automatic.ROLLING_MODE: before["mode"] != later["mode"],
+    }
+    for purpose in _purposes(wanted):
+        around = surroundings.read(azure, scale_set, purpose)
+        for one in automatic.findings(scale_set, purpose, around, now=azure.server_time):
+            severity = one.severity if one.severity != ERROR or turned_on[purpose] else WARNING
+            found.setdefault(one.code, replace(one, severity=severity))
+    for one in policies.findings(scale_set, later):
+        found.setdefault(one.code, one)
+    if later["mode"] not in (policies.MANUAL, before["mode"]):
+        behind = sum(i.latest_model_applied is False for i in azure.instances(scale_set))
+        for one in policies.would_bring_instances(scale_set, before, later, behind):
+            found.setdefault(one.code, one)
+    return list(found.values())
