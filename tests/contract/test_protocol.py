@@ -5,13 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 
 from .arm import Arm
@@ -40,27 +38,6 @@ def error_of(answer: Any, status: int) -> tuple[str, str]:
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     error = answer.json()["error"]
     return error["code"], error["message"]
-
-
-@pytest.fixture
-def sdk(protocol: Arm, monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputeManagementClient]:
-    """The real SDK, which polls without waiting."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", protocol.environment["REQUESTS_CA_BUNDLE"])
-    credential = ClientSecretCredential(
-        protocol.tenant,
-        protocol.environment["AZURE_CLIENT_ID"],
-        protocol.environment["AZURE_SECRET"],
-        authority=protocol.url,
-        disable_instance_discovery=True,
-    )
-    with ComputeManagementClient(
-        credential,
-        protocol.subscription,
-        base_url=protocol.url,
-        credential_scopes=[f"{protocol.url}/.default"],
-        polling_interval=0.05,
-    ) as client:
-        yield client
 
 
 class TestOperations:

@@ -306,8 +306,9 @@ class Wire:
         power = {"code": f"PowerState/{on}", "level": "Info", "displayStatus": f"VM {on}"}
         view["statuses"] = [status, power]
         if owner.knobs.future_members:
-            level = {"level": "SomeNewLevel", "displayStatus": "A state that no client knows yet"}
-            view["statuses"].append({"code": "SomeNewState/pending", **level, "time": self.time(now)})
+            text = "A state that no client knows yet"
+            more = {"level": "SomeNewLevel", "displayStatus": text, "time": self.time(now)}
+            view["statuses"].append({"code": "SomeNewState/pending", **more})
             view |= FUTURE
         return view
 
