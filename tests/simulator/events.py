@@ -139,7 +139,7 @@ def _disk(world: World, event: dict[str, Any]) -> None:
 def _preempt(world: World, event: dict[str, Any]) -> None:
     """What runs on the set ends Canceled, as if something newer had come; the instances go on."""
     owner = _set(world, event)
-    for operation in owner.running():
+    for operation in (*owner.running("write"), *owner.running("action")):
         world.finish(owner, operation, PREEMPTED, "Canceled")
 
 
@@ -154,6 +154,7 @@ def _show(world: World, event: dict[str, Any]) -> None:
 def _rolling(world: World, event: dict[str, Any]) -> None:
     """Azure itself rolls something through the set for `seconds`: it refuses all else, and touches no disk."""
     owner = _set(world, event)
+    world.refuse_busy(owner, "rolling upgrade")
     began = f"{world.timestamp(world.now):%FT%T}.0000000+00:00"
     status = {"lastAction": "Start", "lastActionTime": began, "code": "RollingForward", "startTime": began}
     counts = dict.fromkeys(("successfulInstanceCount", "failedInstanceCount", "inProgressInstanceCount"), 0)

@@ -104,7 +104,9 @@ def _clean(stored: dict[str, Any], document: dict[str, Any]) -> None:
 
 
 def health_source(document: dict[str, Any]) -> str | None:
-    """`extension`, `probe` or None."""
+    """`external` (reported to Azure from outside), `extension`, `probe` or None."""
+    if (document.get("properties", {}).get("externalHealthPolicy") or {}).get("enabled"):
+        return "external"
     profile = profile_of(document)
     for extension in profile.get("extensionProfile", {}).get("extensions", []):
         if str(extension.get("properties", {}).get("type", "")).startswith("ApplicationHealth"):

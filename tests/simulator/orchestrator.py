@@ -311,9 +311,8 @@ def _judge(world: World, owner: ScaleSet, upgrade: RollingUpgrade, worked_on: li
     upgrade.successful += [key for key in there if key not in upgrade.failed]
     upgrade.in_progress = []
     upgrade.error = _too_many_failed(owner, upgrade) or upgrade.error
-    flexible = owner.flexible
-    back = upgrade.restores or (upgrade.policy.get("rollbackFailedInstancesOnPolicyBreach") and not flexible)
-    if upgrade.error and back and not upgrade.restores:
+    on_breach = upgrade.policy.get("rollbackFailedInstancesOnPolicyBreach") and upgrade.kind != "extension"
+    if upgrade.error and on_breach and not owner.flexible and not upgrade.restores:
         upgrade.code = "RollingBack"
         _restore(world, owner, upgrade, [key for key in upgrade.failed if key in owner.instances])
     elif upgrade.restores and failed:

@@ -143,6 +143,9 @@ def _check_rolling(policy: dict[str, Any], knobs: Knobs) -> None:
 
 def _check_automatic(new: dict[str, Any], health: str | None) -> None:
     profile = new["properties"].get("virtualMachineProfile") or {}
+    if new["properties"].get("orchestrationMode") == "Flexible" and rolling(new).get("maxSurge"):
+        message = "Automatic OS Upgrade with MaxSurge is not supported for Virtual Machine Scale Sets in Flexible mode."
+        raise ArmError(400, "BadRequest", message)
     extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
     fabric = any("servicefabric" in str(e.get("properties", {}).get("type", "")).lower() for e in extensions)
     if health is None and not fabric:

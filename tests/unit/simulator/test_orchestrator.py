@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator import actions, events, lifecycle_hooks, model, orchestrator, wire_rolling, writes
 from simulator.errors import ArmError
@@ -236,6 +236,68 @@ class TestUpgrade:
         assert len(owner.instances) == 5 and not {"0", "1", "2", "3", "4"} & owner.instances.keys()
         assert set(versions(owner)) == {NEW}
         assert world.recorder.as_dict()["unavailable"]["max"] == 0
+
+    def test_a_flexible_set_rolls_zone_by_zone(self) -> None:
+        world, owner = started(4, orchestration="Flexible", zones=["1", "2"], policy={"maxBatchInstancePercent": 50})
+        upgrade = orchestrator.start_os(world, owner)
+        assert finished(world, owner) == "Completed"
+        zones = [[owner.instances[key].zone for key in batch] for batch in upgrade.batches]
+        assert zones == [["1", "1"], ["2", "2"]]
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        capacity=st.integers(1, 24),
+        zones=st.sampled_from([None, ["1", "2"], ["1", "2", "3"]]),
+        percent=st.integers(5, 100),
+        limit=st.integers(0, 100),
+        chance=st.sampled_from([0.0, 0.1, 0.5]),
+        automatic=st.booleans(),
+        cancelled_at=st.one_of(st.none(), st.integers(0, 2000)),
+    )
+    def test_whatever_happens_the_judge_sees_no_more_down_than_a_batch(
+        self,
+        capacity: int,
+        zones: list[str] | None,
+        percent: int,
+        limit: int,
+        chance: float,
+        automatic: bool,
+        cancelled_at: int | None,
+    ) -> None:
+        world, owner = started(
+            capacity,
+            zones=zones,
+            policy={"maxBatchInstancePercent": percent, "maxUnhealthyUpgradedInstancePercent": limit},
+            faults=[{**BAD, "chance": chance}] if chance else [],
+        )
+        if automatic:
+            owner.document["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"] = {
+                **AUTOMATIC,
+                "useRollingUpgradePolicy": True,
+            }
+        upgrade = orchestrator.start_os(world, owner, started_by="Platform" if automatic else "User")
+        if cancelled_at is not None:
+            world.advance(cancelled_at)
+            if upgrade.running:
+                orchestrator.cancel(world, owner)
+        code = finished(world, owner)
+        size = max(1, capacity * percent // 100)
+        figures = world.recorder.as_dict()["scale_sets"]["web"]
+        failed = len(upgrade.failed)
+        assert figures["in_hand"]["max"] <= size + (0 if automatic else failed)
+        assert automatic or failed or figures["domains_down_at_once"] <= 1
+        assert all(len(batch) <= size for batch in upgrade.batches)
+        seen = [key for batch in upgrade.batches for key in batch]
+        assert len(seen) == len(set(seen))
+        progress = upgrade.progress()
+        assert sum(progress.values()) == capacity and progress["inProgressInstanceCount"] == 0
+        assert (code == "Faulted") == (upgrade.error is not None)
+        assert code != "Completed" or not upgrade.pending
+        assert (code == "Cancelled") <= (cancelled_at is not None)
+        if automatic:
+            assert all(owner.instances[key].image.exact == OLD for key in (*upgrade.failed, *upgrade.pending))
+            assert upgrade.restored == failed
+        assert all(owner.instances[key].image.exact == NEW for key in upgrade.successful)
 
 
 class TestThresholds:
