@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._rollout import health, record, resolve, running_image
+from .._rollout import health, record, resolve, running_image, stop_reason
 from .._rollout import image as images
 from .._rollout.domains import instance_order
-from .._rollout.model import ImageVersion, Instance, ScaleSet
+from .._rollout.model import ImageVersion, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.plan import Survey
 from .._rollout.problem import Refused
 from .._rollout.result import timestamp
@@ -148,3 +148,46 @@ def image_version(one: ImageVersion, location: str) -> dict[str, t.Any]:
         "published": one.published,
         "why_not": resolve.why_not(one, location, as_latest=True) or "",
     }
+
+
+def rolling_upgrade(one: RollingUpgrade | None) -> dict[str, t.Any] | None:
+    """Azure's latest upgrade, its error translated."""
+    if one is None:
+        return None
+    reason = stop_reason.of(one.problem)
+    return {
+        "code": one.code,
+        "running": one.running,
+        "started": timestamp(one.started),
+        "last_action": one.last_action,
+        "last_action_time": timestamp(one.last_action_time),
+        "counts": dict(one.counts),
+        "policy": dict(one.policy),
+        "reason": reason.as_dict() if reason else None,
+    }
+
+
+def past_upgrade(one: PastUpgrade) -> dict[str, t.Any]:
+    """An entry of the OS upgrade history, its error translated."""
+    reason, restore = stop_reason.of(one.problem), one.restore_problem
+    return {
+        "code": one.code,
+        "started": timestamp(one.started),
+        "ended": timestamp(one.ended),
+        "started_by": one.started_by,
+        "target_image": images.show(one.target),
+        "counts": dict(one.counts),
+        "restored": one.restored,
+        "not_restored": one.not_restored,
+        "restore_error": str(restore) if restore else "",
+        "reason": reason.as_dict() if reason else None,
+    }
+
+
+def rolling_upgrades(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Azure's latest upgrade of a scale set and, where asked for, the OS upgrades that it remembers."""
+    one = azure.scale_set(options["resource_group"], options["name"])
+    found: dict[str, t.Any] = {"latest": rolling_upgrade(azure.latest_rolling_upgrade(one))}
+    if options["history"]:
+        found["history"] = [past_upgrade(entry) for entry in azure.os_upgrade_history(one)]
+    return found

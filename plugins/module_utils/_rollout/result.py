@@ -114,7 +114,7 @@ class Report:
         self.events.append({"time": timestamp(now), "event": what, **facts})
 
     def as_dict(
-        self, rollout_id: str | None, scale_set_id: str, target: Image, previous: Image | None
+        self, rollout_id: str | None, scale_set_id: str, target: Image | None, previous: Image | None
     ) -> dict[str, t.Any]:
         """DESIGN's `rollout_result`, less the ARM counters."""
         return {

@@ -328,6 +328,10 @@ class RollingRun:
 
         self._problem, self._phase = problem, once
 
+    def give_up(self, now: float, problem: Problem, attempted: str) -> None:
+        """Azure cannot even be asked any more; its upgrade goes on without us."""
+        self._end(now, "failed", f"could not {attempted}: {problem}", problem=problem)
+
     def saw(
         self,
         now: float,

@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries out what `_rollout.rolling_upgrade` decides about Azure's own upgrades: sends, waits, and reads."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._journal import Journal
+from .._rollout import automatic, problem, resolve, rolling_words, running_image
+from .._rollout import image as images
+from .._rollout.image import Image
+from .._rollout.model import Instance, RollingUpgrade, ScaleSet
+from .._rollout.problem import Operation, Refused
+from .._rollout.result import seconds_of
+from .._rollout.rolling_upgrade import CANCELLED, Cancel, Finished, Look, Patience, RollingRun, Start, Step
+from .._rollout.rolling_watch import OS, Watch
+from . import present, surroundings
+from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+Options = t.Mapping[str, t.Any]
+Findings = list[dict[str, str]]
+
+# How long Azure may take to start the first automatic upgrade of a scale set; later ones start sooner.
+WAIT_FOR_AZURE = 10800
+
+
+def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], str]:
+    """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why, in full sentences."""
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    latest = azure.latest_rolling_upgrade(scale_set)
+    idle = options["state"] == CANCELLED and (latest is None or not latest.running)
+    instances = [] if idle else azure.instances(scale_set)
+    watch = _watch(azure, clock, scale_set, instances, options["type"])
+    previous = resolve.previous(watch.to_do, scale_set.image, watch.target) if watch.target else None
+    machine = RollingRun(
+        watch,
+        latest,
+        now=clock.now(),
+        wanted=options["state"],
+        patience=_patience(options, scale_set),
+        ours_started=seconds_of(options.get("upgrade_started")),
+    )
+    first = machine.next(clock.now())
+    findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else []
+    result: dict[str, t.Any] = {"before": present.rolling_upgrade(latest), "findings": findings}
+    if check_mode:
+        return {**result, **_planned(azure, machine, first, previous)}, ""
+    journal = Journal(options.get("journal"), scale_set=scale_set.id)
+    try:
+        _carry_out(azure, clock, machine, first, journal)
+    except AzureError as error:
+        machine.give_up(clock.now(), error.problem, error.attempted)
+        journal.write(machine.report.events[-1:])
+    result |= _result(azure, machine, previous, journal.warnings)
+    wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
+    if wanted_end or machine.report.outcome in ("", "unchanged", "upgraded"):
+        return result, ""
+    message = rolling_words.stopped(machine, previous)
+    result["rollout_result"]["message"] = message
+    return result, message
+
+
+def _patience(options: Options, scale_set: ScaleSet) -> Patience:
+    given = options.get("wait_for_start")
+    wait = WAIT_FOR_AZURE if given is None else given
+    return Patience(
+        start=float(wait) if scale_set.automatic_os_upgrade and options["type"] == OS else 0.0,
+        upgrade=float(options["timeout"]),
+        settle=float(options["health_timeout"]),
+        poll=float(options["poll_interval"]),
+    )
+
+
+def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], kind: str) -> Watch:
+    target = _target(azure, scale_set) if kind == OS and instances else None
+    since = None
+    if target and any(running_image.judge(i, target) == running_image.UNPROVEN for i in instances):
+        since = _proof(azure, scale_set, target)
+    return Watch(scale_set, instances, kind, target, now=clock.now(), since=since)
+
+
+def _target(azure: Azure, scale_set: ScaleSet) -> Image:
+    """What Azure would install now. A pinned model is told as it is; a start is refused for it later."""
+    model = scale_set.image
+    if model is None:
+        raise Refused(f"the model of scale set {scale_set.name} names no image.")
+    if not model.follows_latest:
+        return model
+    return resolve.newest(model, azure.image_versions(model, scale_set.location), scale_set.location)
+
+
+def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
+    """When the last upgrade to the target that was completed started: a disk made since then holds it."""
+    done = [
+        one.started
+        for one in azure.os_upgrade_history(scale_set)
+        if one.code == "Completed" and one.started is not None and images.same(one.target, target)
+    ]
+    return max(done, default=None)
+
+
+def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
+    """Refuse to start what Azure would refuse, with every remedy in one message. Returns the findings."""
+    purpose = automatic.OS_UPGRADE if kind == OS else automatic.EXTENSION_UPGRADE
+    found = automatic.findings(scale_set, purpose, surroundings.read(azure, scale_set, purpose), now=azure.server_time)
+    shown = [one.as_dict() for one in found]
+    if automatic.errors(found):
+        raise Refused(automatic.refusal(scale_set, purpose, found), findings=shown)
+    return shown
+
+
+def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal) -> None:
+    ref: OperationRef | None = None
+    told = 0
+    while True:
+        journal.write(machine.report.events[told:])
+        told = len(machine.report.events)
+        if isinstance(step, Finished):
+            return
+        if isinstance(step, Start | Cancel):
+            ref = _send(azure, clock, machine, step) or ref
+        elif isinstance(step, Look):
+            if (seconds := step.at - clock.now()) > 0:
+                clock.sleep(seconds)
+            _look(azure, clock, machine, step, ref)
+        step = machine.next(clock.now())
+
+
+def _send(azure: Azure, clock: Clock, machine: RollingRun, step: Step) -> OperationRef | None:
+    """One request, sent once. What Azure answers decides how it goes on."""
+    start = azure.start_os_upgrade if machine.watch.kind == OS else azure.start_extension_upgrade
+    send = azure.cancel_rolling_upgrade if isinstance(step, Cancel) else start
+    try:
+        ref = send(machine.watch.scale_set)
+    except AzureError as error:
+        machine.refused(clock.now(), error.problem)
+        return None
+    machine.accepted(clock.now())
+    return ref
+
+
+def _look(azure: Azure, clock: Clock, machine: RollingRun, step: Look, ref: OperationRef | None) -> None:
+    scale_set = machine.watch.scale_set
+    fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.scale_set else None
+    latest = azure.latest_rolling_upgrade(scale_set)
+    machine.saw(
+        clock.now(),
+        latest,
+        instances=azure.instances(scale_set) if step.instances else None,
+        scale_set=fresh,
+        operation=_operation(azure, ref) if step.operation and ref else None,
+        history=azure.os_upgrade_history(scale_set) if step.history else None,
+    )
+
+
+def _operation(azure: Azure, ref: OperationRef) -> Operation | None:
+    try:
+        return azure.operation(ref)
+    except AzureError as error:
+        if error.problem.kind != problem.MISSING:
+            raise
+        return None
+
+
+def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings: t.Sequence[str]) -> dict[str, t.Any]:
+    report, watch = machine.report, machine.watch
+    shown = report.as_dict(None, watch.scale_set.id, watch.target, previous)
+    touched = {i: one for i, one in shown["instances"].items() if one["outcome"] in ("upgraded", "failed")}
+    return {
+        "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
+        "rollout_result": {**shown, "arm": azure.usage.as_dict()},
+        "after": present.rolling_upgrade(machine.latest),
+        "upgrade_started": _started(machine.ours),
+        "adopted": machine.adopted,
+        "reason": machine.reason.as_dict() if machine.reason else None,
+        "started_by": machine.past.started_by if machine.past else "",
+        "restored": machine.past.restored if machine.past else 0,
+        **_lists(watch),
+        "warnings": list(warnings),
+        "diff": {
+            "before": {i: one["image_before"] for i, one in touched.items()},
+            "after": {i: one["image_after"] for i, one in touched.items()},
+        },
+    }
+
+
+def _started(upgrade: RollingUpgrade | None) -> str | None:
+    shown = present.rolling_upgrade(upgrade)
+    return shown["started"] if shown else None
+
+
+def _lists(watch: Watch) -> dict[str, t.Any]:
+    """The instances that run the target, those that do not yet, and those that Azure passes over."""
+    left = [i.instance_id for i in watch.to_do]
+    passed = watch.left_alone
+    return {
+        "done": [i for i in watch.now if i not in left and i not in passed],
+        "not_done": left,
+        "left_alone": passed,
+    }
+
+
+def _planned(azure: Azure, machine: RollingRun, first: Step, previous: Image | None) -> dict[str, t.Any]:
+    """Check mode: what the first decision was, and which instances it is about."""
+    words = {Start: "start", Cancel: "cancel", Look: "wait"}
+    planned = words.get(type(first), "none")
+    report, watch = machine.report, machine.watch
+    ids = [i.instance_id for i in watch.to_do] if planned in ("start", "wait") else []
+    shown = report.as_dict(None, watch.scale_set.id, watch.target, previous)
+    if planned != "none":
+        shown["outcome"] = "stopped" if planned == "cancel" else "upgraded"
+        label = "in batches that Azure chooses"
+        shown["batches"] = [{"number": 1, "label": label, "instance_ids": ids}] if ids else []
+    return {
+        "changed": planned in ("start", "cancel"),
+        "planned": planned,
+        "rollout_result": {**shown, "arm": azure.usage.as_dict()},
+        "after": present.rolling_upgrade(machine.latest),
+        "upgrade_started": _started(machine.ours),
+        "adopted": machine.adopted,
+        **_lists(watch),
+        "diff": {
+            "before": {i: images.show(running_image.running_image(watch.now[i])) for i in ids},
+            "after": {i: images.show(watch.target) for i in ids},
+        },
+    }

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an upgrade of Azure's own that did not end well says to the person who has to go on with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from . import running_image
+from .image import Image
+from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
+from .rolling_watch import OS, Watch
+
+_VERBS = {"stopped": "stopped", "rolled_back": "stopped and was taken back", "failed": "did not come to its end"}
+
+
+def stopped(run: RollingRun, previous: Image | None) -> str:
+    """What was attempted, what happened, what runs where now, and the commands that go on and go back."""
+    scale_set = run.watch.scale_set
+    wanted = "rolling OS upgrade" if run.watch.kind == OS else "rolling extension upgrade"
+    to = f" to {run.watch.target}" if run.watch.target is not None else ""
+    what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
+    how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.why.rstrip('.')}."
+    parts = [f"{what} {how}", runs(run.watch), _disks(run, previous), _go_on(run)]
+    return " ".join(part for part in parts if part)
+
+
+def runs(watch: Watch) -> str:
+    """How many instances run what, and which are unavailable."""
+    counted = Counter(
+        str(running_image.running_image(i) or "an image that Azure does not report") for i in watch.now.values()
+    )
+    listed = ", ".join(f"{number} run {image}" for image, number in counted.most_common())
+    unavailable = ", ".join(i.instance_id for i in watch.unavailable) or "none"
+    return f"Of {len(watch.now)} instances {listed or 'none is left'}; unavailable: {unavailable}."
+
+
+def _disks(run: RollingRun, previous: Image | None) -> str:
+    """What Azure did with the OS disks of the instances that failed."""
+    if run.watch.kind != OS or run.ours is None or run.ours.code != "Faulted":
+        return ""
+    past = run.past
+    if past is not None and past.restored:
+        left = f" and could not do so at {past.not_restored}" if past.not_restored else ""
+        said = f" ({past.restore_problem})" if past.restore_problem else ""
+        return f"Azure put the previous OS disk back at {past.restored} of the instances{left}{said}."
+    scale_set = run.watch.scale_set
+    image = f" -e rollback_image={previous}" if previous else ""
+    by_hand = past is None or past.started_by == "User"
+    why = " An upgrade that was started by hand has no automatic rollback." if by_hand else ""
+    first = (
+        " Turn automatic OS upgrades off first (playbook steady.vmss.disable_automatic_upgrades)."
+        if scale_set.automatic_os_upgrade
+        else ""
+    )
+    return (
+        f"Azure put no OS disk back.{why} Go back:{first} ansible-playbook steady.vmss.rollback "
+        f"-e rollback_resource_group={scale_set.resource_group} -e rollback_scale_set={scale_set.name}{image}"
+    )
+
+
+def _go_on(run: RollingRun) -> str:
+    scale_set = run.watch.scale_set
+    problem = run.report.problem
+    if problem is not None and "imagereference.version set to latest" in problem.message.lower():
+        return (
+            "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "
+            "model first, with steady.vmss.instance_upgrade and whole_model: true."
+        )
+    if run.wanted == CANCELLED:
+        return (
+            f"Cancel it again: ansible-playbook steady.vmss.cancel_upgrade "
+            f"-e azure_rolling_upgrade_resource_group={scale_set.resource_group} "
+            f"-e azure_rolling_upgrade_scale_set={scale_set.name}"
+        )
+    if run.watch.kind != OS:
+        return "Go on, once the cause is gone: run the same again."
+    go_on = "Wait on" if run.ours is not None and run.ours.running else "Go on, once the cause is gone"
+    if run.wanted == COMPLETED and run.patience.start and run.ours is None:
+        go_on = "Wait longer with the same again, or start it by hand"
+    return (
+        f"{go_on}: ansible-playbook steady.vmss.trigger_os_upgrade "
+        f"-e azure_rolling_upgrade_resource_group={scale_set.resource_group} "
+        f"-e azure_rolling_upgrade_scale_set={scale_set.name}"
+    )

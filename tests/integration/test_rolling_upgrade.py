@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Azure's own orchestrator: started, adopted, awaited, cancelled and told of, by the modules."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+import scenes
+from scenes import NEW, OLD, StartSimulator
+
+LATEST = {**scenes.SERIES, "version": "latest"}
+PROMPT = {"poll_interval": 1, "health_timeout": 5}  # the client's own seconds, for a set that is so many times as fast
+AUTOMATIC = {"upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}
+SICK = {"kind": "unhealthy", "image_version": NEW, "chance": 1.0}
+STALE = {
+    "runningStatus": {"code": "Faulted", "lastAction": "Start", "startTime": "2026-01-02T03:04:05.6789012+00:00"},
+    "progress": {"failedInstanceCount": 1},
+    "error": {"code": "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", "message": "An old story."},
+}
+
+
+def world(capacity: int, knobs: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """A set whose model says latest and whose instances run OLD, while NEW exists."""
+    return scenes.scenario(capacity, knobs, **{"image": LATEST, "running": OLD, **members})
+
+
+def upgrade(sim: harness.Simulator, state: str = "completed", **options: Any) -> dict[str, Any]:
+    args = {"state": state, **PROMPT, **options.pop("args", {})}
+    return scenes.module(sim, "rolling_upgrade", args=args, **options)
+
+
+def info(sim: harness.Simulator) -> dict[str, Any]:
+    return scenes.module(sim, "rolling_upgrade_info")
+
+
+def starts(sim: harness.Simulator) -> int:
+    return int(sim.metrics()["by_operation"].get("VirtualMachineScaleSetRollingUpgrades_StartOSUpgrade", 0))
+
+
+def wait_for(condition: Any, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def rolling(sim: harness.Simulator) -> dict[str, Any]:
+    """The simulator's own account of the last upgrade."""
+    found: dict[str, Any] = sim.metrics()["rolling_upgrades"][-1]
+    return found
+
+
+def test_a_hundred_instances_are_upgraded_and_the_second_run_starts_none(
+    simulator: StartSimulator, tmp_path: Path
+) -> None:
+    sim = simulator(world(100), 240)
+    journal = tmp_path / "journal.jsonl"
+    done = upgrade(sim, args={"journal": str(journal)})
+    assert (done["failed"], done["changed"], done["adopted"]) == (False, True, False), done
+    assert set(scenes.versions(sim).values()) == {NEW}
+    result = done["rollout_result"]
+    assert (result["outcome"], result["target_image"]["version"]) == ("upgraded", NEW)
+    assert result["previous_image"]["version"] == OLD
+    assert {one["outcome"] for one in result["instances"].values()} == {"upgraded"}
+    assert len(result["instances"]) == len(done["done"]) == 100
+    assert sorted(i for batch in result["batches"] for i in batch["instance_ids"]) == sorted(result["instances"])
+    truth = rolling(sim)
+    assert (truth["code"], truth["started_by"], len(truth["successful"])) == ("Completed", "User", 100)
+    assert result["unavailable"]["max_allowed"] == 20 >= result["unavailable"]["max_seen"]
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    assert [line["event"] for line in lines][:2] == ["start_accepted", "progress"]
+    assert lines[-1]["event"] == "ended" and {"progress"} < {line["event"] for line in lines}
+    sim.reset()
+    again = upgrade(sim)
+    assert (again["changed"], again["rollout_result"]["outcome"], starts(sim)) == (False, "unchanged", 0), again
+    assert sim.metrics()["non_get"] == []
+    assert again["arm"]["calls"] <= 6
+
+
+def test_polls_are_few(simulator: StartSimulator) -> None:
+    """At Azure's own speed, so that a minute of the client is a minute of the set."""
+    sim = simulator(world(2, {"upgrade": 20, "health_lag": 5, "rolling_prepare": 1}), 1)
+    started = time.monotonic()
+    done = upgrade(sim, args={"poll_interval": 30})
+    minutes = (time.monotonic() - started) / 60
+    assert done["rollout_result"]["outcome"] == "upgraded", done
+    polls = sim.metrics()["by_operation"]["VirtualMachineScaleSetRollingUpgrades_GetLatest"]
+    assert polls <= 2 * minutes + 3  # the first look, the look that sees the start, and the one at its end
+
+
+def test_azures_own_start_is_awaited_and_adopted(simulator: StartSimulator) -> None:
+    sim = simulator(
+        world(10, {"automatic_delay": 600, "automatic_first_delay": 600}, running=None, properties=AUTOMATIC), 120
+    )
+    newest = "24.04.202612010"
+    assert upgrade(sim)["rollout_result"]["outcome"] == "unchanged"
+    sim.publish({**scenes.SERIES, "version": newest})
+    done = upgrade(sim)
+    assert (done["failed"], done["changed"], done["adopted"], starts(sim)) == (False, True, True, 0), done
+    assert set(scenes.versions(sim).values()) == {newest}
+    assert {one["outcome"] for one in done["rollout_result"]["instances"].values()} == {"upgraded"}
+    assert done["started_by"] == rolling(sim)["started_by"] == "Platform"
+    assert upgrade(sim)["changed"] is False
+
+
+def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimulator) -> None:
+    sim = simulator(world(10), 30)
+    first = upgrade(sim, "started")
+    assert (first["changed"], first["rollout_result"]["outcome"]) == (True, "")
+    second = upgrade(sim, "started")
+    assert (second["changed"], second["adopted"], second["upgrade_started"]) == (False, True, first["upgrade_started"])
+    done = upgrade(sim, args={"upgrade_started": first["upgrade_started"]})
+    assert (done["rollout_result"]["outcome"], done["adopted"], starts(sim)) == ("upgraded", False, 1)
+
+
+def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> None:
+    sim = simulator(world(10), 60)
+    none = upgrade(sim, "cancelled")
+    assert (none["changed"], none["rollout_result"]["outcome"], sim.metrics()["non_get"]) == (False, "unchanged", [])
+    upgrade(sim, "started")
+    wait_for(lambda: NEW in scenes.versions(sim).values())
+    done = upgrade(sim, "cancelled")
+    assert (done["failed"], done["changed"], done["rollout_result"]["outcome"]) == (False, True, "stopped"), done
+    assert done["after"]["code"] == rolling(sim)["code"] == "Cancelled"
+    versions = scenes.versions(sim)
+    assert set(done["done"]) == {i for i, version in versions.items() if version == NEW} != set()
+    assert set(done["not_done"]) == {i for i, version in versions.items() if version == OLD} != set()
+    again = upgrade(sim, "cancelled")
+    assert again["changed"] is False
+    resumed = upgrade(sim)
+    assert (resumed["changed"], set(scenes.versions(sim).values())) == (True, {NEW})
+
+
+def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator) -> None:
+    sim = simulator(world(10, instance_faults=[SICK]), 240)
+    done = upgrade(sim)
+    assert done["failed"] and done["rollout_result"]["outcome"] == "stopped"
+    assert done["reason"]["threshold"] == "maxUnhealthyUpgradedInstancePercent"
+    failed = {i for i, version in scenes.versions(sim).items() if version == NEW}
+    outcomes = {i: one["outcome"] for i, one in done["rollout_result"]["instances"].items()}
+    assert {i for i, outcome in outcomes.items() if outcome == "failed"} == failed == {"0", "5"}
+    assert {outcome for i, outcome in outcomes.items() if i not in failed} == {"not_started"}
+    assert done["restored"] == 0
+    for words in ("instance 0", "no automatic rollback", "steady.vmss.rollback", OLD, "scale set web", "Go on"):
+        assert words in done["msg"], done["msg"]
+    told = info(sim)
+    assert told["latest"]["reason"]["instance_id"] == "0"
+    assert told["history"][0]["started_by"] == "User" and told["history"][0]["target_image"]["version"] == NEW
+
+
+def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator) -> None:
+    knobs = {"automatic_delay": 60, "automatic_first_delay": 60}
+    newest = "24.04.202612010"
+    sick = {**SICK, "image_version": newest}
+    sim = simulator(world(10, knobs, running=None, properties=AUTOMATIC, instance_faults=[sick]), 240)
+    sim.publish({**scenes.SERIES, "version": newest})
+    done = upgrade(sim)
+    assert done["failed"] and done["rollout_result"]["outcome"] == "rolled_back", done
+    assert set(scenes.versions(sim).values()) == {NEW}
+    assert done["restored"] == rolling(sim)["restored"] > 0
+    assert "Azure put the previous OS disk back at" in done["msg"]
+    assert info(sim)["history"][0]["restored"] == done["restored"]
+
+
+def test_a_failure_of_last_week_is_not_this_runs(simulator: StartSimulator) -> None:
+    sim = simulator(world(4, rolling_latest=STALE), 240)
+    done = upgrade(sim)
+    assert (done["rollout_result"]["outcome"], done["reason"]) == ("upgraded", None), done
+    assert done["before"]["code"] == "Faulted"
+    assert info(sim)["latest"]["code"] == "Completed"
+
+
+def test_a_failure_of_last_week_does_not_fail_a_wait_for_azure(simulator: StartSimulator) -> None:
+    sim = simulator(
+        world(4, {"automatic_first_delay": 1e6, "automatic_delay": 1e6}, rolling_latest=STALE, properties=AUTOMATIC)
+    )
+    done = upgrade(sim, args={"wait_for_start": 2})
+    assert done["failed"] and "did not start an upgrade by itself within 2 s" in done["msg"]
+    assert "old story" not in done["msg"] and done["reason"] is None
+    assert sim.metrics()["non_get"] == []
+    assert "old story" in info(sim)["latest"]["reason"]["sentence"]
+
+
+def test_a_pinned_model_is_refused_before_anything_is_sent(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(3, running="24.04.202609110"))
+    done = upgrade(sim)
+    assert done["failed"] and "latest" in done["msg"] and "nothing was written" in done["msg"]
+    assert sim.metrics()["non_get"] == []
+
+
+def test_check_mode_tells_and_sends_nothing(simulator: StartSimulator) -> None:
+    sim = simulator(world(3), 120)
+    told = upgrade(sim, check=True, diff=True)
+    assert (told["changed"], told["planned"], told["not_done"]) == (True, "start", ["0", "1", "2"])
+    assert told["diff"]["before"]["0"]["version"] == OLD and told["diff"]["after"]["0"]["version"] == NEW
+    assert upgrade(sim, "cancelled", check=True)["planned"] == "none"
+    assert sim.metrics()["non_get"] == []
+
+
+def test_extensions_roll_too(simulator: StartSimulator) -> None:
+    sim = simulator(world(4), 240)
+    done = upgrade(sim, args={"type": "extensions"})
+    assert (done["failed"], done["rollout_result"]["outcome"]) == (False, "upgraded"), done
+    assert rolling(sim)["kind"] == "extension"
+    assert set(scenes.versions(sim).values()) == {OLD}
+
+
+def test_a_start_that_meets_another_hand_waits_for_it(simulator: StartSimulator) -> None:
+    sim = simulator(world(4, {"write": 300}), 120)
+    sim.event({"do": "write", "scale_set": "web", "patch": {"tags": {"a": "b"}}})
+    done = upgrade(sim)
+    assert (done["failed"], set(scenes.versions(sim).values())) == (False, {NEW}), done
+
+
+def test_a_lost_answer_is_not_sent_again(simulator: StartSimulator) -> None:
+    fault = {"operation": "*_StartOSUpgrade", "action": "lost_answer", "times": 1}
+    sim = simulator(world(4, faults=[fault]), 120)
+    done = upgrade(sim)
+    assert (done["failed"], set(scenes.versions(sim).values())) == (False, {NEW}), done
+    assert starts(sim) == 1
