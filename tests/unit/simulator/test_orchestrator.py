@@ -357,7 +357,9 @@ class TestCancel:
         upgrade = orchestrator.start_os(world, owner)
         world.advance(30)
         operation = orchestrator.cancel(world, owner)
-        assert latest(world, owner)["runningStatus"]["lastAction"] == "Cancel"
+        assert upgrade.running and operation.status == "InProgress"
+        status = latest(world, owner)["runningStatus"]
+        assert (status["code"], status["lastAction"]) == ("RollingForward", "Cancel")
         assert finished(world, owner) == "Cancelled"
         assert latest(world, owner)["progress"] == {
             "successfulInstanceCount": 2,
@@ -451,6 +453,7 @@ class TestAutomatic:
             "failedRolledbackInstanceCount": 0,
         }
         upgrades = len(owner.upgrades)
+        writes.write(world, owner, model.patched(owner.document, {"tags": {"a": "b"}}, owner.knobs))
         world.advance(world.now + 86400)
         assert len(owner.upgrades) == upgrades, "the same image is not tried again"
 
