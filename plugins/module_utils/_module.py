@@ -114,12 +114,22 @@ def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]
 
 
 def _hide_signatures(module: AnsibleModule) -> None:
-    """Keep the SAS of a VHD's URI out of all that Ansible prints of this module, its arguments included."""
-    for name in ("image", "latest_must_mean", "replaces"):
-        value = module.params.get(name)
-        for text in value.values() if isinstance(value, dict) else [value]:
-            if isinstance(text, str) and (query := text.partition("?")[2]):
+    """Keep the signatures of URIs out of all that Ansible prints of this module, its arguments included."""
+    for name in ("image", "latest_must_mean", "replaces", "settings"):
+        for text in _texts(module.params.get(name)):
+            if query := text.partition("?")[2]:
                 module.no_log_values.add(query)
+
+
+def _texts(value: object) -> t.Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _counters(azure: client.Azure | None) -> dict[str, t.Any]:

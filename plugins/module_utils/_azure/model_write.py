@@ -16,6 +16,7 @@ from .errors import AzureError
 
 Body = dict[str, t.Any]
 
+_TRIES = 2  # of writes that Azure says it has done, and that nobody sees
 _AT_WORK = ("Updating", "Creating", "Migrating")
 
 
@@ -28,17 +29,22 @@ def until(
     what: str,
     done: t.Callable[[ScaleSet], bool],
     send: t.Callable[[ScaleSet], OperationRef | None],
+    otherwise: str | None = None,
 ) -> tuple[ScaleSet, str]:
     """Send until a fresh read of the scale set says `done`.
 
-    `what` completes the sentence "could not …". Returns the scale set, and what Azure says of an operation that failed
-    although its write stands in the model, as it does where an instance was failed before. Raises Refused and
-    AzureError.
+    `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. Returns the scale set,
+    and what Azure says of an operation that failed although its write stands in the model, as it does where an instance
+    was failed before. Raises Refused and AzureError.
     """
     problem: Problem | None = None
+    in_vain = 0
     while not done(scale_set):
         if problem:
             raise AzureError(problem, what, scale_set.name)
+        if in_vain >= _TRIES:
+            hint = f" Do it by hand: {otherwise}" if otherwise else ""
+            raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
         if scale_set.provisioning_state in _AT_WORK:
             if clock.now() > deadline:
                 raise Refused(
@@ -47,8 +53,8 @@ def until(
                 )
             clock.sleep(awaited.RETRY)
         else:
-            refuse_beside_rolling_upgrade(azure, scale_set, what)
-            problem = _send(azure, clock, scale_set, deadline, send)
+            succeeded, problem = _send(azure, clock, scale_set, deadline, send)
+            in_vain += succeeded
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
     return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""
 
@@ -59,7 +65,7 @@ def _send(
     scale_set: ScaleSet,
     deadline: float,
     send: t.Callable[[ScaleSet], OperationRef | None],
-) -> Problem | None:
+) -> tuple[bool, Problem | None]:
     """Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure."""
     try:
         ref = send(scale_set)
@@ -68,13 +74,13 @@ def _send(
         if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
             raise
         clock.sleep(error.problem.retry_after or awaited.RETRY)
-        return None
+        return False, None
     if operation and operation.status == "Failed":
-        return operation.problem
+        return False, operation.problem
     if clock.now() > deadline:
         end = operation.status if operation else "not seen to end"
-        return Problem(LOST, "", f"the timeout passed, and the last write was {end}")
-    return None
+        return False, Problem(LOST, "", f"the timeout passed, and the last write was {end}")
+    return bool(operation and operation.status == "Succeeded"), None
 
 
 def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) -> None:
@@ -83,7 +89,7 @@ def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) 
     if latest is not None and latest.running:
         raise Refused(
             f"could not {what}: a rolling upgrade of Azure's is running ({latest.code}). Nothing was written. Wait for "
-            f"it, or cancel it: ansible-playbook steady.vmss.cancel_upgrade"
+            "it, or cancel it: ansible-playbook steady.vmss.cancel_upgrade"
         )
 
 

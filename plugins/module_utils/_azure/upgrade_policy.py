@@ -46,6 +46,9 @@ def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     if change.changed and (errors := automatic.errors(found)):
         purposes = " and ".join(_purposes(wanted)) or "this policy"
         raise Refused(automatic.refusal(scale_set, purposes, errors), findings=[finding.as_dict() for finding in found])
+    what = f"set the upgrade policy of scale set {scale_set.name}"
+    if change.changed:
+        model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
     if check_mode or not change.changed:
         return change
 
@@ -57,7 +60,6 @@ def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
         body = model_write.patch(fresh, {"upgradePolicy": policies.patch(policies.stored(fresh), wanted)})
         return azure.write_model(fresh, body, what=what)
 
-    what = f"set the upgrade policy of scale set {scale_set.name}"
     written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
     return replace(change, after=policies.shown(policies.stored(written)), note=note)
 

@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health_monitor
+short_description: Set the health source of a scale set
+version_added: 1.0.0
+description:
+  - Makes the Application Health extension or a load balancer probe the health source of a virtual machine scale set.
+    Rolling upgrades, automatic OS image upgrades and automatic repairs go by it, and Azure takes only one.
+  - Only the extension itself or the probe is written. Other extensions are not touched, their protected settings
+    included.
+  - In upgrade mode C(Manual) the instances that are there get it when they are brought to the model, with
+    M(steady.vmss.instance_upgrade) and O(steady.vmss.instance_upgrade#module:whole_model). The module says so.
+author: [steady.vmss contributors (@steady-vmss)]
+extends_documentation_fragment:
+  - steady.vmss._azure
+  - steady.vmss._attributes
+  - steady.vmss._rollout.scale_set
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(absent) takes the O(source) away, or every one where none is given. That is refused while something needs it.
+    type: str
+    choices: [present, absent]
+    default: present
+  source:
+    description: Where Azure learns whether an instance is healthy. Required with O(state=present).
+    type: str
+    choices: [application_health_extension, load_balancer_probe]
+  replace:
+    description:
+      - Whether O(source) may take the place of another one. The new one is written first.
+      - Without it a scale set that has another one is refused.
+    type: bool
+    default: false
+  probe_id:
+    description: The resource id of the load balancer's probe, with O(source=load_balancer_probe).
+    type: str
+  protocol:
+    description:
+      - How the extension asks the application.
+      - This and the other options of the extension stay as they are where they are not given.
+    type: str
+    choices: [http, https, tcp]
+  port:
+    description: The port it asks; required with V(tcp).
+    type: int
+  request_path:
+    description: The path it asks for; required with V(http) and V(https).
+    type: str
+  interval_in_seconds:
+    description: The seconds between two questions, V(5) to V(60). Azure's default is 5.
+    type: int
+  number_of_probes:
+    description: How many answers of one kind in a row change the health, V(1) to V(24). Azure's default is 1.
+    type: int
+  grace_period:
+    description: The seconds that a new instance may be C(initializing), up to V(14400), with V(rich) states.
+    type: int
+  health_states:
+    description:
+      - V(binary) is healthy for status 200, and unhealthy for all else.
+      - V(rich) reads the answer's body, which must be C({"ApplicationHealthState":"Healthy"}) or C(Unhealthy). Without
+        it an instance is C(unknown), which counts as unhealthy.
+      - Unset means what the extension has, else V(binary).
+    type: str
+    choices: [binary, rich]
+  extension_name:
+    description: The name of a new extension. Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
+    type: str
+  timeout:
+    description: How long to wait for another hand's change to end and for the writes, in seconds.
+    type: int
+    default: 1800
+seealso:
+  - module: steady.vmss.upgrade_policy
+  - module: steady.vmss.instance_upgrade
+"""
+
+EXAMPLES = r"""
+- name: Ask the application for its health page every ten seconds
+  steady.vmss.health_monitor:
+    resource_group: shop
+    name: web
+    source: application_health_extension
+    protocol: http
+    port: 8080
+    request_path: /health
+    interval_in_seconds: 10
+
+- name: Go by the load balancer's probe instead, where balancer is the load balancer's resource id
+  steady.vmss.health_monitor:
+    resource_group: shop
+    name: web
+    source: load_balancer_probe
+    probe_id: "{{ balancer }}/probes/health"
+    replace: true
+
+- name: Have no health source
+  steady.vmss.health_monitor:
+    resource_group: shop
+    name: web
+    state: absent
+"""
+
+RETURN = r"""
+scale_set:
+  description: The scale set's resource id.
+  returned: success
+  type: str
+  sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
+before:
+  description: The health sources that the model had; none for those it had not.
+  returned: success
+  type: dict
+  sample: {application_health_extension: null, load_balancer_probe: null}
+after:
+  description: The health sources that the model has now, or would have in check mode.
+  returned: success
+  type: dict
+  sample:
+    application_health_extension:
+      extension_name: ApplicationHealthLinux
+      health_states: binary
+      protocol: http
+      port: 8080
+      request_path: /health
+      interval_in_seconds: 10
+      number_of_probes: 1
+      grace_period: null
+    load_balancer_probe: null
+notes:
+  description: What is left to do for the instances, and what Azure said of a write that failed though it was stored.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - >-
+      Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with
+      whole_model: true.
+arm:
+  description: Requests to Azure Resource Manager that this took.
+  returned: always
+  type: dict
+  sample: {calls: 6, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
+"""
+
+import typing as t
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._azure.health_monitor import set_source
+
+
+def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_source(azure, _module.SystemClock(), options, check_mode=check_mode)
+    return {
+        "changed": change.changed,
+        "scale_set": change.scale_set.id,
+        "before": change.before,
+        "after": change.after,
+        "notes": list(change.notes),
+        **_module.diff_of(change.before, change.after),
+    }
+
+
+def main() -> None:
+    spec: _module.Spec = {
+        **_module.SCALE_SET,
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "source": {"type": "str", "choices": ["application_health_extension", "load_balancer_probe"]},
+        "replace": {"type": "bool", "default": False},
+        "probe_id": {"type": "str"},
+        "protocol": {"type": "str", "choices": ["http", "https", "tcp"]},
+        "port": {"type": "int"},
+        "request_path": {"type": "str"},
+        "interval_in_seconds": {"type": "int"},
+        "number_of_probes": {"type": "int"},
+        "grace_period": {"type": "int"},
+        "health_states": {"type": "str", "choices": ["binary", "rich"]},
+        "extension_name": {"type": "str"},
+        "timeout": {"type": "int", "default": 1800},
+    }
+    _module.run(body, spec, required_if=[("state", "present", ["source"])])
+
+
+if __name__ == "__main__":
+    main()
