@@ -32,7 +32,7 @@ def scale_set(
 
 def scenario(capacity: int, knobs: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:
     """A world of that one scale set, where NEW exists."""
-    top = {key: members.pop(key) for key in ("events", "faults", "instance_faults", "server") if key in members}
+    top = {key: members.pop(key) for key in ("events", "faults", "instance_faults", "seed", "server") if key in members}
     return several(scale_set(capacity, knobs, **members), **top)
 
 

@@ -6,27 +6,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 
 from . import running_image
 from .plan import Survey
 from .result import Report
 
+_MOST_NAMED = 50  # instance ids in one sentence
+
 
 def stopped(survey: Survey, report: Report) -> str:
     """What was attempted, what happened, and what runs where now."""
     scale_set = survey.scale_set
-    counted = Counter(
-        str(running_image.running_image(i) or "an image that Azure does not report") for i in survey.instances
-    )
-    runs = ", ".join(f"{number} run {image}" for image, number in counted.most_common())
+    running = defaultdict(list)
+    for instance in survey.instances:
+        image = running_image.running_image(instance) or "an image that Azure does not report"
+        running[str(image)].append(instance.instance_id)
+    most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
+    runs = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
     unavailable = ", ".join(i.instance_id for i in survey.unavailable) or "none"
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
-        f"{report.why}. Of {len(survey.instances)} instances {runs or 'none is left'}; unavailable: {unavailable}. "
+        f"{report.why}. Of {len(survey.instances)} instances {', '.join(runs)}; unavailable: {unavailable}. "
         "Nothing more is touched."
     )
+
+
+def _named(ids: list[str]) -> str:
+    more = [f"and {len(ids) - _MOST_NAMED} more"] if len(ids) > _MOST_NAMED else []
+    return ", ".join([*ids[:_MOST_NAMED], *more])
 
 
 def new_instances(survey: Survey) -> str:
