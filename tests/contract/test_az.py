@@ -202,6 +202,9 @@ def test_vmss_extension_list_and_show(az: Az) -> None:
     shown = az("vmss", "extension", "show", "-g", "rg", "--vmss-name", "az-rolled", "-n", listed["name"])
     assert shown == listed
     assert {"publisher", "settings", "typeHandlerVersion"} <= shown.keys()
+    assert az("vmss", "extension", "upgrade", "-g", "rg", "-n", "az-extended") is None
+    latest = az("vmss", "rolling-upgrade", "get-latest", "-g", "rg", "-n", "az-extended")
+    assert (latest["runningStatus"]["code"], latest["progress"]["successfulInstanceCount"]) == ("Completed", 3)
 
 
 def test_vmss_set_orchestration_service_state(az: Az) -> None:

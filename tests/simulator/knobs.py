@@ -76,13 +76,14 @@ class Knobs:
     deallocated_upgrade: str = "stays"
     gallery_exact_version: bool = True
     # Azure's own rolling upgrades.
-    rolling_prepare: Duration = Duration(5)
+    rolling_prepare: Duration = Duration(0)
     rolling_noop: Duration = Duration(20)
     rolling_health_wait: float = 300.0
     rolling_needs_latest: str = "instances"
     rolling_needs_health: bool = False
     rolling_batch_shrinks: bool = True
     rolling_shows_updating: bool = True
+    rolling_start_moves: bool = False
     rolling_refusal: str = "409 OperationNotAllowed"
     rolling_none: str = "404 NotFound"
     rolling_back_shown: bool = True

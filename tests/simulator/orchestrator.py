@@ -377,3 +377,5 @@ def _end(
     for operation in upgrade.cancellations:
         world.finish(owner, operation)
     world.finish(owner, upgrade.operation, error)
+    if owner.knobs.rolling_start_moves and upgrade.kind == "os":
+        upgrade.operation.started = world.now

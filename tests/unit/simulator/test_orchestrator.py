@@ -19,7 +19,7 @@ from simulator.world import World
 
 OLD, NEW = "1.0.1", "1.0.2"
 IMAGE = {"publisher": "p", "offer": "o", "sku": "s", "version": "latest"}
-FIXED = {"upgrade": 60, "health_lag": 20, "write": 10, "noop": 1, "create": 30, "delete": 5, "rolling_prepare": 0}
+FIXED = {"upgrade": 60, "health_lag": 20, "write": 10, "noop": 1, "create": 30, "delete": 5}
 AUTOMATIC = {"enableAutomaticOSUpgrade": True}
 BAD = {"kind": "unhealthy", "image_version": NEW}
 HOOK = "UpgradeAutoOSRollingBatchStarting"
