@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lifecycle hook events of a scale set: listed, answered, delayed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._rollout import lifecycle, problem
+from .._rollout.lifecycle import LifecycleEvent, Target
+from .._rollout.model import ScaleSet
+from .._rollout.problem import Refused
+from .._rollout.result import seconds_of
+from . import wire
+from .client import Azure
+from .errors import AzureError
+
+_STATES = {"approved": lifecycle.APPROVED, "rejected": lifecycle.REJECTED}
+
+Events = list[dict[str, t.Any]]
+
+
+def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[Events, Events]:
+    """Answer or delay the events that are chosen; returns all events before and after."""
+    state, until = options["state"], seconds_of(options.get("until"))
+    if state == "delayed" and until is None:
+        raise Refused(f"until '{options.get('until') or ''}' is no time. Write it like 2026-11-21T04:00:00Z.")
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    before = _events(azure, scale_set)
+    patches: dict[str, dict[str, t.Any]] = {}
+    name, ids = options.get("event") or "", options["instance_ids"]
+    for event, mine in lifecycle.chosen(before, name, ids, scale_set.name) if state != "listed" else ():
+        if until is not None and state == "delayed":
+            body = lifecycle.delay(event, until)
+        else:
+            body = lifecycle.answer(event, _STATES[state], mine)
+        if body:
+            patches[event.name] = body
+    shown = [event.as_dict() for event in before]
+    if check_mode or not patches:
+        return shown, [_planned(event, patches.get(event["name"])) for event in shown]
+    for name, body in patches.items():
+        azure.write_lifecycle_event(scale_set, name, body)
+    return shown, [event.as_dict() for event in _events(azure, scale_set)]
+
+
+def _planned(event: dict[str, t.Any], body: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    properties = (body or {}).get("properties", {})
+    states = {one["resource"]["id"]: one["actionState"] for one in properties.get("targetResources", ())}
+    targets = [{**one, "state": states.get(one["resource_id"], one["state"])} for one in event["targets"]]
+    return {**event, "targets": targets, "wait_until": properties.get("waitUntil", event["wait_until"])}
+
+
+def _events(azure: Azure, scale_set: ScaleSet) -> list[LifecycleEvent]:
+    """None where the scale set has never had a hook."""
+    try:
+        return [read(item) for item in azure.lifecycle_events(scale_set)]
+    except AzureError as error:
+        if error.problem.kind != problem.MISSING:
+            raise
+        return []
+
+
+def read(document: t.Mapping[str, t.Any]) -> LifecycleEvent:
+    properties = wire.at(document, "properties")
+    listed = wire.at(properties, "targetResources")
+    targets = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    return LifecycleEvent(
+        name=str(document.get("name") or ""),
+        type=str(wire.at(properties, "type") or ""),
+        active=str(wire.at(properties, "state") or "").lower() == "active",
+        targets=tuple(_target(item) for item in targets),
+        default_action=str(wire.at(properties, "defaultAction") or ""),
+        created=wire.timestamp(wire.at(properties, "timeCreated")),
+        wait_until=wire.timestamp(wire.at(properties, "waitUntil")),
+        max_wait_until=wire.timestamp(wire.at(properties, "maxWaitUntil")),
+    )
+
+
+def _target(item: t.Mapping[str, t.Any]) -> Target:
+    resource_id = str(wire.at(item, "resource", "id") or "")
+    state = str(wire.at(item, "actionState") or "")
+    return Target(resource_id, wire.part_of_id(resource_id, "virtualMachines"), state[:1].upper() + state[1:])
