@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from draw import NAME, NEW, NEWER, OLD, OTHER_TAG, Case
-from harness import Result, Simulator
+from harness import Simulator
 
 OUR_TAGS = "steady-vmss-"
 CRASH = re.compile(r"Traceback \(most recent call last\)|MODULE FAILURE|module failed to deserialize|UndefinedError")
@@ -27,7 +27,8 @@ ALLOWED = {
     "VirtualMachineScaleSets_Reimage",
     "VirtualMachineScaleSets_SetOrchestrationServiceState",
 }
-ON_INSTANCES = {"VirtualMachineScaleSets_UpdateInstances", "VirtualMachineScaleSets_Reimage"}
+UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
+ON_INSTANCES = {UPGRADE, "VirtualMachineScaleSets_Reimage"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,38 @@ class World:
 
     def changes(self, what: str) -> Iterator[dict[str, Any]]:
         return (entry for entry in self.timeline if entry["what"] == what)
+
+
+class Ran(Protocol):
+    """What is read of a run of `ansible-playbook`."""
+
+    @property
+    def rc(self) -> int: ...
+
+    @property
+    def failures(self) -> list[str]: ...
+
+    @property
+    def output(self) -> str: ...
+
+
+class KnowsSecrets(Protocol):
+    def secrets(self) -> list[str]: ...
+
+
+def everything(
+    case: Case, before: World, after: World, run: Ran, result: dict[str, Any] | None, sim: KnowsSecrets, journals: Path
+) -> Iterator[str]:
+    """All that is wrong with a rollout. `result`: its `rollout_result`, None where it was refused before."""
+    yield from ending(case, after, run, result)
+    yield from availability(case, after)
+    yield from domains(case, after, result)
+    yield from hands_off(case, before, after, run)
+    yield from explicit(after)
+    yield from once(after)
+    yield from secrets(sim, run, journals)
+    if result:
+        yield from truth(case, after, result)
 
 
 def availability(case: Case, world: World) -> Iterator[str]:
@@ -87,7 +120,7 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
     return f"{instance['zone']}/{row}"
 
 
-def hands_off(case: Case, before: World, after: World, run: Result) -> Iterator[str]:
+def hands_off(case: Case, before: World, after: World, run: Ran) -> Iterator[str]:
     """Rule 3: the image and our tags have changed, and nothing else that no other hand has changed."""
     mine, theirs = (_kept(case, world) for world in (before, after))
     if mine != theirs:
@@ -186,7 +219,7 @@ def _may_refuse(case: Case) -> bool:
     return forbidden or len(sick) > 1 or hurt
 
 
-def ending(case: Case, world: World, run: Result, result: dict[str, Any] | None) -> Iterator[str]:
+def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
     """Rule 6: every run ends in one of the known ways, says so by its exit status, and leaves the model as it must."""
     if CRASH.search(run.output):
         yield "it crashed"
@@ -208,7 +241,7 @@ def ending(case: Case, world: World, run: Result, result: dict[str, Any] | None)
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
 
 
-def secrets(sim: Simulator, run: Result, *directories: Path) -> Iterator[str]:
+def secrets(sim: KnowsSecrets, run: Ran, *directories: Path) -> Iterator[str]:
     """Rule 9: nothing secret in any output or journal."""
     journals = [file for directory in directories for file in directory.rglob("*.jsonl")]
     texts = {"the output": run.output, **{str(file): file.read_text(encoding="utf-8") for file in journals}}

@@ -38,16 +38,7 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
         (tmp_path / "world.json").write_text(json.dumps(dataclasses.asdict(after)), encoding="utf-8")
         found = [task for task in run.tasks if "rollout_result" in task.result.get("ansible_facts", {})]
         result = run.fact("rollout_result") if found else None
-        wrong = [
-            *judge.ending(case, after, run, result),
-            *judge.availability(case, after),
-            *judge.domains(case, after, result),
-            *judge.hands_off(case, before, after, run),
-            *judge.explicit(after),
-            *judge.once(after),
-            *judge.secrets(sim, run, journal),
-            *(judge.truth(case, after, result) if result else ()),
-        ]
+        wrong = list(judge.everything(case, before, after, run, result, sim, journal))
         said = result["outcome"] if result else "refused"
         if said == "upgraded" and not wrong and judge.settled(case, after):
             sim.faults(clear=True)
