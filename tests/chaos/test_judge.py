@@ -58,7 +58,7 @@ class Rollout:
 
     @classmethod
     def good(cls) -> Rollout:
-        scenario = {"scale_sets": [{"instances": {}}], "events": [], "faults": []}
+        scenario: dict[str, Any] = {"scale_sets": [{"instances": {}}], "events": [], "faults": []}
         variables = {"rollout_resource_group": GROUP, "rollout_image": {**SERIES, "version": NEW}}
         case = Case(0, scenario, variables, "1", "domain")
         services = {"AutomaticRepairs": "Running"}
