@@ -153,12 +153,12 @@ def _apply_model(world: World, owner: ScaleSet, instance: Instance, operation: O
 
     def apply() -> None:
         world.recorder.up(world.now, owner.name, instance.instance_id)
-        failure = {"code": fault.code, "message": fault.message} if fault is not None and fault.kind == "fail" else None
-        state = "Failed" if failure else "Succeeded"
+        failure = fault.failure() if fault is not None and fault.kind == "fail" else None
+        state, mended = "Failed" if failure else "Succeeded", instance.failure is not None and not failure
         world.change(
             owner, instance, provisioning=state, busy=None, model=profile, generation=generation, failure=failure
         )
-        if instance.has_health != (model.health_source(owner.document) is not None):
+        if mended or instance.has_health != (model.health_source(owner.document) is not None):
             world.start_health(owner, instance)
 
     world.later(instance, end, apply)
@@ -235,8 +235,7 @@ def _settle(
     """The work is done, or has failed; health comes after a lag."""
     if fault is not None and fault.kind == "fail":
         goal = "running" if fault.disk == "new" else "stopped"
-        failure = {"code": fault.code, "message": fault.message}
-        world.change(owner, instance, provisioning="Failed", power=goal, failure=failure, busy=None)
+        world.change(owner, instance, provisioning="Failed", power=goal, failure=fault.failure(), busy=None)
         return
     world.change(owner, instance, provisioning="Succeeded", power=power, busy=None)
     if not asleep:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
-from . import extensions, model, writes
+from . import model, writes
 from .compute import PERMISSION, SET, Service
 from .errors import ArmError
+from .extensions import extensions_of
 from .protocol import Reply, Request, Router
 from .scale_set import ScaleSet
 from .wire import SETS
@@ -26,16 +28,19 @@ class Extensions(Service):
 
     def shown(self, owner: ScaleSet, extension: dict[str, Any], state: str | None = None) -> dict[str, Any]:
         state = state or owner.provisioning_state(self.world.now)
+        properties = {
+            k: copy.deepcopy(v) for k, v in (extension.get("properties") or {}).items() if k != "protectedSettings"
+        }
         return {
             "name": extension["name"],
             "id": f"{self.wire.set_id(owner)}/extensions/{extension['name']}",
             "type": f"{SETS}/extensions",
-            "properties": {**copy.deepcopy(extension.get("properties") or {}), "provisioningState": state},
+            "properties": {**properties, "provisioningState": state},
         }
 
     def list_extensions(self, request: Request) -> Reply:
         owner = self.owner(request)
-        return Reply(200, {"value": [self.shown(owner, extension) for extension in extensions.of(owner.profile)]})
+        return Reply(200, {"value": [self.shown(owner, extension) for extension in extensions_of(owner.profile)]})
 
     def get_extension(self, request: Request) -> Reply:
         owner = self.owner(request)
@@ -43,20 +48,23 @@ class Extensions(Service):
 
     def _stored(self, owner: ScaleSet, request: Request) -> dict[str, Any]:
         wanted = request.parameters["extension"].lower()
-        for extension in extensions.of(owner.profile):
+        for extension in extensions_of(owner.profile):
             if str(extension["name"]).lower() == wanted:
                 return extension
         raise ArmError(404, "NotFound", "The entity was not found in this Azure location.")
 
     def put(self, request: Request) -> Reply:
         owner, name = self.owner(request), request.parameters["extension"]
-        there = name.lower() in {str(e["name"]).lower() for e in extensions.of(owner.profile)}
+        there = name.lower() in {str(e["name"]).lower() for e in extensions_of(owner.profile)}
         return self._write(owner, request, {"properties": request.json().get("properties") or {}}, there=there)
 
     def patch(self, request: Request) -> Reply:
         owner = self.owner(request)
         stored = self._stored(owner, request)
-        properties = model.merge(stored.get("properties"), request.json().get("properties") or {})
+        given = request.json().get("properties") or {}
+        properties = model.merge(stored.get("properties"), given)
+        if "settings" in given and owner.knobs.extension_patch_settings == "replace":
+            properties["settings"] = given["settings"]
         return self._write(owner, request, {"properties": properties}, there=True)
 
     def delete(self, request: Request) -> Reply:
@@ -65,7 +73,7 @@ class Extensions(Service):
             stored = self._stored(owner, request)
         except ArmError:
             return Reply(204)
-        kept = [e for e in extensions.of(owner.profile) if e is not stored]
+        kept = [e for e in extensions_of(owner.profile) if e is not stored]
         operation = writes.write(self.world, owner, self._with(owner, kept), "deleteExtension")
         return self.asynchronous(owner, operation, request, status=202)
 
@@ -74,7 +82,7 @@ class Extensions(Service):
         name = request.parameters["extension"]
         given = {"name": name, **body}
         given["properties"].pop("provisioningState", None)
-        listed = extensions.of(owner.profile)
+        listed = extensions_of(owner.profile)
         if there:
             stored = self._stored(owner, request)
             given["name"] = stored["name"]
@@ -87,5 +95,6 @@ class Extensions(Service):
         return self.asynchronous(owner, operation, request, status=status, body=shown)
 
     def _with(self, owner: ScaleSet, listed: list[dict[str, Any]]) -> dict[str, Any]:
+        """The stored document with these extensions and no other change."""
         body = {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": listed}}}}
-        return model.patched(owner.document, body, owner.knobs)
+        return model.patched(owner.document, body, dataclasses.replace(owner.knobs, patch_lists="replace"))

@@ -90,7 +90,7 @@ class ScaleSets(Service):
         if owner is None:
             return self._create(request)
         self.check_etag(owner.etag, request)
-        operation = writes.write(self.world, owner, model.put(owner.document, request.json()), "put")
+        operation = writes.write(self.world, owner, model.put(owner.document, request.json(), owner.knobs), "put")
         return self._written(owner, operation, request, 200, "Updating")
 
     def patch(self, request: Request) -> Reply:
@@ -114,7 +114,7 @@ class ScaleSets(Service):
         flexible = (body.get("properties") or {}).get("orchestrationMode") == "Flexible"
         document = default_document(self.account, name, group, body.get("location", self.location), flexible=flexible)
         empty = {**document, "sku": {**document["sku"], "capacity": 0}}
-        document = model.put(empty, body)
+        document = model.put(empty, body, Knobs())
         model.check(None, document, self.world.catalogue, Knobs())
         owner = ScaleSet(
             name, self.groups[group.lower()], document, Knobs(), self.world.new_id(), self.world.now,

@@ -8,19 +8,19 @@ from typing import Any
 from .errors import ArmError
 
 
-def of(profile: dict[str, Any]) -> list[dict[str, Any]]:
+def extensions_of(profile: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (profile.get("extensionProfile") or {}).get("extensions") or []
     return found
 
 
 def extension_order(profile: dict[str, Any]) -> list[str]:
     """Names, each after those it names in `provisionAfterExtensions`; raises ArmError where they go in a circle."""
-    names = [str(extension["name"]) for extension in of(profile)]
+    names = [str(extension["name"]) for extension in extensions_of(profile)]
     after = {
         str(extension["name"]): [
             name for name in extension.get("properties", {}).get("provisionAfterExtensions") or [] if name in names
         ]
-        for extension in of(profile)
+        for extension in extensions_of(profile)
     }
     try:
         return list(TopologicalSorter(after).static_order())

@@ -99,6 +99,12 @@ class Knobs:
     conflict_window: float = 0.0
     patch_tags: str = "merge"
     patch_os_disk: str = "merge"
+    patch_members: str = "merge"
+    patch_lists: str = "replace"
+    patch_null: str = "remove"
+    extension_patch_settings: str = "replace"
+    protected_settings: str = "keep"
+    failed_instance_fails_write: bool = False
     tags_cost_generation: bool = True
     capacity_costs_generation: bool = False
     etag_bumps: str = "write"
@@ -128,6 +134,11 @@ CHOICES = {
     "history_end": ("completedTime", "endTime", "both"),
     "patch_tags": ("merge", "replace"),
     "patch_os_disk": ("merge", "replace"),
+    "patch_members": ("merge", "replace"),
+    "patch_lists": ("merge", "replace"),
+    "patch_null": ("remove", "ignore"),
+    "extension_patch_settings": ("merge", "replace"),
+    "protected_settings": ("keep", "drop"),
     "etag_bumps": ("write", "any"),
     "list_order": ("text", "shuffled"),
     "id_case": ("as_is", "upper_group"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import upgrade_policy
 from .errors import ArmError
-from .extensions import extension_order
+from .extensions import extension_order, extensions_of
 from .images import Catalogue, reference_kind, reference_text
 from .knobs import Knobs
 
@@ -34,6 +34,13 @@ def profile_of(document: dict[str, Any]) -> dict[str, Any]:
     return profile
 
 
+def without_nulls(body: Any) -> Any:
+    """What is left of a patch where null means nothing."""
+    if not isinstance(body, dict):
+        return body
+    return {key: without_nulls(value) for key, value in body.items() if value is not None}
+
+
 def storage_of(document: dict[str, Any]) -> dict[str, Any]:
     storage: dict[str, Any] = profile_of(document).get("storageProfile", {})
     return storage
@@ -48,16 +55,41 @@ def _writable(body: dict[str, Any]) -> dict[str, Any]:
 
 def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[str, Any]:
     body = _writable(body)
+    if knobs.patch_null == "ignore":
+        body = without_nulls(body)
     result: dict[str, Any] = merge(stored, body)
     if "tags" in body and knobs.patch_tags == "replace":
         result["tags"] = copy.deepcopy(body["tags"] or {})
-    given = storage_of(body) if body.get("properties", {}).get("virtualMachineProfile") else {}
+    named = body.get("properties") or {}
+    given = storage_of(body) if named.get("virtualMachineProfile") else {}
     if given.get("osDisk") and knobs.patch_os_disk == "replace":
         storage_of(result)["osDisk"] = copy.deepcopy(given["osDisk"])
     if given.get("imageReference"):
         storage_of(result)["imageReference"] = _named_image(stored, given["imageReference"])
+    if knobs.patch_members == "replace":
+        if named.get("upgradePolicy"):
+            result["properties"]["upgradePolicy"] = copy.deepcopy(named["upgradePolicy"])
+        network = (named.get("virtualMachineProfile") or {}).get("networkProfile")
+        if network:
+            profile_of(result)["networkProfile"] = copy.deepcopy(network)
+    if knobs.patch_lists == "merge" and named.get("virtualMachineProfile"):
+        listed = extensions_of(profile_of(body))
+        if listed:
+            others = [e for e in extensions_of(profile_of(stored)) if e["name"] not in {new["name"] for new in listed}]
+            profile_of(result)["extensionProfile"]["extensions"] = copy.deepcopy(others) + copy.deepcopy(listed)
     _clean(stored, result)
+    if knobs.protected_settings == "keep":
+        _keep_protected_settings(stored, result)
     return result
+
+
+def _keep_protected_settings(stored: dict[str, Any], document: dict[str, Any]) -> None:
+    """Nobody can read them, so that a document that was read and written back leaves them out."""
+    kept = {str(e["name"]): e.get("properties", {}) for e in extensions_of(profile_of(stored))}
+    for extension in extensions_of(profile_of(document)):
+        old, new = kept.get(str(extension["name"]), {}), extension.setdefault("properties", {})
+        if "protectedSettings" in old and not {"protectedSettings", "protectedSettingsFromKeyVault"} & new.keys():
+            new["protectedSettings"] = old["protectedSettings"]
 
 
 def _named_image(stored: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +100,7 @@ def _named_image(stored: dict[str, Any], reference: dict[str, Any]) -> dict[str,
     return named
 
 
-def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+def put(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[str, Any]:
     """A PUT replaces what it names; what it leaves out of the model (the image reference above all) stays."""
     body = _writable(body)
     result = copy.deepcopy(stored)
@@ -93,14 +125,14 @@ def put(stored: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
             else:
                 profile[member] = part
     _clean(stored, result)
+    if knobs.protected_settings == "keep":
+        _keep_protected_settings(stored, result)
     return result
 
 
 def _clean(stored: dict[str, Any], document: dict[str, Any]) -> None:
     storage_of(document).get("imageReference", {}).pop("exactVersion", None)
     upgrade_policy.complete(stored, document)
-    for extension in profile_of(document).get("extensionProfile", {}).get("extensions", []):
-        extension.get("properties", {}).pop("protectedSettings", None)
 
 
 def health_source(document: dict[str, Any]) -> str | None:

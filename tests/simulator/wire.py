@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from . import model, upgrade_policy
+from .extensions import extensions_of
 from .images import GalleryImage, GalleryVersion, ManagedImage, PlatformImage
 from .instance import Instance
 from .scale_set import Operation, ScaleSet
@@ -67,6 +68,8 @@ class Wire:
     def scale_set(self, owner: ScaleSet, api_version: str, *, state: str | None = None) -> dict[str, Any]:
         document = copy.deepcopy(owner.document)
         upgrade_policy.shown(document, api_version)
+        for extension in extensions_of(model.profile_of(document)):
+            extension.get("properties", {}).pop("protectedSettings", None)
         properties = document.pop("properties")
         properties["provisioningState"] = state or owner.provisioning_state(self.world.now)
         properties["uniqueId"] = owner.unique_id
@@ -352,7 +355,8 @@ class Wire:
         kind = f"{extension['properties'].get('publisher')}.{extension['properties'].get('type')}"
         status: dict[str, Any] = {**good, "message": "ExtensionOperation:enable. Status:Success"}
         failure = instance.failure or {}
-        if instance.provisioning == "Failed" and "Extension" in failure.get("code", ""):
+        mine = failure.get("extension", extension["name"]) == extension["name"]
+        if instance.provisioning == "Failed" and "Extension" in failure.get("code", "") and mine:
             status = {
                 "code": f"ProvisioningState/failed/{failure['code']}",
                 "level": "Error",

@@ -250,8 +250,7 @@ class World:
 
             def start(instance: Instance = instance, fault: InstanceFault | None = struck) -> None:
                 if fault is not None and fault.kind == "fail":
-                    failure = {"code": fault.code, "message": fault.message}
-                    self.change(owner, instance, provisioning="Failed", power="stopped", failure=failure)
+                    self.change(owner, instance, provisioning="Failed", power="stopped", failure=fault.failure())
                     return
                 self.change(owner, instance, provisioning="Succeeded", power="running")
                 self.start_health(owner, instance, never=fault is not None and fault.kind == "unhealthy")
@@ -278,7 +277,8 @@ class World:
 
     def fault(self, owner: ScaleSet, instance: Instance, image: Resolved, action: str) -> InstanceFault | None:
         for fault in self.instance_faults:
-            if fault.matches(owner.name, instance, image, action) and fault.take(
+            profile = instance.model if action in ("reimage", "restore", "repair") else owner.profile
+            if fault.matches(owner.name, instance, image, action, profile) and fault.take(
                 self.seed, owner.name, instance.number
             ):
                 return fault

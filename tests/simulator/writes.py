@@ -50,8 +50,14 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
         elif owner.mode == "Rolling":
             orchestrator.start_model(world, owner, operation)
             return operation
-    world.at(end, lambda: world.finish(owner, operation, actions.errors(owner, operation)))
+    world.at(end, partial(_end_write, world, owner, operation))
     return operation
+
+
+def _end_write(world: World, owner: ScaleSet, operation: Operation) -> None:
+    if owner.knobs.failed_instance_fails_write:
+        operation.instance_ids += [key for key in owner.instances if key not in operation.instance_ids]
+    world.finish(owner, operation, actions.errors(owner, operation))
 
 
 def _costs_generation(owner: ScaleSet, old: dict[str, Any], new: dict[str, Any]) -> bool:

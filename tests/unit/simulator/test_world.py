@@ -211,7 +211,7 @@ class TestOneAtATime:
 class TestWrites:
     def test_generations_count_writes_and_not_content(self) -> None:
         world, owner = started()
-        writes.write(world, owner, model.put(owner.document, copy.deepcopy(owner.document)))
+        writes.write(world, owner, model.put(owner.document, copy.deepcopy(owner.document), owner.knobs))
         assert all(i.generation != owner.generation for i in owner.instances.values())
         upgraded(world, owner, ["*"])
         assert all(i.generation == owner.generation for i in owner.instances.values())
