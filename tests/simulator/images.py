@@ -23,6 +23,8 @@ def unsorted_order(versions: list[str]) -> list[str]:
 
 @dataclass
 class PlatformImage:
+    """`automatic_os_upgrade` is whether Azure says that it supports automatic OS upgrades of this image."""
+
     publisher: str
     offer: str
     sku: str
@@ -31,6 +33,7 @@ class PlatformImage:
     generation: str = "V2"
     architecture: str = "x64"
     plan: dict[str, str] | None = None
+    automatic_os_upgrade: bool = True
 
 
 @dataclass

@@ -85,6 +85,7 @@ class Knobs:
     rolling_shows_updating: bool = True
     rolling_start_moves: bool = False
     rolling_refusal: str = "409 OperationNotAllowed"
+    rolling_busy: str = "409 OperationNotAllowed"
     rolling_none: str = "404 NotFound"
     rolling_back_shown: bool = True
     surge_quota: bool = True

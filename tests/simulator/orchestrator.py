@@ -248,7 +248,6 @@ def _batch(world: World, owner: ScaleSet, upgrade: RollingUpgrade, batch: list[s
         world.recorder.accept(world.now, owner, f"rolling {upgrade.kind} upgrade", working, before)
         judge = partial(_judge, world, owner, upgrade, [i.instance_id for i in working])
         world.at(end, partial(_wait, world, owner, working, end, judge))
-    upgrade.max_unavailable = max(upgrade.max_unavailable, len(world.recorder.of(owner.name).unavailable))
 
 
 def _behind(owner: ScaleSet, upgrade: RollingUpgrade, instance: Instance) -> bool:

@@ -134,6 +134,8 @@ class Recorder:
                 del self._open[(owner.name, key)]
         figures.see()
         self.max_unavailable = max(self.max_unavailable, self.unavailable_now())
+        if owner.upgrade is not None and owner.upgrade.running:
+            owner.upgrade.max_unavailable = max(owner.upgrade.max_unavailable, len(figures.unavailable))
 
     def unavailable_now(self) -> int:
         return sum(len(figures.unavailable) for figures in self.figures.values())

@@ -453,7 +453,9 @@ class Wire:
             "architecture": image.architecture,
             "replicaType": "Managed",
             "disallowed": {"vmDiskType": "Unmanaged"},
-            "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": image.plan is None},
+            "automaticOSUpgradeProperties": {
+                "automaticOSUpgradeSupported": image.automatic_os_upgrade and image.plan is None
+            },
             "imageDeprecationStatus": {"imageState": "Active"},
             "osDiskImage": {"operatingSystem": image.os, "sizeInGb": 31, "sizeInBytes": 32213303808},
             "dataDiskImages": [],

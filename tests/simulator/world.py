@@ -136,9 +136,10 @@ class World:
     def refuse_busy(self, owner: ScaleSet, what: str = "Update Virtual Machine Scale Set") -> None:
         """Nothing is accepted on a set that is being deleted or that has a rolling upgrade under way."""
         if owner.rolling:
+            status, code = owner.knobs.rolling_busy.split()
             raise ArmError(
-                409,
-                "OperationNotAllowed",
+                int(status),
+                code,
                 f"Operation '{what}' is not allowed on Virtual Machine Scale Set '{owner.name}' since a Rolling "
                 "Upgrade is in progress.",
             )
