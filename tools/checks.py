@@ -137,6 +137,7 @@ def package_parts() -> list[Part]:
 
 def all_parts() -> list[Part]:
     """The long ones first, so that none runs alone at the end."""
+    types = ["mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", ".".join([*COLLECTION.parts, "plugins"])]
     docs_checks = "--plugin-docs --check-extra-docs-refs --validate-collection-refs=self"
     return [
         pytest_part("contract", "newest", more_environments=("az",)),
@@ -154,6 +155,7 @@ def all_parts() -> list[Part]:
         ),
         lint_part("yamllint", "yamllint --strict ."),
         lint_part("ruff", "ruff check --no-cache ."),
+        Part("types", "lint", "lint", [types], tree("lint").parents[2]),
     ]
 
 

@@ -84,7 +84,7 @@ def scale_sets(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t
     """The scale sets that the options name, judged against the image that they name or each model does."""
     wanted = images.parse(options["image"]) if options.get("image") else None
     group, name = options.get("resource_group"), options.get("name")
-    found = [azure.scale_set(group, name)] if name else list(azure.scale_sets(group))
+    found = [azure.scale_set(options["resource_group"], name)] if name else list(azure.scale_sets(group))
     shown = []
     for one in found:
         target = images.complete(wanted, one.image) if wanted else one.image

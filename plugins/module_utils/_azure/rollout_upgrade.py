@@ -153,7 +153,7 @@ def carry_out(azure: Azure, clock: Clock, upgrade: Upgrade, journal: Journal) ->
         elif isinstance(step, Poll):
             _sleep_until(clock, step.at)
             _poll(azure, clock, upgrade, ref)
-        else:
+        elif isinstance(step, Look):
             _sleep_until(clock, step.at)
             _look(azure, clock, upgrade, step)
 

@@ -154,20 +154,20 @@ def _wanted_extension(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong
     before = _shown_extension(stored) or {}
     result = {name: before.get(name) if options.get(name) is None else options[name] for name in OF_THE_EXTENSION}
     result["health_states"] = result["health_states"] or "binary"
-    result["extension_name"] = before.get("extension_name") or result["extension_name"]
-    if not result["extension_name"]:
-        result["extension_name"] = f"ApplicationHealth{scale_set.os_type}"
-    for name, setting in NUMBERS.items():
-        value = result[name] = setting.default if result[name] is None else result[name]
+    default_name = f"ApplicationHealth{scale_set.os_type}"
+    name = str(before.get("extension_name") or result["extension_name"] or default_name)
+    result["extension_name"] = name
+    for number, setting in NUMBERS.items():
+        value = result[number] = setting.default if result[number] is None else result[number]
         if value is not None and not setting.least <= value <= setting.most:
-            wrong.append(f"{name} {value} is out of range: Azure takes {setting.least} to {setting.most}")
+            wrong.append(f"{number} {value} is out of range: Azure takes {setting.least} to {setting.most}")
     if options.get("probe_id"):
         wrong.append("probe_id is of source load_balancer_probe")
     if not scale_set.os_type:
         wrong.append(f"the model of scale set {scale_set.name} does not say whether it is Linux or Windows")
     taken = {str(one.get("name")).lower() for one in automatic.extensions(scale_set) if one is not stored}
-    if result["extension_name"].lower() in taken:
-        wrong.append(f"another extension has the name {result['extension_name']}; give extension_name")
+    if name.lower() in taken:
+        wrong.append(f"another extension has the name {name}; give extension_name")
     wrong += _of_the_protocol(result, options)
     return {EXTENSION: result, PROBE: None}
 
