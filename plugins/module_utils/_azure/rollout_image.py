@@ -18,12 +18,10 @@ from .._rollout.plan import Survey
 from .._rollout.problem import Refused
 from .._rollout.record import Record
 from .._rollout.result import timestamp
-from . import awaited, rollout_plan
-from .client import Azure, Clock
-from .errors import AzureError
+from . import awaited, model_write, rollout_plan
+from .client import Azure, Clock, OperationRef
 
 MANUAL = "Manual"
-_AT_WORK = ("Updating", "Creating", "Migrating")
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,54 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
         return ImageChange(first, scale_set, target, changed=False)
     if note := _check(azure, clock, scale_set, target, options, deadline, to_manual):
         return ImageChange(first, scale_set, target, changed=False, note=note)
-    body = image_patch(scale_set, target, new_record)
+    image_patch(scale_set, target, new_record)  # tags that do not fit are refused before anything is written
     if check_mode:
         return ImageChange(first, scale_set, target, changed=True)
     journal = Journal(options.get("journal"), scale_set=scale_set.id, rollout=new_record.id if new_record else None)
     if scale_set.upgrade_mode != MANUAL:
-        scale_set = _set_manual(azure, clock, scale_set, deadline, journal)
-        body = image_patch(scale_set, target, new_record)
-    while not images.same(scale_set.image, target):
-        what = f"set the image of scale set {scale_set.name} to {target}"
-        if _quiet(scale_set, clock, deadline, what):
-            _write(azure, clock, scale_set, body, deadline, journal, what)
-        scale_set = azure.scale_set(options["resource_group"], options["name"])
-        body = image_patch(scale_set, target, new_record)
+        # The mode alone, read back, so that no image is ever written into another mode.
+        mode = {"upgradePolicy": {"mode": MANUAL}}
+        scale_set = _written(
+            azure,
+            clock,
+            scale_set,
+            deadline,
+            journal,
+            what=f"set scale set {scale_set.name} from upgrade mode {scale_set.upgrade_mode} to {MANUAL}",
+            done=lambda fresh: fresh.upgrade_mode == MANUAL,
+            body=lambda fresh: model_write.patch(fresh, mode),
+        )
+    scale_set = _written(
+        azure,
+        clock,
+        scale_set,
+        deadline,
+        journal,
+        what=f"set the image of scale set {scale_set.name} to {target}",
+        done=lambda fresh: images.same(fresh.image, target),
+        body=lambda fresh: image_patch(fresh, target, new_record),
+    )
     return ImageChange(first, scale_set, target, changed=True, warnings=journal.warnings)
+
+
+def _written(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    deadline: float,
+    journal: Journal,
+    *,
+    what: str,
+    done: t.Callable[[ScaleSet], bool],
+    body: t.Callable[[ScaleSet], model_write.Body],
+) -> ScaleSet:
+    def send(fresh: ScaleSet) -> OperationRef | None:
+        journal.write([{"time": timestamp(clock.now()), "event": "model_write_sent", "what": what}])
+        return azure.write_model(fresh, body(fresh), what=what)
+
+    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
+    journal.write([{"time": timestamp(clock.now()), "event": "model_written", "what": what, "note": note}])
+    return written
 
 
 def _rolling_upgrade(
@@ -112,65 +144,7 @@ def image_patch(scale_set: ScaleSet, target: Image, new_record: Record | None) -
         storage["osDisk"] = {**os_disk, "image": {**os_disk.get("image", {}), "uri": target.id}}
     else:
         storage["imageReference"] = images.to_wire(target)
-    body: dict[str, t.Any] = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
-    tags = record.with_record(scale_set.tags, new_record) if new_record else dict(scale_set.tags)
-    if tags:
-        body["tags"] = tags
-    if scale_set.purchase_plan:
-        body["plan"] = dict(scale_set.purchase_plan)
+    body = model_write.patch(scale_set, {"virtualMachineProfile": {"storageProfile": storage}})
+    if new_record:
+        body["tags"] = record.with_record(scale_set.tags, new_record)
     return body
-
-
-def _set_manual(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, journal: Journal) -> ScaleSet:
-    """Write the mode alone and read it back, so that no image is ever written into another mode."""
-    what = f"set scale set {scale_set.name} from upgrade mode {scale_set.upgrade_mode} to {MANUAL}"
-    while scale_set.upgrade_mode != MANUAL:
-        if _quiet(scale_set, clock, deadline, what):
-            body: dict[str, t.Any] = {"properties": {"upgradePolicy": {"mode": MANUAL}}}
-            if scale_set.tags:
-                body["tags"] = dict(scale_set.tags)
-            _write(azure, clock, scale_set, body, deadline, journal, what)
-        scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
-    return scale_set
-
-
-def _quiet(scale_set: ScaleSet, clock: Clock, deadline: float, what: str) -> bool:
-    """Whether nobody is changing the set now; a write on top would preempt them. Sleeps where somebody is."""
-    if scale_set.provisioning_state not in _AT_WORK:
-        return True
-    if clock.now() > deadline:
-        raise Refused(
-            f"could not {what}: the set is still {scale_set.provisioning_state} by another hand. Nothing was written. "
-            f"See what runs: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
-        )
-    clock.sleep(awaited.RETRY)
-    return False
-
-
-def _write(
-    azure: Azure,
-    clock: Clock,
-    scale_set: ScaleSet,
-    body: dict[str, t.Any],
-    deadline: float,
-    journal: Journal,
-    what: str,
-) -> None:
-    """One PATCH, awaited. Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption."""
-    try:
-        ref = azure.write_model(scale_set, body, what=what)
-        operation = awaited.end_of(azure, clock, ref, deadline) if ref else None
-    except AzureError as error:
-        if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
-            raise
-        journal.write([{"time": timestamp(clock.now()), "event": "model_write_failed", "problem": str(error.problem)}])
-        clock.sleep(error.problem.retry_after or awaited.RETRY)  # whoever wrote may be at work, which shows late
-        return
-    status = operation.status if operation else "Succeeded"
-    journal.write([{"time": timestamp(clock.now()), "event": "model_written", "what": what, "status": status}])
-    if operation and operation.status == "Failed" and operation.problem:
-        raise AzureError(operation.problem, what, scale_set.name)
-    if clock.now() > deadline:
-        raise Refused(
-            f"could not {what} within the timeout; the last write was {operation.status if operation else 'lost'}."
-        )
