@@ -78,7 +78,7 @@ class TestRollingUpgrade:
     def test_the_operation_of_a_cancelled_upgrade_says_succeeded(self, protocol: Arm) -> None:
         path = protocol.scale_set("rolled-cancelled")
         started = protocol.call("POST", f"{path}/osRollingUpgrade")
-        wait_for(lambda: latest(protocol, "rolled-cancelled")["progress"]["inProgressInstanceCount"] == 1)
+        wait_for(lambda: latest(protocol, "rolled-cancelled")["progress"]["successfulInstanceCount"] == 1)
         cancelled = protocol.finish(protocol.call("POST", f"{path}/rollingUpgrades/cancel"))
         original = protocol.finish(started)
         assert (original["status"], cancelled["status"]) == ("Succeeded", "Succeeded")
