@@ -244,17 +244,8 @@ class Azure:
         `what` completes the sentence "Cannot …". None where Azure did it at once.
         """
         headers = {"If-Match": scale_set.etag} if scale_set.etag else {}
-        answer = self._call(
-            what,
-            scale_set.name,
-            self._compute().virtual_machine_scale_sets.begin_update,
-            scale_set.resource_group,
-            scale_set.name,
-            json.dumps(body).encode(),
-            headers=headers,
-            polling=False,
-        )
-        started = self._operation_ref(answer)
+        update = self._compute().virtual_machine_scale_sets.begin_update
+        started = self._send(what, scale_set, update, json.dumps(body).encode(), headers=headers)
         return started if started.url else None
 
     def write_extension(
@@ -262,53 +253,30 @@ class Azure:
     ) -> OperationRef:
         """Put one extension of the model; the others stay as they are. `whole`: all of it (PUT), else these members."""
         group = self._compute().virtual_machine_scale_set_extensions
-        answer = self._call(
-            f"write extension {name} of scale set {scale_set.name}",
-            scale_set.name,
-            group.begin_create_or_update if whole else group.begin_update,
-            scale_set.resource_group,
-            scale_set.name,
-            name,
-            json.dumps(body).encode(),
-            polling=False,
-        )
-        return self._operation_ref(answer)
+        put = group.begin_create_or_update if whole else group.begin_update
+        what = f"write extension {name} of scale set {scale_set.name}"
+        return self._send(what, scale_set, put, name, json.dumps(body).encode())
 
     def delete_extension(self, scale_set: ScaleSet, name: str) -> OperationRef:
         """Take one extension out of the model. Instances keep it until they are brought to the model."""
         delete = self._compute().virtual_machine_scale_set_extensions.begin_delete
         what = f"delete extension {name} of scale set {scale_set.name}"
-        names = (scale_set.resource_group, scale_set.name, name)
-        return self._operation_ref(self._call(what, scale_set.name, delete, *names, polling=False))
+        return self._send(what, scale_set, delete, name)
 
     def set_service_state(self, scale_set: ScaleSet, service: str, action: str) -> OperationRef:
         """`action` is Suspend or Resume."""
-        answer = self._call(
-            f"{action.lower()} {service} of scale set {scale_set.name}",
-            scale_set.name,
-            self._compute().virtual_machine_scale_sets.begin_set_orchestration_service_state,
-            scale_set.resource_group,
-            scale_set.name,
-            json.dumps({"serviceName": service, "action": action}).encode(),
-            polling=False,
-        )
-        return self._operation_ref(answer)
+        what = f"{action.lower()} {service} of scale set {scale_set.name}"
+        set_state = self._compute().virtual_machine_scale_sets.begin_set_orchestration_service_state
+        body = json.dumps({"serviceName": service, "action": action}).encode()
+        return self._send(what, scale_set, set_state, body)
 
     def write_instance(self, scale_set: ScaleSet, instance_id: str, document: t.Mapping[str, t.Any]) -> OperationRef:
         """PUT of one instance, refused by Azure (412) where it is no longer the one whose `etag` is in the document."""
-        etag = document.get("etag")
-        answer = self._call(
-            f"write instance {instance_id} of scale set {scale_set.name}",
-            scale_set.name,
-            self._compute().virtual_machine_scale_set_vms.begin_update,
-            scale_set.resource_group,
-            scale_set.name,
-            instance_id,
-            json.dumps({name: value for name, value in document.items() if name != "etag"}).encode(),
-            headers={"If-Match": etag} if etag else {},
-            polling=False,
-        )
-        return self._operation_ref(answer)
+        what = f"write instance {instance_id} of scale set {scale_set.name}"
+        update = self._compute().virtual_machine_scale_set_vms.begin_update
+        body = json.dumps({name: value for name, value in document.items() if name != "etag"}).encode()
+        headers = {"If-Match": etag} if (etag := document.get("etag")) else {}
+        return self._send(what, scale_set, update, instance_id, body, headers=headers)
 
     def upgrade_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
         """Bring these instances to the model (POST manualupgrade). Raises Refused unless the ids are explicit."""
@@ -318,40 +286,51 @@ class Azure:
         """Put a new OS disk from their model into these instances; data disks stay. Raises Refused like upgrade."""
         return self._act("reimage", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_reimage)
 
+    def _act(
+        self, verb: str, scale_set: ScaleSet, ids: t.Sequence[str], action: t.Callable[..., t.Any]
+    ) -> OperationRef:
+        named = explicit_ids(ids)
+        what = f"{verb} {_instances_named(named)} of scale set {scale_set.name}"
+        return self._send(what, scale_set, action, json.dumps({"instanceIds": named}).encode())
+
     def start_os_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """Let Azure roll the newest version of the model's image through the set (POST osRollingUpgrade)."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
-        return self._post("start a rolling OS upgrade of", scale_set, group.begin_start_os_upgrade)
+        return self._send(
+            f"start a rolling OS upgrade of scale set {scale_set.name}", scale_set, group.begin_start_os_upgrade
+        )
 
     def start_extension_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """Let Azure roll the newest version of each extension through the set (POST extensionRollingUpgrade)."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
-        return self._post("start a rolling extension upgrade of", scale_set, group.begin_start_extension_upgrade)
+        return self._send(
+            f"start a rolling extension upgrade of scale set {scale_set.name}",
+            scale_set,
+            group.begin_start_extension_upgrade,
+        )
 
     def cancel_rolling_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """The batch in hand is finished, not undone. Refused by Azure where none runs."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
-        return self._post("cancel the rolling upgrade of", scale_set, group.begin_cancel)
+        return self._send(f"cancel the rolling upgrade of scale set {scale_set.name}", scale_set, group.begin_cancel)
 
     def approve_upgrade(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
         """Let the deferred OS upgrade go on at these instances. Raises Refused unless the ids are explicit."""
         named = explicit_ids(ids)
-        what = f"approve the deferred upgrade of instance{'s' if len(named) > 1 else ''} {', '.join(named)} of"
+        what = f"approve the deferred upgrade of {_instances_named(named)} of scale set {scale_set.name}"
         if len(named) == 1:
             group = self._compute().virtual_machine_scale_set_vms
-            return self._post(what, scale_set, group.begin_approve_rolling_upgrade, named[0])
+            return self._send(what, scale_set, group.begin_approve_rolling_upgrade, named[0])
         body = json.dumps({"instanceIds": named}).encode()
         action = self._compute().virtual_machine_scale_sets.begin_approve_rolling_upgrade
-        return self._post(what, scale_set, action, body, content_type="application/json")
+        return self._send(what, scale_set, action, body, content_type="application/json")
 
-    def _post(
+    def _send(
         self, what: str, scale_set: ScaleSet, action: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
     ) -> OperationRef:
+        """`what` completes the sentence "Cannot …"."""
         names = (scale_set.resource_group, scale_set.name)
-        attempted = f"{what} scale set {scale_set.name}"
-        return self._operation_ref(
-            self._call(attempted, scale_set.name, action, *names, *args, polling=False, **kwargs)
-        )
+        return self._operation_ref(self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs))
 
     # Lifecycle hook events, which the oldest supported SDK has no operations for
 
@@ -367,21 +346,6 @@ class Azure:
         url = f"{self._cloud.endpoint}{scale_set.id}/lifecycleHookEvents/{name}?api-version={_LIFECYCLE_EVENTS}"
         attempted = f"answer lifecycle hook event {name} of scale set {scale_set.name}"
         return dict(_json(self._request("PATCH", attempted, scale_set.name, url, body)))
-
-    def _act(
-        self, verb: str, scale_set: ScaleSet, ids: t.Sequence[str], action: t.Callable[..., t.Any]
-    ) -> OperationRef:
-        named = explicit_ids(ids)
-        answer = self._call(
-            f"{verb} instance{'s' if len(named) > 1 else ''} {', '.join(named)} of scale set {scale_set.name}",
-            scale_set.name,
-            action,
-            scale_set.resource_group,
-            scale_set.name,
-            json.dumps({"instanceIds": named}).encode(),
-            polling=False,
-        )
-        return self._operation_ref(answer)
 
     def operation(self, ref: OperationRef) -> Operation:
         """Look once at a long-running operation. Azure forgets old ones: an AzureError of kind "missing"."""
@@ -558,6 +522,10 @@ class Azure:
                 problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set
             )
         return answer
+
+
+def _instances_named(ids: t.Sequence[str]) -> str:
+    return f"instance{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
 
 
 def _json(answer: t.Any) -> t.Any:
