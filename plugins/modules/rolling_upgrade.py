@@ -115,7 +115,7 @@ rollout_result:
   type: dict
   contains:
     id:
-      description: Always null; Azure's upgrades have no id.
+      description: When Azure's upgrade started, as V(azure-2026-11-21T02:00:04Z), for it has no id; none without one.
       type: str
     scale_set:
       description: The scale set's resource id.
@@ -162,7 +162,7 @@ rollout_result:
       description: Requests to Azure Resource Manager that this took.
       type: dict
   sample:
-    id: null
+    id: azure-2026-11-21T02:00:04Z
     scale_set: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
     outcome: upgraded
     why: ""
@@ -234,6 +234,11 @@ left_alone:
   returned: always
   type: dict
   sample: {"7": protected from scale set actions}
+automatic_os_upgrade:
+  description: Whether Azure upgrades the scale set by itself when a newer version appears.
+  returned: always
+  type: bool
+  sample: false
 findings:
   description: What was found before a start; errors refuse it.
   returned: always

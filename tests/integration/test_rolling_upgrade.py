@@ -156,7 +156,7 @@ def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator)
 
 
 def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator) -> None:
-    knobs = {"automatic_delay": 60, "automatic_first_delay": 60}
+    knobs = {"automatic_delay": 1200, "automatic_first_delay": 1200}
     newest = "24.04.202612010"
     sick = {**SICK, "image_version": newest}
     sim = simulator(world(10, knobs, running=None, properties=AUTOMATIC, instance_faults=[sick]), 240)

@@ -46,7 +46,11 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     )
     first = machine.next(clock.now())
     findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else []
-    result: dict[str, t.Any] = {"before": present.rolling_upgrade(latest), "findings": findings}
+    result: dict[str, t.Any] = {
+        "before": present.rolling_upgrade(latest),
+        "findings": findings,
+        "automatic_os_upgrade": scale_set.automatic_os_upgrade,
+    }
     if check_mode:
         return {**result, **_planned(azure, machine, first, previous)}, ""
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
@@ -168,7 +172,7 @@ def _operation(azure: Azure, ref: OperationRef) -> Operation | None:
 
 def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings: t.Sequence[str]) -> dict[str, t.Any]:
     report, watch = machine.report, machine.watch
-    shown = report.as_dict(None, watch.scale_set.id, watch.target, previous)
+    shown = report.as_dict(_id(machine), watch.scale_set.id, watch.target, previous)
     touched = {i: one for i, one in shown["instances"].items() if one["outcome"] in ("upgraded", "failed")}
     return {
         "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
@@ -186,6 +190,12 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
             "after": {i: one["image_after"] for i, one in touched.items()},
         },
     }
+
+
+def _id(machine: RollingRun) -> str | None:
+    """Azure's upgrades have no id; this one is when it started."""
+    started = _started(machine.ours)
+    return f"azure-{started}" if started else None
 
 
 def _started(upgrade: RollingUpgrade | None) -> str | None:
@@ -210,7 +220,7 @@ def _planned(azure: Azure, machine: RollingRun, first: Step, previous: Image | N
     planned = words.get(type(first), "none")
     report, watch = machine.report, machine.watch
     ids = [i.instance_id for i in watch.to_do] if planned in ("start", "wait") else []
-    shown = report.as_dict(None, watch.scale_set.id, watch.target, previous)
+    shown = report.as_dict(_id(machine), watch.scale_set.id, watch.target, previous)
     if planned != "none":
         shown["outcome"] = "stopped" if planned == "cancel" else "upgraded"
         label = "in batches that Azure chooses"

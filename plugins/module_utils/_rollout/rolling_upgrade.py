@@ -181,8 +181,10 @@ class RollingRun:
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
         if now - self._since >= self.patience.start:
+            before = self._before
+            earlier = f"; its latest, of {timestamp(before.started)}, is {before.code}" if before else ""
             return self._end(
-                now, "failed", f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
+                now, "failed", f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s{earlier}"
             )
         return Look(min(now + self.patience.poll, self._since + self.patience.start))
 
@@ -291,7 +293,8 @@ class RollingRun:
             )
             said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
             return self._end(now, "failed", f"{said}, but {why}")
-        return self._end(now, "upgraded" if self.report.upgraded else "unchanged")
+        earlier = self.ours is not None and _at(self.ours, self._ours_started)
+        return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
     def _left(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
@@ -385,7 +388,7 @@ class RollingRun:
         report.finished, report.outcome, report.problem = now, outcome, problem
         report.why = why or (str(problem) if problem else "")
         report.batches = self.watch.batches
-        if not report.instances and self.ours is not None:
+        if not report.instances and self.ours is not None and outcome:
             report.instances = self.watch.reports()
         report.max_unavailable_seen = self.watch.max_seen
         report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)

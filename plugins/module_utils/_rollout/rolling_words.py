@@ -72,8 +72,8 @@ def _go_on(run: RollingRun) -> str:
     if run.wanted == CANCELLED:
         return (
             f"Cancel it again: ansible-playbook steady.vmss.cancel_upgrade "
-            f"-e azure_rolling_upgrade_resource_group={scale_set.resource_group} "
-            f"-e azure_rolling_upgrade_scale_set={scale_set.name}"
+            f"-e rollout_resource_group={scale_set.resource_group} "
+            f"-e rollout_scale_set={scale_set.name}"
         )
     if run.watch.kind != OS:
         return "Go on, once the cause is gone: run the same again."
@@ -82,6 +82,6 @@ def _go_on(run: RollingRun) -> str:
         go_on = "Wait longer with the same again, or start it by hand"
     return (
         f"{go_on}: ansible-playbook steady.vmss.trigger_os_upgrade "
-        f"-e azure_rolling_upgrade_resource_group={scale_set.resource_group} "
-        f"-e azure_rolling_upgrade_scale_set={scale_set.name}"
+        f"-e rollout_resource_group={scale_set.resource_group} "
+        f"-e rollout_scale_set={scale_set.name}"
     )

@@ -248,7 +248,7 @@ def test_started_returns_once_the_upgrade_shows() -> None:
     assert run.ours is not None and run.ours.started == T0 + 40
     azure.advance(T0 + 7200)
     later = drive(azure, COMPLETED, ours_started=run.ours.started)
-    assert (later.report.outcome, later.acted, azure.starts) == ("unchanged", False, [T0])
+    assert (later.report.outcome, later.acted, azure.starts) == ("upgraded", False, [T0])
 
 
 def test_the_end_of_the_upgrade_that_an_earlier_call_started_is_ours() -> None:
