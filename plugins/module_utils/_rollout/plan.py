@@ -100,7 +100,12 @@ class Survey:
         return domains(self.instances, self.policy.order_by)
 
     def available(self, instance: Instance) -> bool:
-        return health.available(instance, self.scale_set.has_health_source)
+        return health.available(instance, self._can_tell_health(instance))
+
+    def _can_tell_health(self, instance: Instance) -> bool:
+        """One that has not got the model which brought the health source reports none, however well it is."""
+        mute = self.policy.whole_model and instance.health is None and instance.latest_model_applied is False
+        return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.proven)
 
     @cached_property
     def counted(self) -> list[Instance]:
@@ -185,7 +190,8 @@ class Survey:
             return Batch(first.label, ids, adopted=True)
         if not self.to_do:
             return None
-        if breach := thresholds.breach_before(self.policy.thresholds, self.counted, self.scale_set.has_health_source):
+        judged = [i if self._can_tell_health(i) else replace(i, health=health.HEALTHY) for i in self.counted]
+        if breach := thresholds.breach_before(self.policy.thresholds, judged, self.scale_set.has_health_source):
             return Wait(breach)
         ready = [i for i in self.to_do if i not in self.busy]
         if not ready:

@@ -208,3 +208,18 @@ def test_the_model_may_not_name_the_target_yet() -> None:
     fleet = uniform(3, form="managed", policy=everything(order_by="none"))
     survey = replace(fleet.survey(), target=FORMS["managed"][NEW], model_names_target=False)
     assert [b.instance_ids for b in survey.batches()] == [("0", "1", "2")]
+
+
+def test_instances_that_cannot_tell_their_health_yet_are_no_sick_ones() -> None:
+    """The model has got a health source, and nobody has got the model: no more than allowed are taken at once."""
+    mute = [replace(i, health=None, latest_model_applied=False) for i in uniform(10).survey().instances]
+    survey = replace(uniform(10).survey(), instances=tuple(mute), policy=Policy(whole_model=True, canary=0))
+    assert survey.scale_set.has_health_source and not survey.unavailable
+    batches = survey.batches()
+    assert sum(len(batch.instance_ids) for batch in batches) == 10
+    assert max(len(batch.instance_ids) for batch in batches) <= survey.max_unavailable == 2
+    # One that has got the model, or that is no more in service, is judged as ever.
+    told = replace(mute[0], latest_model_applied=True)
+    down = replace(mute[1], power="stopped")
+    assert [i.instance_id for i in replace(survey, instances=(told, down, *mute[2:])).unavailable] == ["0", "1"]
+    assert len(replace(survey, policy=Policy()).unavailable) == 10, "a rollout of an image judges health as ever"

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Automatic OS image upgrades turned on for a bare set, and off again, by the playbooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import harness
+import pytest
+import scenes
+from scenes import GROUP, NAME, StartSimulator
+
+BARE: dict[str, Any] = {"health": "none", "update_domains": 2}
+MONITOR = {
+    "health_monitor_source": "application_health_extension",
+    "health_monitor_protocol": "http",
+    "health_monitor_port": "80",
+    "health_monitor_request_path": "/health",
+}
+GIVEN: dict[str, Any] = {
+    **MONITOR,
+    "rollout_follow_latest": True,
+    "rollout_max_unavailable": 2,
+    "upgrade_policy_rolling": {"max_batch_instance_percent": 10, "max_unhealthy_upgraded_instance_percent": 0},
+    "upgrade_policy_disable_automatic_rollback": False,
+}
+UNKNOWN = ["not among those known"]  # the image of the scenes
+
+
+def play(sim: harness.Simulator, name: str, variables: dict[str, Any], **options: Any) -> harness.Result:
+    given = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, **variables}
+    return harness.run_playbook(f"steady.vmss.{name}", sim, extra_vars=given, allow_warnings=UNKNOWN, **options)
+
+
+def writes(sim: harness.Simulator) -> list[str]:
+    return [call["operation"].removeprefix("VirtualMachineScaleSet") for call in sim.metrics()["non_get"]]
+
+
+def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(4, **BARE), 120)
+    checked = play(sim, "enable_automatic_upgrades", GIVEN, check=True)
+    assert checked.rc == 0, checked.output
+    assert sim.metrics()["non_get"] == []
+
+    run = play(sim, "enable_automatic_upgrades", GIVEN)
+    assert run.rc == 0, run.output
+    assert writes(sim)[:3] == ["Extensions_CreateOrUpdate", "s_Update", "s_Update"]
+    assert set(writes(sim)[3:]) == {"s_UpdateInstances"}
+    properties = scenes.truth(sim)["document"]["properties"]
+    assert properties["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"] == "latest"
+    policy = properties["upgradePolicy"]
+    assert policy["mode"] == "Manual"
+    assert policy["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True
+    assert policy["automaticOSUpgradePolicy"]["useRollingUpgradePolicy"] is True
+    assert policy["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 10
+    assert policy["rollingUpgradePolicy"]["maxUnhealthyUpgradedInstancePercent"] == 0
+    instances = scenes.truth(sim)["instances"].values()
+    assert [i["latest_model_applied"] and i["available"] for i in instances] == [True] * 4
+    assert scenes.judged(sim)["unavailable"]["max"] <= 2
+
+    sim.reset()
+    again = play(sim, "enable_automatic_upgrades", GIVEN)
+    assert again.rc == 0 and again.stats["localhost"]["changed"] == 0, again.output
+    assert sim.metrics()["non_get"] == []
+
+    off = play(sim, "disable_automatic_upgrades", {})
+    assert off.rc == 0 and off.stats["localhost"]["changed"] == 1, off.output
+    policy = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]
+    assert policy["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is False
+    assert policy["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 10
+    sim.reset()
+    off = play(sim, "disable_automatic_upgrades", {})
+    assert off.rc == 0 and off.stats["localhost"]["changed"] == 0, off.output
+    assert sim.metrics()["non_get"] == []
+
+
+@pytest.mark.parametrize("unset", [{}, {"health_monitor_source": "", "upgrade_policy_rolling": ""}])
+def test_what_is_not_put_right_is_named_before_anything_is_written(
+    simulator: StartSimulator, unset: dict[str, Any]
+) -> None:
+    sim = simulator(scenes.scenario(1, **BARE), 120)
+    run = play(sim, "enable_automatic_upgrades", unset)
+    assert run.rc == 2
+    for words in ("pins image", "steady.vmss.image", "no health source", "health_monitor", "Nothing was written."):
+        assert words in run.failures[-1]
+    half = play(sim, "enable_automatic_upgrades", MONITOR)
+    assert half.rc == 2 and "no health source" not in half.failures[-1] and "pins image" in half.failures[-1]
+    assert sim.metrics()["non_get"] == []
