@@ -13,6 +13,8 @@ description:
   - Lists the versions of an image with where they are replicated and what is excluded from latest, and says which exact
     version V(latest) means in a region.
   - Versions are ordered by number, so 1.10.0 is newer than 1.9.0.
+  - Of a scale set it says what an automatic OS upgrade would install now, and what the instances run. An automatic
+    upgrade never changes the SKU.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -33,6 +35,10 @@ options:
   name:
     description: A scale set whose image and region are meant.
     type: str
+  running:
+    description: Whether the instances of the scale set O(name) are read, to tell what they run.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -45,6 +51,10 @@ EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
     var: found.newest
+
+- name: What would automatic OS upgrade install now, and what do the instances run?
+  ansible.builtin.debug:
+    msg: "{{ found.automatic_os_upgrade.sentence }} {{ found.running }}"
 
 - name: The versions of a gallery image
   steady.vmss.image_info:
@@ -103,6 +113,49 @@ versions:
       regions: [westeurope]
       published: "2026-11-18T00:00:00Z"
       why_not: ""
+automatic_os_upgrade:
+  description: What Azure's automatic OS upgrade would do with the scale set now.
+  returned: when O(name) is given
+  type: dict
+  contains:
+    enabled:
+      description: Whether it is on.
+      type: bool
+    installs:
+      description: The exact image that it would install; none where the model does not follow the newest version.
+      type: dict
+    in_the_way:
+      description: What Azure would refuse it for, each with the remedy; not what lies outside of the scale set.
+      type: list
+      elements: str
+    sentence:
+      description: That in words, and what it never changes.
+      type: str
+  sample:
+    enabled: true
+    installs: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+    in_the_way: []
+    sentence: Automatic OS upgrade is on and would install Canonical:ubuntu-24_04-lts:server:24.04.202611180 now. …
+running:
+  description: The images that the instances run.
+  returned: when O(name) is given and O(running) is true
+  type: list
+  elements: dict
+  contains:
+    image:
+      description: The image; none where Azure does not report it.
+      type: dict
+    verdict:
+      description: Compared with RV(newest), V(current), V(outdated), V(newer) or V(unproven).
+      type: str
+    instance_ids:
+      description: The instances that run it.
+      type: list
+      elements: str
+  sample:
+    - image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+      verdict: outdated
+      instance_ids: ["0", "3"]
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always
@@ -127,6 +180,7 @@ def main() -> None:
         "location": {"type": "str"},
         "resource_group": {"type": "str"},
         "name": {"type": "str"},
+        "running": {"type": "bool", "default": True},
     }
     _module.run(
         body,

@@ -225,3 +225,15 @@ def test_a_lost_answer_is_not_sent_again(simulator: StartSimulator) -> None:
     done = upgrade(sim)
     assert (done["failed"], set(scenes.versions(sim).values())) == (False, {NEW}), done
     assert starts(sim) == 1
+
+
+def test_what_would_azure_install_and_what_runs(simulator: StartSimulator) -> None:
+    sim = simulator(world(3, instances={"1": {"version": NEW}}, properties=AUTOMATIC))
+    found = scenes.module(sim, "image_info")
+    answer = found["automatic_os_upgrade"]
+    assert (answer["enabled"], answer["installs"]["version"], answer["in_the_way"]) == (True, NEW, []), answer
+    assert "never changes these" in answer["sentence"]
+    running = [(one["verdict"], one["image"]["version"], one["instance_ids"]) for one in found["running"]]
+    assert running == [("outdated", OLD, ["0", "2"]), ("current", NEW, ["1"])]
+    without = scenes.module(sim, "image_info", args={"running": False})
+    assert "running" not in without and without["arm"]["calls"] == 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._rollout import health, record, resolve, running_image, stop_reason
+from .._rollout import automatic_answer, health, record, resolve, running_image, stop_reason
 from .._rollout import image as images
 from .._rollout.domains import instance_order
 from .._rollout.model import ImageVersion, Instance, PastUpgrade, RollingUpgrade, ScaleSet
@@ -130,11 +130,22 @@ def image_versions(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.
     versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
     usable = [v.version for v in versions if resolve.why_not(v, location, as_latest=True) is None]
     newest = images.newest(usable)
-    return {
+    target = image.with_version(newest) if newest else None
+    shown = {
         "image": images.show(image),
         "location": location,
-        "newest": images.show(image.with_version(newest)) if newest else None,
+        "newest": images.show(target),
         "versions": [image_version(v, location) for v in versions],
+    }
+    if one is None:
+        return shown
+    model = one.image
+    if model is not None and not images.same_series(image, model):  # another one was asked for than the model names
+        versions = azure.image_versions(model, one.location)
+    return {
+        **shown,
+        "automatic_os_upgrade": automatic_answer.answer(one, versions),
+        **({"running": automatic_answer.running(azure.instances(one), target)} if options.get("running") else {}),
     }
 
 
