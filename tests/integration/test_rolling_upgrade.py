@@ -227,6 +227,23 @@ def test_a_lost_answer_is_not_sent_again(simulator: StartSimulator) -> None:
     assert starts(sim) == 1
 
 
+def test_a_gallery_image_of_which_azure_tells_no_version(simulator: StartSimulator) -> None:
+    gallery = {"name": "shared", "resource_group": "images"}
+    gallery["images"] = [
+        {"name": "web", "versions": [{"version": v, "regions": ["westeurope"]} for v in ("1.0.0", "1.1.0")]}
+    ]
+    image = (
+        "/subscriptions/{subscription}/resourceGroups/images/providers/Microsoft.Compute/galleries/shared/images/web"
+    )
+    one = scenes.scale_set(3, {"gallery_exact_version": False}, image={"id": image}, running="1.0.0")
+    sim = simulator({"images": {"galleries": [gallery]}, "scale_sets": [one]}, 240)
+    done = upgrade(sim)
+    assert (done["failed"], done["rollout_result"]["outcome"]) == (False, "upgraded"), done
+    assert set(scenes.versions(sim).values()) == {"1.1.0"}
+    again = upgrade(sim)
+    assert (again["changed"], again["rollout_result"]["outcome"], starts(sim)) == (False, "unchanged", 1), again
+
+
 def test_what_would_azure_install_and_what_runs(simulator: StartSimulator) -> None:
     sim = simulator(world(3, instances={"1": {"version": NEW}}, properties=AUTOMATIC))
     found = scenes.module(sim, "image_info")

@@ -16,7 +16,7 @@ from .._rollout.model import Instance, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Refused
 from .._rollout.result import seconds_of
 from .._rollout.rolling_upgrade import CANCELLED, Cancel, Finished, Look, Patience, RollingRun, Start, Step
-from .._rollout.rolling_watch import OS, Watch
+from .._rollout.rolling_watch import OS, Watch, verdict
 from . import present, surroundings
 from .client import Azure, Clock, OperationRef
 from .errors import AzureError
@@ -82,7 +82,7 @@ def _patience(options: Options, scale_set: ScaleSet) -> Patience:
 def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], kind: str) -> Watch:
     target = _target(azure, scale_set) if kind == OS and instances else None
     since = None
-    if target and any(running_image.judge(i, target) == running_image.UNPROVEN for i in instances):
+    if target and any(verdict(i, target, None) == running_image.UNPROVEN for i in instances):
         since = _proof(azure, scale_set, target)
     return Watch(scale_set, instances, kind, target, now=clock.now(), since=since)
 

@@ -13,6 +13,7 @@ from . import image as images
 from .domains import instance_order
 from .image import Image
 from .model import ImageVersion, Instance, ScaleSet
+from .rolling_watch import verdict
 
 _SAME_SKU = (
     "It takes newer versions of the publisher, offer and SKU that the model names and never changes these: another SKU "
@@ -52,13 +53,13 @@ def running(instances: t.Iterable[Instance], target: Image | None) -> list[dict[
     """The images that run, with the instances that run them; `verdict` compares each with the target."""
     groups: dict[tuple[str, str], list[Instance]] = {}
     for one in sorted(instances, key=instance_order):
-        verdict = running_image.judge(one, target) if target else running_image.UNPROVEN
-        groups.setdefault((str(running_image.running_image(one) or ""), verdict), []).append(one)
+        found = verdict(one, target, None) if target else running_image.UNPROVEN
+        groups.setdefault((str(running_image.running_image(one) or ""), found), []).append(one)
     return [
         {
-            "image": images.show(running_image.running_image(found[0])),
-            "verdict": verdict,
-            "instance_ids": [one.instance_id for one in found],
+            "image": images.show(running_image.running_image(members[0])),
+            "verdict": found,
+            "instance_ids": [one.instance_id for one in members],
         }
-        for (_image, verdict), found in groups.items()
+        for (_image, found), members in groups.items()
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from . import health, running_image
+from . import image as images
 from .domains import domains, instance_order
 from .image import Image
 from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
@@ -21,11 +22,24 @@ EXTENSIONS = "extensions"
 _MAX_UNHEALTHY = 20
 
 
+def verdict(instance: Instance, target: Image, since: float | None) -> str:
+    """Whether the instance runs what its image, which follows the newest, means now: as `running_image.judge`.
+
+    Azure may report such an image without the version that is on the disk.
+    """
+    image = instance.image
+    if image is None or not image.follows_latest or instance.exact_version or not images.same_series(image, target):
+        return running_image.judge(instance, target, since=since)
+    if since is not None and instance.os_disk_time is not None and instance.os_disk_time > since:
+        return running_image.CURRENT
+    return running_image.UNPROVEN
+
+
 class Watch:
     """The instances of one run, read now and then. `target` is None for extensions.
 
-    `since`: when the last completed upgrade to the target started, by Azure's clock; it proves images of which Azure
-    reports neither version nor id.
+    `since`: when the last completed upgrade to the target started, by Azure's clock. It covers the instances of which
+    Azure does not report what they run.
     """
 
     def __init__(
@@ -42,7 +56,7 @@ class Watch:
         self.kind = kind
         self.target = target
         self.since = since
-        self.completed = False  # Azure says that it has seen to every instance
+        self.completed = since is not None  # Azure says that it has seen to every instance
         self.before = {i.instance_id: i for i in instances}
         self.now = dict(self.before)
         self.batches: list[BatchReport] = []
@@ -58,8 +72,10 @@ class Watch:
             before = self.before.get(instance.instance_id)
             moved = before is None or before.extension_versions != instance.extension_versions
             return self.completed or moved
-        verdict = running_image.judge(instance, self.target, since=self.since)
-        return verdict in (running_image.CURRENT, running_image.NEWER)
+        found = verdict(instance, self.target, self.since)
+        if found == running_image.UNPROVEN:
+            return self.completed
+        return found in (running_image.CURRENT, running_image.NEWER)
 
     def available(self, instance: Instance) -> bool:
         return health.available(instance, self.scale_set.has_health_source)

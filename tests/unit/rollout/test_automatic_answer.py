@@ -79,6 +79,6 @@ def test_what_runs_is_grouped_by_image_and_compared() -> None:
     assert [(one["verdict"], one["instance_ids"]) for one in found] == [
         ("current", ["1"]),
         ("outdated", ["2", "10"]),
-        ("outdated", ["3"]),
+        ("unproven", ["3"]),
     ]
     assert found[1]["image"]["version"] == "1.9.0"

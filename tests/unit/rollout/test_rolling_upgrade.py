@@ -429,6 +429,24 @@ def test_extensions_are_done_when_azure_has_seen_to_all() -> None:
     assert outcomes(run) == {"upgraded": ["0", "1", "2", "3"]}
 
 
+GALLERY = images.parse("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/a/images/web")
+
+
+@pytest.mark.parametrize(
+    ("since", "made", "done"),
+    [(None, None, False), (None, T0, False), (T0, T0 - 5, True), (T0, T0 + 5, True), (T0, None, True)],
+)
+def test_a_gallery_image_of_which_azure_reports_no_version(since: float | None, made: float | None, done: bool) -> None:
+    """Only an upgrade to this version that Azure calls completed covers it."""
+    one = Instance("0", image=GALLERY, os_disk_time=made, health="healthy")
+    watch = Watch(SET, [one], OS, GALLERY.with_version("2.0.0"), now=T0, since=since)
+    assert (not watch.to_do) == done
+    watch.ended(RollingUpgrade("Faulted", T0 + 1), None)
+    assert watch.done(one) == (made is not None and made > T0 + 1)
+    watch.ended(RollingUpgrade("Completed", T0 + 1), None)
+    assert watch.done(one)
+
+
 @given(
     number=st.integers(1, 40),
     done=st.sets(st.integers(0, 39)),
