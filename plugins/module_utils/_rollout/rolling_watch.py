@@ -172,6 +172,8 @@ class Watch:
             return ("gone", "no longer in the scale set") if asked else ("", "")
         if not asked and instance_id in self.before:
             return "", ""
+        if asked and now.provisioning.lower() == "deleting":
+            return "gone", "being deleted"
         why = health.why_unavailable(now, self.scale_set.has_health_source)
         if self.done(now):
             return ("upgraded", "") if self.available(now) else ("failed", why)
