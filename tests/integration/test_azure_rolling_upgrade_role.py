@@ -163,7 +163,7 @@ def test_text_variables(simulator: StartSimulator) -> None:
 
 
 def test_cancel_and_history(simulator: StartSimulator) -> None:
-    sim = simulator(world(10), 60)
+    sim = simulator(world(10), 20)
     assert "never was" in said(play(sim, "upgrade_history"))
     idle = play(sim, "cancel_upgrade")
     assert (idle.rc, sim.metrics()["non_get"]) == (0, []) and "No rolling upgrade runs" in said(idle)

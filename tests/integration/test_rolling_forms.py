@@ -75,7 +75,7 @@ def test_a_write_in_mode_rolling_is_awaited(simulator: StartSimulator) -> None:
 
 
 def test_a_killed_run_goes_on_with_the_upgrade_that_runs(simulator: StartSimulator) -> None:
-    sim = simulator(world(8), 40)
+    sim = simulator(world(8), 20)
     variables = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, "azure_rolling_upgrade_poll_interval": 1}
     first = harness.start_playbook("steady.vmss.trigger_os_upgrade", sim, extra_vars=variables)
     deadline = time.monotonic() + 60

@@ -111,7 +111,7 @@ def test_azures_own_start_is_awaited_and_adopted(simulator: StartSimulator) -> N
 
 
 def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimulator) -> None:
-    sim = simulator(world(10), 30)
+    sim = simulator(world(10), 20)
     first = upgrade(sim, "started")
     assert (first["changed"], first["rollout_result"]["outcome"]) == (True, "")
     second = upgrade(sim, "started")
@@ -121,7 +121,7 @@ def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimu
 
 
 def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> None:
-    sim = simulator(world(10), 60)
+    sim = simulator(world(10), 20)
     none = upgrade(sim, "cancelled")
     assert (none["changed"], none["rollout_result"]["outcome"], sim.metrics()["non_get"]) == (False, "unchanged", [])
     upgrade(sim, "started")
