@@ -55,7 +55,7 @@ def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
     assert (done["outcome"], len(done["instances"])) == ("upgraded", 10)
     (journal,) = (tmp_path / "journal").iterdir()
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    assert {"start_accepted", "started", "progress", "ended"} <= {line["event"] for line in lines}
+    assert {"upgrade_sent", "started", "progress", "ended"} <= {line["event"] for line in lines}
     sim.reset()
     again = play(sim)
     assert (again.rc, result(again)["outcome"], sim.metrics()["non_get"]) == (0, "unchanged", [])

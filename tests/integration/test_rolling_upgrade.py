@@ -75,8 +75,9 @@ def test_a_hundred_instances_are_upgraded_and_the_second_run_starts_none(
     assert (truth["code"], truth["started_by"], len(truth["successful"])) == ("Completed", "User", 100)
     assert result["unavailable"]["max_allowed"] == 20 >= result["unavailable"]["max_seen"]
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    assert [line["event"] for line in lines][:2] == ["start_accepted", "progress"]
-    assert lines[-1]["event"] == "ended" and {"progress"} < {line["event"] for line in lines}
+    assert [line["event"] for line in lines][:2] == ["upgrade_sent", "progress"]
+    assert lines[-1]["event"] == "ended" and {"progress", "batch_finished"} < {line["event"] for line in lines}
+    assert len([line for line in lines if line["event"] == "upgraded"]) == 100
     sim.reset()
     again = upgrade(sim)
     assert (again["changed"], again["rollout_result"]["outcome"], starts(sim)) == (False, "unchanged", 0), again

@@ -31,6 +31,7 @@ _NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it ne
 _FIRST_LOOK = 10.0
 _RETRY = 15.0
 _MOST_REFUSALS = 3
+_NO_SUCCESS = ("stopped", "rolled_back", "failed")
 _SAME = 1.0  # seconds by which two writings of one time may differ
 
 
@@ -148,7 +149,7 @@ class RollingRun:
         if not self.watch.before:
             return self._end(now, "unchanged", "the scale set has no instances")
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
-            self.report.event(now, "waits_for_azure", seconds=self.patience.start)
+            self.report.event(now, "waiting", reason="Azure is to start an upgrade by itself")
             return self._enter(now, self._await_azure)
         return Start()
 
@@ -277,6 +278,9 @@ class RollingRun:
             failed_first=self.reason.instance_id if self.reason else "", restored=restored
         )
         failed = [i for i, report in self.report.instances.items() if report.outcome == "failed"]
+        for one, report in self.report.instances.items():
+            if report.outcome in ("failed", "rolled_back"):
+                self.report.event(now, report.outcome, instance=one, why=report.why)
         if code == "Faulted":
             back = restored and not failed and not (self.past and self.past.not_restored)
             return self._end(now, "rolled_back" if back else "stopped", str(self.reason or "Azure gave no reason"))
@@ -310,12 +314,12 @@ class RollingRun:
         self.acted = True
         self._operation = None
         cancel = self.wanted == CANCELLED
-        self.report.event(now, "cancel_accepted" if cancel else "start_accepted")
+        self.report.event(now, "cancel_sent" if cancel else "upgrade_sent")
         self._enter(now, self._cancelling if cancel else self._await_visible, step=False)
 
     def refused(self, now: float, problem: Problem) -> None:
         """Azure did not take it, or the answer is lost."""
-        self.report.event(now, "refused", problem=str(problem))
+        self.report.event(now, "request_failed", problem=str(problem))
         if problem.kind not in _AGAIN and problem.code.lower() != _NOT_ALLOWED:
             self._end(now, "failed", problem=problem)
             return
@@ -355,7 +359,12 @@ class RollingRun:
         if history is not None and self.ours is not None:
             self.past = entry_of(history, self.ours.started)
         if instances is not None:
+            seen = len(self.watch.batches)
             self.watch.saw(now, instances)
+            for batch in self.watch.batches[seen:]:
+                for one in batch.instance_ids:
+                    self.report.event(now, "upgraded", instance=one, why="")
+                self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
             self._moved, self._listed_at = False, now
         counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
         if latest is not None and counted != self._counted and not self._is_old(latest):
@@ -392,7 +401,8 @@ class RollingRun:
             report.instances = self.watch.reports()
         report.max_unavailable_seen = self.watch.max_seen
         report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
-        report.event(now, "ended", outcome=outcome, why=report.why)
+        ended = "stopped" if outcome in _NO_SUCCESS else "ended"
+        report.event(now, ended, outcome=outcome, why=report.why)
         return Finished(outcome)
 
 
