@@ -106,3 +106,23 @@ def test_a_forbidden_start_names_the_permission(simulator: StartSimulator) -> No
     done = upgrade(sim)
     assert done["failed"] and "osRollingUpgrade/action" in done["msg"], done
     assert done["changed"] is False
+
+
+def test_a_history_that_may_not_be_read_is_no_failure(simulator: StartSimulator) -> None:
+    sim = simulator(world(2, faults=[{"operation": "*_GetOSUpgradeHistory", "action": "forbidden"}]), 240)
+    done = upgrade(sim)
+    assert (done["failed"], done["rollout_result"]["outcome"], done["started_by"]) == (False, "upgraded", ""), done
+
+
+def test_an_upgrade_that_waits_for_a_word_says_so(simulator: StartSimulator) -> None:
+    enabled = {"enableAutomaticOSUpgrade": True, "osRollingUpgradeDeferral": True}
+    properties = {"upgradePolicy": {"automaticOSUpgradePolicy": enabled}}
+    knobs = {"automatic_delay": 1, "automatic_first_delay": 1}
+    sim = simulator(world(2, knobs, running=None, properties=properties), 60)
+    sim.publish({**scenes.SERIES, "version": "24.04.202612010"})
+    deadline = time.monotonic() + 20
+    while not truths(sim) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    done = upgrade(sim, timeout=3)
+    assert done["failed"] and "still runs after 3 s" in done["msg"]
+    assert "It may wait for an approval (steady.vmss.deferred_upgrade). Wait on" in done["msg"], done["msg"]

@@ -12,7 +12,7 @@ from .._journal import Journal
 from .._rollout import automatic, problem, resolve, rolling_words, running_image
 from .._rollout import image as images
 from .._rollout.image import Image
-from .._rollout.model import Instance, RollingUpgrade, ScaleSet
+from .._rollout.model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Refused
 from .._rollout.result import seconds_of
 from .._rollout.rolling_upgrade import CANCELLED, Cancel, Finished, Look, Patience, RollingRun, Start, Step
@@ -34,7 +34,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     latest = azure.latest_rolling_upgrade(scale_set)
     idle = options["state"] == CANCELLED and (latest is None or not latest.running)
     instances = [] if idle else azure.instances(scale_set)
-    watch = _watch(azure, clock, scale_set, instances, options["type"])
+    watch = _watch(azure, clock, scale_set, instances, options)
     previous = resolve.previous(watch.to_do, scale_set.image, watch.target) if watch.target else None
     machine = RollingRun(
         watch,
@@ -79,9 +79,15 @@ def _patience(options: Options, scale_set: ScaleSet) -> Patience:
     )
 
 
-def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], kind: str) -> Watch:
-    target = _target(azure, scale_set) if kind == OS and instances else None
-    since = None
+def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], options: Options) -> Watch:
+    kind = options["type"]
+    target = since = None
+    if kind == OS and instances:
+        try:
+            target = _target(azure, scale_set)
+        except (AzureError, Refused):
+            if options["state"] != CANCELLED:
+                raise  # a cancellation does not wait for the catalogue: Azure's history names the target later
     if target and any(verdict(i, target, None) == running_image.UNPROVEN for i in instances):
         since = _proof(azure, scale_set, target)
     return Watch(scale_set, instances, kind, target, now=clock.now(), since=since)
@@ -101,10 +107,20 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
     """When the last upgrade to the target that was completed started: a disk made since then holds it."""
     done = [
         one.started
-        for one in azure.os_upgrade_history(scale_set)
+        for one in _history(azure, scale_set)
         if one.code == "Completed" and one.started is not None and images.same(one.target, target)
     ]
     return max(done, default=None)
+
+
+def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade]:
+    """It only adds to what the instances tell, so one that may not be read is no failure."""
+    try:
+        return azure.os_upgrade_history(scale_set)
+    except AzureError as error:
+        if error.problem.kind not in (problem.DENIED, problem.REFUSED):
+            raise
+        return []
 
 
 def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
@@ -157,7 +173,7 @@ def _look(azure: Azure, clock: Clock, machine: RollingRun, step: Look, ref: Oper
         instances=azure.instances(scale_set) if step.instances else None,
         scale_set=fresh,
         operation=_operation(azure, ref) if step.operation and ref else None,
-        history=azure.os_upgrade_history(scale_set) if step.history else None,
+        history=_history(azure, scale_set) if step.history else None,
     )
 
 

@@ -77,7 +77,9 @@ def _go_on(run: RollingRun) -> str:
         )
     if run.watch.kind != OS:
         return "Go on, once the cause is gone: run the same again."
-    go_on = "Wait on" if run.ours is not None and run.ours.running else "Go on, once the cause is gone"
+    go_on = "Go on, once the cause is gone"
+    if run.ours is not None and run.ours.running:
+        go_on = f"{_unanswered(run)}Wait on"
     if run.wanted == COMPLETED and run.patience.start and run.ours is None:
         go_on = "Wait longer with the same again, or start it by hand"
     return (
@@ -85,3 +87,14 @@ def _go_on(run: RollingRun) -> str:
         f"-e rollout_resource_group={scale_set.resource_group} "
         f"-e rollout_scale_set={scale_set.name}"
     )
+
+
+def _unanswered(run: RollingRun) -> str:
+    """What Azure may be waiting for."""
+    properties = run.watch.scale_set.document.get("properties") or {}
+    policy = (properties.get("upgradePolicy") or {}).get("automaticOSUpgradePolicy") or {}
+    asked = [
+        *(["an approval (steady.vmss.deferred_upgrade)"] if policy.get("osRollingUpgradeDeferral") else []),
+        *(["an answer to its hooks (steady.vmss.lifecycle_event)"] if properties.get("lifecycleHooksProfile") else []),
+    ]
+    return f"It may wait for {' or '.join(asked)}. " if asked else ""
