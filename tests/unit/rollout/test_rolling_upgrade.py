@@ -346,6 +346,10 @@ def test_a_lost_answer_may_have_started_it() -> None:
     azure = Lost(fleet(4), latest=STALE)
     run = drive(azure)
     assert (run.report.outcome, len(azure.starts)) == ("upgraded", 1)
+    azure = Lost(fleet(4), latest=STALE, batch=5, breaks_at=0)  # over before we looked again
+    run = drive(azure)
+    assert (run.report.outcome, run.acted, len(azure.starts)) == ("stopped", True, 1)
+    assert run.reason is not None
 
 
 def test_a_start_that_azure_forbids_says_so() -> None:
@@ -388,6 +392,20 @@ def test_completed_is_not_believed_of_an_instance_that_is_not_available() -> Non
     run = drive(azure)
     assert (run.report.outcome, run.report.culprits) == ("failed", ["3"])
     assert "instance 3" in run.report.why and "unhealthy" in run.report.why
+
+
+def test_an_instance_that_shows_the_new_image_late_is_waited_for() -> None:
+    class Late(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.began is not None and self.now < self.began + 400:
+                self.instances["3"] = replace(self.instances["3"], exact_version="1.0.0")
+            elif self.began is not None:
+                self.instances["3"] = replace(self.instances["3"], exact_version="2.0.0")
+
+    run = drive(Late(fleet(4)))
+    assert run.report.outcome == "upgraded"
+    assert outcomes(run) == {"upgraded": ["0", "1", "2", "3"]}
 
 
 def test_protected_and_deallocated_instances_are_left_alone() -> None:
