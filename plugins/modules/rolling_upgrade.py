@@ -51,6 +51,7 @@ options:
       - How long Azure may take to start an automatic OS upgrade by itself, in seconds. V(0) starts one now.
       - Unset means 3 hours, which the first one of a scale set may take. Without automatic OS upgrades one is started
         at once.
+      - Unset, it is not waited for where Azure has tried the same version by itself already and stopped.
     type: int
   upgrade_started:
     description:

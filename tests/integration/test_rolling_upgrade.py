@@ -168,6 +168,9 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert done["restored"] == rolling(sim)["restored"] > 0
     assert "Azure put the previous OS disk back at" in done["msg"]
     assert info(sim)["history"][0]["restored"] == done["restored"]
+    again = upgrade(sim)  # Azure does not try this version again, and 3 hours would be a long wait for nothing
+    assert again["failed"] and "Azure has tried this version by itself already" in again["msg"], again
+    assert again["reason"] is None and f"back at {done['restored']} of the instances" in again["msg"]
 
 
 def test_a_failure_of_last_week_is_not_this_runs(simulator: StartSimulator) -> None:

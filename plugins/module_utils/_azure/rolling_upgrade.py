@@ -15,7 +15,18 @@ from .._rollout.image import Image
 from .._rollout.model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Refused
 from .._rollout.result import seconds_of
-from .._rollout.rolling_upgrade import CANCELLED, Cancel, Finished, Look, Patience, RollingRun, Start, Step
+from .._rollout.rolling_upgrade import (
+    CANCELLED,
+    COMPLETED,
+    Cancel,
+    Finished,
+    Look,
+    Patience,
+    RollingRun,
+    Start,
+    Step,
+    entry_of,
+)
 from .._rollout.rolling_watch import OS, Watch, verdict
 from . import present, surroundings
 from .client import Azure, Clock, OperationRef
@@ -43,6 +54,8 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         wanted=options["state"],
         patience=_patience(options, scale_set),
         ours_started=seconds_of(options.get("upgrade_started")),
+        tried=_tried(azure, scale_set, latest, watch, options),
+        insist=options.get("wait_for_start") is not None,
     )
     first = machine.next(clock.now())
     findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else []
@@ -52,7 +65,8 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
-        return {**result, **_planned(azure, machine, first, previous)}, ""
+        result |= _planned(azure, machine, first, previous)
+        return result, rolling_words.stopped(machine, previous) if machine.report.outcome == "failed" else ""
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
     try:
         _carry_out(azure, clock, machine, first, journal)
@@ -111,6 +125,18 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
         if one.code == "Completed" and one.started is not None and images.same(one.target, target)
     ]
     return max(done, default=None)
+
+
+def _tried(
+    azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, options: Options
+) -> PastUpgrade | None:
+    """Azure's own attempt at the target that has failed, where one by Azure is what would be waited for."""
+    waits = options["state"] == COMPLETED and scale_set.automatic_os_upgrade and options.get("wait_for_start") != 0
+    if not waits or latest is None or latest.code not in ("Faulted", "Cancelled") or not watch.to_do:
+        return None
+    found = entry_of(_history(azure, scale_set), latest.started)
+    by_azure = found is not None and found.started_by == "Platform" and images.same(found.target, watch.target)
+    return found if by_azure else None
 
 
 def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade]:

@@ -84,6 +84,7 @@ class RollingRun:
     """One call for one scale set. `latest` is the upgrade that Azure showed first: unless it runs it is an old one.
 
     `ours_started`: when the upgrade started that an earlier call has started or adopted, so that its end is ours.
+    `tried`: Azure's own attempt at the same target that has failed; only who insists waits for another one.
     """
 
     def __init__(
@@ -95,6 +96,8 @@ class RollingRun:
         wanted: str,
         patience: Patience = Patience(),
         ours_started: float | None = None,
+        tried: PastUpgrade | None = None,
+        insist: bool = True,
     ) -> None:
         self.watch = watch
         self.wanted = wanted
@@ -108,6 +111,8 @@ class RollingRun:
         self.acted = False  # Azure accepted a start or a cancel of ours
         self._before = latest
         self._ours_started = ours_started
+        self._tried = tried
+        self._insist = insist
         self._scale_set = watch.scale_set
         self._phase: t.Callable[[float], Step] = self._decide
         self._problem = Problem(problems.LOST, "", "")
@@ -149,6 +154,8 @@ class RollingRun:
         if not self.watch.before:
             return self._end(now, "unchanged", "the scale set has no instances")
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
+            if self._tried is not None and not self._insist:
+                return self._end(now, "failed", self._words_of_trial())
             self.report.event(now, "waiting", reason="Azure is to start an upgrade by itself")
             return self._enter(now, self._await_azure)
         return Start()
@@ -182,12 +189,21 @@ class RollingRun:
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
         if now - self._since >= self.patience.start:
-            before = self._before
-            earlier = f"; its latest, of {timestamp(before.started)}, is {before.code}" if before else ""
-            return self._end(
-                now, "failed", f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s{earlier}"
-            )
+            waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
+            return self._end(now, "failed", f"{waited}. {self._words_of_trial()}".strip())
         return Look(min(now + self.patience.poll, self._since + self.patience.start))
+
+    def _words_of_trial(self) -> str:
+        """Of an attempt that is not this call's, and may be why nothing starts."""
+        tried = self._tried
+        if tried is None:
+            return ""
+        reason = stop_reason.of(tried.problem)
+        back = f" It put the previous OS disk back at {tried.restored} of the instances." if tried.restored else ""
+        return (
+            f"Azure has tried this version by itself already, at {timestamp(tried.started)}, and ended as {tried.code}"
+            f"{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
+        )
 
     def _await_visible(self, now: float) -> Step:
         """Our start was accepted; the latest upgrade may for a while still be an old one, a stale failure included."""

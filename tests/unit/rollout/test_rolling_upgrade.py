@@ -157,10 +157,13 @@ class Azure:
 
 def drive(azure: Azure, wanted: str = COMPLETED, *, most: int = 2000, **options: t.Any) -> RollingRun:
     kind, ours = options.pop("kind", OS), options.pop("ours_started", None)
+    trial = {name: options.pop(name) for name in ("tried", "insist") if name in options}
     scale_set = options.pop("scale_set", SET)
     azure.advance(azure.now)
     watch = Watch(scale_set, azure.instances.values(), kind, NEW if kind == OS else None, now=azure.now)
-    run = RollingRun(watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), ours_started=ours)
+    run = RollingRun(
+        watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), ours_started=ours, **trial
+    )
     for _turn in range(most):
         step = run.next(azure.now)
         if isinstance(step, Finished):
@@ -280,6 +283,18 @@ def test_azure_that_never_starts_is_given_up_in_time() -> None:
     assert (run.report.outcome, run.acted, azure.starts, azure.now) == ("failed", False, [], T0 + 10800)
     assert "within 10800 s" in run.report.why
     assert len(azure.gets) <= 2 * 180 + 2
+
+
+@pytest.mark.parametrize("insist", [False, True])
+def test_azures_failed_attempt_at_this_version_is_told_and_waited_for_only_on_request(insist: bool) -> None:
+    tried = PastUpgrade("Faulted", STALE.started, T0 - 6 * 86400, {}, "Platform", NEW, UNHEALTHY, 2)
+    azure = Azure(fleet(4), latest=STALE)
+    run = drive(azure, start=600, tried=tried, insist=insist)
+    assert (run.report.outcome, azure.starts, run.reason) == ("failed", [], None)
+    assert azure.now == (T0 + 600 if insist else T0)
+    assert ("within 600 s" in run.report.why) == insist
+    for words in ("has tried this version by itself already", "instance 0 failed first", "back at 2 of the instances"):
+        assert words in run.report.why
 
 
 def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
