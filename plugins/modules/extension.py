@@ -155,6 +155,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
         "after": after,
         "protected_settings_written": change.protected,
         "note": change.note,
+        "warnings": change.warnings,
         **_module.diff_of(before, after),
     }
 

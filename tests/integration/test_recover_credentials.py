@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import GROUP, NAME, StartSimulator
 
@@ -22,11 +23,14 @@ BOOT: dict[str, Any] = {
         "publisher": "Microsoft.Azure.Extensions",
         "type": "CustomScript",
         "typeHandlerVersion": "2.1",
-        "settings": {"timestamp": 1},
+        "settings": {"timestamp": 1, "kept": True},
         "forceUpdateTag": "may",
     },
 }
-OTHER = {"name": "agent", "properties": {**BOOT["properties"], "type": "Agent", "settings": {"a": [1]}}}
+OTHER = {
+    "name": "agent",
+    "properties": {**BOOT["properties"], "type": "Agent", "settings": {"a": [1]}, "protectedSettings": {"b": "c"}},
+}
 FAILURE = {"code": "VMExtensionProvisioningError", "message": "Extension boot: the signature has expired."}
 GIVEN: dict[str, Any] = {
     "extension_name": "boot",
@@ -48,13 +52,25 @@ def extensions(sim: harness.Simulator) -> dict[str, dict[str, Any]]:
     return {one["name"]: one["properties"] for one in profile["extensions"]}
 
 
-def failed_batch(simulator: StartSimulator) -> harness.Simulator:
+def failed_batch(simulator: StartSimulator, knobs: dict[str, Any] | None = None) -> harness.Simulator:
+    """Instance 0 has failed, and would again with the old settings."""
+    fault = {"kind": "fail", "extension": "boot", "while_settings": {"timestamp": 1}, "action": "apply", **FAILURE}
     members = {"extensions": [BOOT, OTHER], "update_domains": 2, "instances": {"0": {"failure": FAILURE}}}
-    return simulator(scenes.scenario(3, **members), 60)
+    return simulator(scenes.scenario(3, knobs, instance_faults=[fault], **members), 60)
 
 
-def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: StartSimulator) -> None:
-    sim = failed_batch(simulator)
+# Whether PATCH merges settings, and whether it keeps protected ones that it does not name, is unverified. A model may
+# be stored although its write ends Failed for the instances that were failed before.
+KNOBS: dict[str, dict[str, Any]] = {
+    "merge": {"extension_patch_settings": "merge", "protected_settings": "keep"},
+    "replace": {"extension_patch_settings": "replace", "protected_settings": "drop"},
+    "failed write": {"failed_instance_fails_write": True},
+}
+
+
+@pytest.mark.parametrize("knobs", sorted(KNOBS))
+def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: StartSimulator, knobs: str) -> None:
+    sim = failed_batch(simulator, KNOBS[knobs])
     before = extensions(sim)
     checked = recover(sim, GIVEN, check=True, diff=True, verbosity=3)
     assert checked.rc == 0, checked.output
@@ -72,13 +88,15 @@ def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: S
     assert [i["latest_model_applied"] and i["available"] for i in instances] == [True] * 3
 
     now = extensions(sim)
-    assert now["boot"]["settings"] == {"timestamp": 2} and now["boot"]["forceUpdateTag"] == "june"
+    assert now["boot"]["settings"] == {"timestamp": 2, "kept": True} and now["boot"]["forceUpdateTag"] == "june"
+    assert now["boot"]["protectedSettings"] == GIVEN["extension_protected_settings"], "Azure got them, and nobody else"
     untouched = [copy.deepcopy(one) for one in (before, now)]
     for one in untouched:
         one.pop("boot")
     assert untouched[0] == untouched[1] and set(now) == set(before)
     told = run.of("extension")[0].result
-    assert told["protected_settings_written"] is True and told["after"]["settings"] == {"timestamp": 2}
+    assert told["protected_settings_written"] is True and told["after"]["settings"] == {"timestamp": 2, "kept": True}
+    assert (FAILURE["code"] in told["note"]) == (knobs == "failed write")
     said = checked.output + run.output + json.dumps([task.result for task in (*checked.tasks, *run.tasks)])
     assert [word for word in (SECRET, "run.sh", *sim.secrets()) if word in said] == []
 
@@ -140,6 +158,13 @@ def test_an_extension_comes_and_goes(simulator: StartSimulator) -> None:
     sim.reset()
     assert not scenes.module(sim, "extension", args={"extension": "boot", "state": "absent"})["changed"]
     assert sim.metrics()["non_get"] == []
+
+
+def test_settings_alone_warn_of_what_nobody_sees(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(1, extensions=[BOOT]), 60)
+    args = {"extension": "boot", "settings": {"timestamp": 3}}
+    result = scenes.module(sim, "extension", args=args, allow_warnings=["the protected settings of extension boot"])
+    assert result["changed"] and extensions(sim)["boot"]["settings"] == {"timestamp": 3, "kept": True}, result
 
 
 def test_without_a_tag_protected_settings_are_always_written(simulator: StartSimulator) -> None:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import NAME, StartSimulator
 
@@ -53,8 +54,10 @@ def policy_of(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_the_members_asked_for_are_written_once_and_nothing_is_lost(simulator: StartSimulator) -> None:
-    sim = simulator(scenes.scenario(2, {"patch_tags": "replace"}, **LATEST, **CROWDED), 60)
+@pytest.mark.parametrize("patch", ["merge", "replace"])
+def test_the_members_asked_for_are_written_once_and_nothing_is_lost(simulator: StartSimulator, patch: str) -> None:
+    knobs = {"patch_tags": patch, "patch_members": patch}
+    sim = simulator(scenes.scenario(2, knobs, **LATEST, **CROWDED), 60)
     before = scenes.truth(sim)["document"]
 
     planned = set_policy(sim, POLICY, check=True, diff=True)

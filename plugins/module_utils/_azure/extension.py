@@ -16,6 +16,12 @@ from . import model_write
 from .client import Azure, Clock, OperationRef
 from .errors import redact
 
+# Whether a PATCH without them keeps them is unverified.
+_UNSEEN = (
+    "Azure shows nobody the protected settings of extension {name}, so whether it still has them after this write "
+    "cannot be seen. Where it needs some, give them along."
+)
+
 
 @dataclass(frozen=True)
 class ExtensionChange:
@@ -26,6 +32,7 @@ class ExtensionChange:
     after: Shown | None
     protected: bool = False  # protected settings are written
     note: str = ""
+    warnings: t.Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
@@ -45,8 +52,9 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
     if before == after and not protected:
         return ExtensionChange(scale_set, before, after)
     model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
+    kept = () if absent or protected or before is None else (_UNSEEN.format(name=name),)
     if check_mode:
-        return ExtensionChange(scale_set, before, after, protected)
+        return ExtensionChange(scale_set, before, after, protected, warnings=kept)
     # Without a tag nothing shows that Azure has the protected settings but that it took the write.
     taken = not protected or bool(options.get("force_update_tag"))
 
@@ -64,7 +72,7 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
         return ref
 
     written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
-    return ExtensionChange(written, before, after, protected, note)
+    return ExtensionChange(written, before, after, protected, note, kept)
 
 
 def without_signatures(value: t.Any) -> t.Any:
