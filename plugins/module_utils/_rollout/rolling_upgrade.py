@@ -147,7 +147,8 @@ class RollingRun:
         if self._ended_ours():
             self.ours = self.latest
             return self._ending(now)
-        if self._scale_set.provisioning_state in AT_WORK:
+        rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
+        if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
             return self._wait_for_write(now)
         if self.watch.kind == OS and not self.watch.to_do:
             return self._end(now, "unchanged")
@@ -172,7 +173,7 @@ class RollingRun:
         return self._enter(now, self._follow)
 
     def _wait_for_write(self, now: float) -> Step:
-        """Somebody's write is under way. In mode Rolling it runs an upgrade inside itself, which then is the latest."""
+        """Somebody's write is under way, and a start beside it would be refused."""
         if now - self._began > self.patience.upgrade:
             return self._end(
                 now, "failed", f"the scale set is still {self._scale_set.provisioning_state} by another hand's write"

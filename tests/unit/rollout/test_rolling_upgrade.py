@@ -401,6 +401,14 @@ def test_a_write_in_mode_rolling_runs_the_upgrade_inside_itself() -> None:
     assert (run.report.outcome, azure.starts) == ("upgraded", [])
 
 
+@pytest.mark.parametrize(("version", "waits"), [("1.0.0", True), ("2.0.0", False)])
+def test_another_hands_write_is_waited_for_where_something_is_to_do(version: str, waits: bool) -> None:
+    azure = Azure(fleet(2, version=version), write_ends=T0 + 500)
+    run = drive(azure, scale_set=replace(SET, provisioning_state="Updating"))
+    assert run.report.outcome == ("upgraded" if waits else "unchanged")
+    assert azure.starts == ([T0 + 510] if waits else [])
+
+
 def test_completed_is_not_believed_of_an_instance_that_is_not_available() -> None:
     azure = Azure(fleet(4))
     azure.instances["3"] = replace(azure.instances["3"], health="unhealthy")
