@@ -12,6 +12,8 @@ version_added: 1.0.0
 description:
   - Sets the protection policy of instances of a virtual machine scale set.
   - An instance that is protected from scale set actions is left out of every rollout.
+  - Of a Flexible scale set Azure may not show the protection. Then this module refuses and names the command of C(az)
+    that sets it, and a rollout does not see it, so name the instances that it may touch.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure

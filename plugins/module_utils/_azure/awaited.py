@@ -14,6 +14,7 @@ from .client import Azure, Clock, OperationRef
 from .errors import AzureError
 
 RETRY = 5.0
+_MOST_FAILED = 2  # operations that Azure ended as failed
 # Azure surely did nothing, or a fresh read can tell whether it did.
 AGAIN = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
 
@@ -35,17 +36,31 @@ def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Op
 
 
 def until(
-    clock: Clock, deadline: float, done: t.Callable[[], bool], write: t.Callable[[], None], what: str, scale_set: str
+    clock: Clock,
+    deadline: float,
+    done: t.Callable[[], bool],
+    write: t.Callable[[], Operation | None],
+    what: str,
+    scale_set: str,
 ) -> None:
-    """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does."""
+    """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does.
+
+    `write` returns its operation's end, as `end_of` does. One that failed twice is not sent until the deadline passes.
+    """
     last = Problem(problem.LOST, "", "the write had no effect within the timeout")
+    failed = 0
     while not done():
-        if clock.now() > deadline:
+        if failed >= _MOST_FAILED or clock.now() > deadline:
             raise AzureError(last, what, scale_set)
         try:
-            write()
+            operation = write()
         except AzureError as error:
             if error.problem.kind not in AGAIN:
                 raise
             last = error.problem
             clock.sleep(error.problem.retry_after or RETRY)
+        else:
+            if operation and operation.problem:
+                last = operation.problem
+                failed += operation.status == "Failed"
+                clock.sleep(RETRY)

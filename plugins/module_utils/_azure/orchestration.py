@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._rollout.problem import Refused
+from .._rollout.problem import Operation, Refused
 from . import awaited
 from .client import Azure, Clock
 
@@ -40,9 +40,9 @@ def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: str
             raise Refused(f"scale set {scale_set.name} does not run {service} any more, so it cannot be set {wanted}.")
         return state == wanted
 
-    def write() -> None:
+    def write() -> Operation | None:
         ref = azure.set_service_state(scale_set, service, _ACTIONS[wanted])
-        awaited.end_of(azure, clock, ref, deadline)
+        return awaited.end_of(azure, clock, ref, deadline)
 
     what = f"{_ACTIONS[wanted].lower()} {service} of scale set {scale_set.name}"
     awaited.until(clock, deadline, done, write, what, scale_set.name)

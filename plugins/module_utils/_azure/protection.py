@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._rollout.problem import Refused
+from .._rollout.model import Instance, ScaleSet
+from .._rollout.problem import Operation, Refused
 from . import awaited
 from .client import Azure, Clock
 
@@ -36,13 +37,7 @@ def protect(
     known = {i.instance_id: i for i in azure.instances(scale_set)}
     if unknown := [i for i in options["instance_ids"] if i not in known]:
         raise Refused(f"scale set {scale_set.name} has no instance {', '.join(unknown)}.")
-    before = {
-        i: {
-            "from_scale_in": known[i].protected_from_scale_in,
-            "from_scale_set_actions": known[i].protected_from_actions,
-        }
-        for i in options["instance_ids"]
-    }
+    before = {i: _now(azure, scale_set, known[i], options) for i in options["instance_ids"]}
     after = {i: _wanted(i, now, options) for i, now in before.items()}
     deadline = clock.now() + options["timeout"]
     for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
@@ -57,6 +52,31 @@ def protect(
             scale_set.name,
         )
     return before, after
+
+
+def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mapping[str, t.Any]) -> Protection:
+    """Raises Refused where Azure does not show it: whether a write is needed, and whether it was stored, is unknown."""
+    if not scale_set.flexible:
+        return {
+            "from_scale_in": instance.protected_from_scale_in,
+            "from_scale_set_actions": instance.protected_from_actions,
+        }
+    # The instances of a Flexible set are listed as virtual machines, which have no protection policy.
+    document = azure.instance_document(scale_set, instance.instance_id)
+    policy = (document.get("properties") or {}).get("protectionPolicy")
+    if policy is None:
+        wanted = [
+            f"--protect-{name.replace('_', '-')} {str(options[name]).lower()}"
+            for name in _FIELDS
+            if options.get(name) is not None
+        ]
+        raise Refused(
+            f"Azure does not show whether instance {instance.instance_id} of the Flexible scale set {scale_set.name} "
+            "is protected, so nothing was written. Keep it out of a rollout by naming the others in "
+            f"rollout_instance_ids, or set it by hand: az vmss update -g {scale_set.resource_group} -n "
+            f"{scale_set.name} --instance-id {instance.instance_id} {' '.join(wanted)}"
+        )
+    return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}
 
 
 def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -> Protection:
@@ -83,9 +103,9 @@ class _Document:
         policy = self._document.get("properties", {}).get("protectionPolicy") or {}
         return {field: bool(policy.get(field)) for field in _FIELDS.values()}
 
-    def write(self, clock: Clock, policy: t.Mapping[str, bool], deadline: float) -> None:
+    def write(self, clock: Clock, policy: t.Mapping[str, bool], deadline: float) -> Operation | None:
         properties = {k: v for k, v in self._document.get("properties", {}).items() if k not in _READ_ONLY}
         body = {k: v for k, v in self._document.items() if k != "resources"}
         body["properties"] = {**properties, "protectionPolicy": dict(policy)}
         ref = self._azure.write_instance(self._scale_set, self._id, body)
-        awaited.end_of(self._azure, clock, ref, deadline)
+        return awaited.end_of(self._azure, clock, ref, deadline)
