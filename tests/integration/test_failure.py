@@ -103,6 +103,26 @@ def test_rollback_failed_puts_only_those_back_and_lists_the_rest(simulator: Star
     assert (again.rc, sim.metrics()["writes"], result(again)["outcome"]) == (0, 0, "unchanged")
 
 
+def test_a_rollback_never_rolls_what_extra_variables_of_a_rollout_say(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(2), 120)
+    back = {"rollback_resource_group": "shop", "rollback_scale_set": "web", "rollback_image": {"version": OLD}}
+    of_a_rollout: list[dict[str, Any]] = [
+        {"rollout_image": {"version": NEW}, "rollout_instance_ids": "0"},
+        {"rollout_image": ""},  # as a survey gives it; a rollout would roll the newest
+        {"rollout_scale_set": "other", "rollout_keep_model": "false"},
+    ]
+    for given in of_a_rollout:
+        run = harness.run_playbook("steady.vmss.rollback", sim, extra_vars={**back, **given})
+        for words in (*given, "rollback_image", "Nothing was written"):
+            assert words in message(run)
+    assert sim.metrics()["non_get"] == []
+    # Variables of the play yield to the role's.
+    role = [{"role": "steady.vmss.rollback", "vars": back}]
+    plays = [{"hosts": "localhost", "gather_facts": False, "vars": of_a_rollout[0], "roles": role}]
+    run = harness.run_playbook(plays, sim, extra_vars={"rollout_take_over": "yes", "rollout_instance_ids": ""})
+    assert (run.rc, result(run)["outcome"], sim.metrics()["non_get"]) == (0, "unchanged", []), run.output
+
+
 def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "5"}]), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_max_unhealthy_upgraded": 1})
