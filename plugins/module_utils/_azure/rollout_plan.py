@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from .._rollout import image as images
-from .._rollout import preflight, record, resolve
+from .._rollout import preflight, problem, record, resolve
 from .._rollout.domains import ORDERS, Selection, select
 from .._rollout.image import Image
 from .._rollout.limits import parse_limit
@@ -23,6 +23,7 @@ from .._rollout.result import seconds_of, timestamp
 from .._rollout.thresholds import Thresholds
 from . import orchestration, present
 from .client import Azure
+from .errors import AzureError
 
 Options = t.Mapping[str, t.Any]
 
@@ -139,7 +140,7 @@ def make(azure: Azure, options: Options) -> Plan:
                 repairs_suspended=bool(options.get("suspend_services")),
             ),
             standing=standing,
-            facts_before=_facts_before(azure, scale_set, target),
+            facts_before=_facts_before(azure, scale_set, previous, target),
             now=azure.server_time,
         ),
         record=mine,
@@ -172,12 +173,22 @@ def _suspended(scale_set: ScaleSet, services: t.Mapping[str, str], suspend: bool
     )
 
 
-def _facts_before(azure: Azure, scale_set: ScaleSet, target: Image) -> ImageFacts | None:
-    """Of the image that is replaced, where the target is no other version of the same one."""
+def _facts_before(azure: Azure, scale_set: ScaleSet, previous: Image | None, target: Image) -> ImageFacts | None:
+    """Of the image that is replaced, where the target is no other version of the same one; None where it may not be
+    read. Azure knows them of an exact platform version, and of a gallery image whatever the version.
+    """
     model = scale_set.image
-    if model is None or model.follows_latest or images.same_series(model, target) or model.kind == images.VHD:
+    if model is None or images.same_series(model, target):
         return None
-    return azure.image_facts(model, scale_set.location)
+    before = previous if model.kind == images.PLATFORM and model.follows_latest else model
+    if before is None or before.kind == images.VHD:
+        return None
+    try:
+        return azure.image_facts(before, scale_set.location)
+    except AzureError as error:
+        if error.problem.kind != problem.DENIED:
+            raise
+        return None
 
 
 def as_result(plan: Plan) -> dict[str, t.Any]:

@@ -40,8 +40,8 @@ def findings(
 ) -> list[Finding]:
     """All findings, errors first.
 
-    `standing`: the rollout that the model is in. `facts_before`: of the image that the model names, where it is another
-    one than the target. `now`: Azure's clock.
+    `standing`: the rollout that the model is in. `facts_before`: of the image that the target replaces, where it is
+    another one and no other version of the same. `now`: Azure's clock.
     """
     found = [
         *_policy(survey, rolling_upgrade, request),
@@ -171,8 +171,8 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             yield Finding(
                 ERROR,
                 f"image_{word}",
-                f"image {target} is of {word} {now}, and the one that the model of scale set {scale_set.name} "
-                f"names of {before}.",
+                f"image {target} is of {word} {now}, and the image that it replaces in scale set {scale_set.name} "
+                f"of {before}.",
                 f"Choose an image of {word} {before}.",
             )
     wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
