@@ -55,6 +55,10 @@ POLICY: Spec = {
 }
 
 
+# The required options that users of the role know by another name.
+_IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
+
+
 class Failed(Exception):
     """A module's end that is a failure, with all that is known by then."""
 
@@ -85,8 +89,8 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     _hide_signatures(module)
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
-            variable = "rollout_scale_set" if name == "name" else f"rollout_{name}"
-            module.fail_json(msg=f"{name} is empty; in the roles it is {variable}.")
+            role = _IN_THE_ROLE.get(name)
+            module.fail_json(msg=f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}.")
     if sdk.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("azure-mgmt-compute and azure-identity"), exception=sdk.IMPORT_ERROR)
     azure = None

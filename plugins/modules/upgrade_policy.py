@@ -159,7 +159,8 @@ after:
     rolling_upgrade_policy: {max_batch_instance_percent: 10, max_surge: false}
     automatic_os_upgrade_policy: {enable_automatic_os_upgrade: true, use_rolling_upgrade_policy: true}
 findings:
-  description: What was found of all that the policy needs, also where it is in the way. Warnings are shown as such.
+  description:
+    - What was found of all that the policy needs, also where it is in the way. What is no error is shown as a warning.
   returned: success, or where the scale set is not ready
   type: list
   elements: dict
@@ -186,13 +187,13 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.upgrade_policy import set_policy
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.finding import WARNING
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.finding import ERROR
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, SECTIONS
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
     change = set_policy(azure, _module.SystemClock(), options, check_mode=check_mode)
-    warnings = [str(finding) for finding in change.findings if finding.severity == WARNING]
+    warnings = [str(finding) for finding in change.findings if finding.severity != ERROR]
     return {
         "changed": change.changed,
         "scale_set": change.scale_set.id,

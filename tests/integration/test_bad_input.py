@@ -237,9 +237,15 @@ UPGRADE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no such instance": ({"instance_ids": ["77"]}, ["scale set web has no instance 77"]),
     "none unavailable": ({"max_unavailable": "0%"}, ["max_unavailable '0%' would never"]),
 }
+EXTENSION: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "no extension": ({"extension": ""}, ["extension is empty."]),
+    "no name": ({"extension": "boot", "name": ""}, ["name is empty; in the role rollout it is rollout_scale_set."]),
+}
 
 
-@pytest.mark.parametrize(("module", "given_to"), [("image", IMAGE), ("instance_upgrade", UPGRADE)])
+@pytest.mark.parametrize(
+    ("module", "given_to"), [("image", IMAGE), ("instance_upgrade", UPGRADE), ("extension", EXTENSION)]
+)
 def test_the_modules_refuse(
     azure: harness.Simulator, module: str, given_to: dict[str, tuple[dict[str, Any], list[str]]]
 ) -> None:

@@ -80,6 +80,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "basic": ({"health": "probe", "properties": PLACES}, "of a Basic load balancer", "Standard load balancer"),
     "slow-probe": ({"health": "probe"}, "asks every 120 s", "below 120"),
+    "flexible-probe": (
+        {"orchestration": "Flexible", "health": "probe"},
+        "which Flexible orchestration does not take",
+        "replace: true",
+    ),
+    "flexible-surge": (
+        {"orchestration": "Flexible", "properties": {"upgradePolicy": {"rollingUpgradePolicy": {"maxSurge": True}}}},
+        "automatic OS image upgrades and max surge exclude each other",
+        "max_surge to false",
+    ),
     "windows-update": (
         {
             "os": "Windows",
@@ -125,6 +135,7 @@ SAID: dict[str, tuple[dict[str, Any], str | None]] = {
     "ready": ({}, None),
     "ready-gallery": ({"image": {"id": f"{GALLERY}/web"}}, None),
     "ready-windows": ({"os": "Windows", "image": {**WINDOWS, "version": "latest"}}, None),
+    "ready-flexible": ({"orchestration": "Flexible"}, None),
     "ready-probe": ({"health": "probe", "properties": PLACES}, None),
     "unknown-image": ({"image": {**UNKNOWN, "version": "latest"}}, "not among those known"),
     "shared-probe": ({"health": "probe"}, "a probe of its own"),
@@ -138,6 +149,7 @@ SAID: dict[str, tuple[dict[str, Any], str | None]] = {
 RESOURCES = [
     balancer("two-sources", "Standard", 15),
     balancer("basic", "Basic", 15),
+    balancer("flexible-probe", "Standard", 15),
     balancer("slow-probe", "Standard", 120),
     balancer("fabric-probe", "Standard", 15),
     balancer("ready-probe", "Standard", 15),
@@ -220,6 +232,7 @@ def test_what_is_only_said(simulator: StartSimulator) -> None:
         sentences = [one["sentence"] for one in result["findings"]]
         assert len(sentences) == (words is not None), (name, sentences)
         assert words is None or words in sentences[0], (name, sentences)
+        assert words is None or any(words in shown for shown in runs[name].warnings), (name, runs[name].warnings)
         policy = scenes.truth(sim, name)["document"]["properties"]["upgradePolicy"]
         assert policy["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True, name
     assert {call["status"] for call in sim.metrics()["non_get"]} == {200}
