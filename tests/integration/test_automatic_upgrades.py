@@ -43,11 +43,12 @@ def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: Sta
     sim = simulator(scenes.scenario(4, **BARE), 120)
     checked = play(sim, "enable_automatic_upgrades", GIVEN, check=True)
     assert checked.rc == 0, checked.output
+    assert UNKNOWN[0] in str(checked.named("Check | Tell what else was found")[0].result["msg"])
     assert sim.metrics()["non_get"] == []
 
     run = play(sim, "enable_automatic_upgrades", GIVEN)
     assert run.rc == 0, run.output
-    assert writes(sim)[:3] == ["Extensions_CreateOrUpdate", "s_Update", "s_Update"]
+    assert writes(sim)[:3] == ["s_Update", "Extensions_CreateOrUpdate", "s_Update"]
     assert set(writes(sim)[3:]) == {"s_UpdateInstances"}
     properties = scenes.truth(sim)["document"]["properties"]
     assert properties["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"] == "latest"
@@ -89,3 +90,43 @@ def test_what_is_not_put_right_is_named_before_anything_is_written(
     half = play(sim, "enable_automatic_upgrades", MONITOR)
     assert half.rc == 2 and "no health source" not in half.failures[-1] and "pins image" in half.failures[-1]
     assert sim.metrics()["non_get"] == []
+
+
+def test_members_that_nobody_asked_for_stay_and_false_is_asked_for(simulator: StartSimulator) -> None:
+    policy = {"useRollingUpgradePolicy": True, "osRollingUpgradeDeferral": True, "disableAutomaticRollback": True}
+    latest = {"image": {**scenes.SERIES, "version": "latest"}, "running": scenes.NEW}
+    properties = {"upgradePolicy": {"automaticOSUpgradePolicy": policy}}
+    sim = simulator(scenes.scenario(1, **latest, properties=properties), 120)
+
+    def automatic() -> dict[str, Any]:
+        found: dict[str, Any] = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]
+        return found
+
+    unset = ("rolling", "use_rolling_upgrade_policy", "disable_automatic_rollback", "os_rolling_upgrade_deferral")
+    run = play(sim, "enable_automatic_upgrades", {f"upgrade_policy_{name}": "" for name in unset})
+    assert (run.rc, automatic()) == (0, {**policy, "enableAutomaticOSUpgrade": True}), run.output
+    given = {
+        "upgrade_policy_rolling": "max_batch_instance_percent=10",
+        "upgrade_policy_disable_automatic_rollback": False,
+    }
+    run = play(sim, "enable_automatic_upgrades", {**given, "upgrade_policy_use_rolling_upgrade_policy": False})
+    assert run.rc == 0, run.output
+    assert (automatic()["useRollingUpgradePolicy"], automatic()["disableAutomaticRollback"]) == (False, False)
+    run = play(sim, "enable_automatic_upgrades", {**given, "upgrade_policy_use_rolling_upgrade_policy": ""})
+    assert (run.rc, automatic()["useRollingUpgradePolicy"]) == (0, True), run.output
+
+
+@pytest.mark.parametrize("mode", ["Rolling", "Automatic"])
+def test_a_mode_that_answers_the_image_is_refused_before_anything_is_written_or_left(
+    simulator: StartSimulator, mode: str
+) -> None:
+    sim = simulator(scenes.scenario(2, **BARE, upgrade_mode=mode), 120)
+    run = play(sim, "enable_automatic_upgrades", GIVEN)
+    assert run.rc == 2 and "rollout_upgrade_mode: Manual" in run.failures[-1], run.output
+    assert sim.metrics()["non_get"] == []
+    run = play(
+        sim, "enable_automatic_upgrades", {**GIVEN, "rollout_upgrade_mode": "Manual", "rollout_max_unavailable": 1}
+    )
+    assert run.rc == 0 and f"The upgrade mode was {mode} and is Manual now." in run.output, run.output
+    assert scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["mode"] == "Manual"
+    assert scenes.judged(sim)["unavailable"]["max"] <= 1

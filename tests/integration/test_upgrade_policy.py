@@ -164,6 +164,16 @@ def test_mode_rolling_needs_a_health_source(simulator: StartSimulator) -> None:
     assert sim.timeline() == []
 
 
+def test_a_write_that_fails_for_an_instance_that_was_failed_before_is_told(simulator: StartSimulator) -> None:
+    failure = {"code": "VMExtensionProvisioningError", "message": "It has expired."}
+    knobs = {"failed_instance_fails_write": True}
+    sim = simulator(scenes.scenario(2, knobs, instances={"0": {"failure": failure}}), 60)
+    result = set_policy(sim, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}})
+    assert result["changed"] and not result["failed"], result
+    assert failure["code"] in result["note"] and "Azure stored it" in result["note"]
+    assert [call["method"] for call in sim.metrics()["non_get"]] == ["PATCH"]
+
+
 def test_a_lost_answer_is_read_back(simulator: StartSimulator) -> None:
     lost = {"operation": "VirtualMachineScaleSets_Update", "action": "lost_answer", "times": 1}
     sim = simulator(scenes.scenario(1, faults=[lost]), 60)

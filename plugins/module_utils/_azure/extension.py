@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .._rollout import extension as extensions
 from .._rollout.extension import Shown
 from .._rollout.model import ScaleSet
+from .._rollout.upgrade_policy import AUTOMATIC
 from . import model_write
 from .client import Azure, Clock, OperationRef
 from .errors import redact
@@ -52,9 +53,13 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
     if before == after and not protected:
         return ExtensionChange(scale_set, before, after)
     model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
-    kept = () if absent or protected or before is None else (_UNSEEN.format(name=name),)
+    warnings = [] if absent or protected or before is None else [_UNSEEN.format(name=name)]
+    if scale_set.upgrade_mode == AUTOMATIC:
+        warnings.append(
+            f"scale set {scale_set.name} is in mode Automatic: Azure brings every instance to this at once."
+        )
     if check_mode:
-        return ExtensionChange(scale_set, before, after, protected, warnings=kept)
+        return ExtensionChange(scale_set, before, after, protected, warnings=warnings)
     # Without a tag nothing shows that Azure has the protected settings but that it took the write.
     taken = not protected or bool(options.get("force_update_tag"))
 
@@ -72,7 +77,7 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
         return ref
 
     written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
-    return ExtensionChange(written, before, after, protected, note, kept)
+    return ExtensionChange(written, before, after, protected, note, warnings)
 
 
 def without_signatures(value: t.Any) -> t.Any:
