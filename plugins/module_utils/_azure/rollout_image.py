@@ -43,7 +43,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     to_manual = (options.get("upgrade_mode") or "").lower() == MANUAL.lower()
     first = scale_set = azure.scale_set(options["resource_group"], options["name"])
     target = images.complete(images.parse(options["image"]), scale_set.image)
-    if images.same(scale_set.image, target):
+    if images.written(scale_set.image, target):
         return ImageChange(first, scale_set, target, changed=False)
     if note := _check(azure, clock, scale_set, target, options, deadline, to_manual):
         return ImageChange(first, scale_set, target, changed=False, note=note)
@@ -64,6 +64,18 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
             done=lambda fresh: fresh.upgrade_mode == MANUAL,
             body=lambda fresh: model_write.patch(fresh, mode),
         )
+    sent = []
+
+    def done(fresh: ScaleSet) -> bool:
+        # Whether Azure shows a SAS is unverified: one that is not shown is ours with a new VHD, or when sent twice.
+        if fresh.image is None or fresh.image.signed or not images.same(fresh.image, target):
+            return images.written(fresh.image, target)
+        return not target.signed or len(sent) > 1 or not images.same(first.image, target)
+
+    def body(fresh: ScaleSet) -> model_write.Body:
+        sent.append(fresh.etag)
+        return image_patch(fresh, target, new_record)
+
     scale_set = _written(
         azure,
         clock,
@@ -71,8 +83,8 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
         deadline,
         journal,
         what=f"set the image of scale set {scale_set.name} to {target}",
-        done=lambda fresh: images.same(fresh.image, target),
-        body=lambda fresh: image_patch(fresh, target, new_record),
+        done=done,
+        body=body,
     )
     return ImageChange(first, scale_set, target, changed=True, warnings=journal.warnings)
 

@@ -96,6 +96,11 @@ class Image:
         return self.is_gallery and not self.gallery_version
 
     @property
+    def signed(self) -> bool:
+        """Whether a VHD's URI has a query, which is a SAS."""
+        return self.kind == VHD and "?" in self.id
+
+    @property
     def base_id(self) -> str:
         """A gallery image's id without its version."""
         return re.sub(r"/versions/[^/]+$", "", self.id, flags=re.IGNORECASE)
@@ -275,6 +280,11 @@ def same(one: Image | None, other: Image | None) -> bool:
     if one is None or other is None:
         return one is other
     return _key(one) == _key(other)
+
+
+def written(model: Image | None, given: Image) -> bool:
+    """Whether the model names the image as it is given, with the same SAS where one is given."""
+    return same(model, given) and not (given.signed and model is not None and model.id != given.id)
 
 
 def _key(image: Image) -> tuple[str, str]:

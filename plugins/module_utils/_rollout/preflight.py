@@ -175,6 +175,15 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
                 f"of {before}.",
                 f"Choose an image of {word} {before}.",
             )
+    model = scale_set.image
+    if target.kind == images.VHD and not target.signed and model and model.signed and not images.same(model, target):
+        yield Finding(
+            WARNING,
+            "vhd_without_sas",
+            f"image {target} is named without a SAS, and the one that scale set {scale_set.name} has now has one. "
+            "A SAS is kept nowhere, so the SAS of the VHD must be given again.",
+            "Give the whole URI, unless the VHD needs none: no instance can be made of it otherwise.",
+        )
     wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
     if wanted and _plan_key(wanted) != _plan_key(carried):
         yield Finding(

@@ -82,5 +82,5 @@ def test_an_old_image_that_cannot_be_read_is_no_obstacle(azure: Azure, arm: Fake
 def test_the_new_image_must_be_readable(azure: Azure, arm: FakeAzure) -> None:
     serve(arm, {"id": f"{GALLERY}/one/versions/1.0.0"}, {"id": f"{GALLERY}/one/versions/1.0.0"})
     arm.on("GET", f"{GALLERY}/two/versions/1.0.0", (403, {}, {"error": {"code": "No", "message": "No."}}))
-    with pytest.raises(AzureError, match="read image .*/two/"):
+    with pytest.raises(AzureError, match=r"read image .*/two/"):
         codes(azure, f"{GALLERY}/two/versions/1.0.0")

@@ -144,6 +144,16 @@ def test_what_names_no_image(value: object, words_: str) -> None:
         parse(value)
 
 
+@pytest.mark.parametrize(
+    ("model", "given", "written"),
+    [("?sig=a", "?sig=a", True), ("?sig=a", "?sig=b", False), ("?sig=a", "", True), ("", "?sig=b", False)],
+)
+def test_a_renewed_sas_is_to_be_written(model: str, given: str, written: bool) -> None:
+    one, other = (Image(images.VHD, id=f"https://s/a.vhd{query}") for query in (model, given))
+    assert images.written(one, other) is written
+    assert not images.written(None, one) and not images.written(one, Image(images.VHD, id="https://s/b.vhd"))
+
+
 def test_a_sas_is_never_shown() -> None:
     found = parse("https://blobs.example/web.vhd?sv=1&sig=secret#x")
     assert "secret" in found.id, "Azure needs it"

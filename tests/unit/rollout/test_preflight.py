@@ -18,7 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
 
-from .fleet import FORMS, NEW, Fleet, uniform, with_machine
+from .fleet import FORMS, NEW, OLD, Fleet, uniform, with_machine
 
 TARGET = FORMS["platform"][NEW]
 FACTS = ImageFacts(TARGET)
@@ -122,6 +122,20 @@ def test_newer_and_unproven_instances_are_named() -> None:
     fleet.machines["0"].applied = True
     facts = ImageFacts(FORMS["managed"][NEW])
     assert "instances 0 name the target" in found(survey(fleet), facts)["unproven"][1]
+
+
+def test_a_vhd_that_has_lost_its_sas() -> None:
+    of = survey(uniform(2, form="vhd"))
+    target = of.target
+    signed = replace(FORMS["vhd"][OLD], id=FORMS["vhd"][OLD].id + "?sig=a")
+    after = replace(of, scale_set=replace(of.scale_set, image=signed))
+    severity, text = found(after, ImageFacts(target))["vhd_without_sas"]
+    assert severity == "warning" and "the SAS of the VHD must be given again" in text and "sig=" not in text
+    given = replace(after, target=replace(target, id=target.id + "?sig=b"))
+    assert "vhd_without_sas" not in found(given, ImageFacts(target))
+    assert "vhd_without_sas" not in found(of, ImageFacts(target))
+    same = replace(after, scale_set=replace(of.scale_set, image=replace(target, id=target.id + "?sig=a")))
+    assert "vhd_without_sas" not in found(same, ImageFacts(target))
 
 
 def test_no_instances() -> None:
