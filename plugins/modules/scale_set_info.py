@@ -123,8 +123,12 @@ scale_sets:
       description: The rollout record on the tags, of the rollout that runs or of the last one.
       type: dict
     target_image:
-      description: The image that the instances were judged against.
+      description: The image that the instances were judged against; null where it could not be told.
       type: dict
+    target_problem:
+      description: Why it could not be told, for instance because the image that V(latest) would mean may not be read.
+        Every instance is V(unproven) then. Empty where it could.
+      type: str
     instances:
       description: The instances, in order of their ids.
       type: list

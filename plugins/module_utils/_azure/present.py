@@ -16,6 +16,7 @@ from .._rollout.plan import Survey
 from .._rollout.problem import Refused
 from .._rollout.result import timestamp
 from .client import Azure
+from .errors import AzureError
 
 
 def scale_set(one: ScaleSet) -> dict[str, t.Any]:
@@ -81,20 +82,32 @@ def instance(one: Instance, survey: Survey) -> dict[str, t.Any]:
 
 
 def scale_sets(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """The scale sets that the options name, judged against the image that they name or each model does."""
+    """The scale sets that the options name, judged against the image that they name or each model does.
+
+    Where that image cannot be told of one, its `target_problem` says why and the rest is shown all the same.
+    """
     wanted = images.parse(options["image"]) if options.get("image") else None
     group, name = options.get("resource_group"), options.get("name")
     found = [azure.scale_set(options["resource_group"], name)] if name else list(azure.scale_sets(group))
     shown = []
     for one in found:
-        target = images.complete(wanted, one.image) if wanted else one.image
-        if target is not None and target.follows_latest:
-            target = resolve.newest(target, azure.image_versions(target, one.location), one.location)
-        entry = {**scale_set(one), "target_image": images.show(target)}
+        target, problem = _target(azure, one, wanted)
+        entry = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
         if options["instances"]:
             entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
         shown.append(entry)
     return shown
+
+
+def _target(azure: Azure, one: ScaleSet, wanted: images.Image | None) -> tuple[images.Image | None, str]:
+    """The exact image to judge by, or why there is none."""
+    try:
+        target = images.complete(wanted, one.image) if wanted else one.image
+        if target is not None and target.follows_latest:
+            target = resolve.newest(target, azure.image_versions(target, one.location), one.location)
+    except (AzureError, images.ImageError, Refused) as error:
+        return None, str(error)
+    return target, "" if target else f"the model of scale set {one.name} names no image."
 
 
 def _instances(
@@ -102,6 +115,7 @@ def _instances(
 ) -> list[dict[str, t.Any]]:
     found = sorted(azure.instances(one), key=instance_order)
     standing = record.standing(one)
+    nothing_proven = {} if target else {"verdict": running_image.UNPROVEN, "outdated": None}
     target = target or images.Image(images.VHD)
     survey = Survey(
         one,
@@ -110,7 +124,7 @@ def _instances(
         model_names_target=images.same(one.image, target),
         since=standing.started if standing and standing.names(target) else None,
     )
-    shown = [instance(i, survey) for i in found if i.instance_id in (wanted or [i.instance_id])]
+    shown = [{**instance(i, survey), **nothing_proven} for i in found if i.instance_id in (wanted or [i.instance_id])]
     if not addresses or not shown:
         return shown
     private = azure.addresses(one, [entry["instance_id"] for entry in shown])
