@@ -121,6 +121,12 @@ resume:
   type: list
   elements: str
   sample: [AutomaticRepairs]
+left_suspended:
+  description: Those of them that an interrupted rollout has left suspended.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 nothing_to_do:
   description: Whether everything is as asked.
   returned: success

@@ -208,6 +208,8 @@ def _left_alone(instance: dict[str, Any]) -> bool:
 def settled(case: Case, world: World) -> bool:
     """Whether another run has nothing to do: what came after the rollout's last look is not its fault."""
     target = target_of(case, world)
+    if "latest" in _asked(case) and target != NEWER and any(event["do"] == "publish" for event in case.events):
+        return False
     return all(_left_alone(i) or (i["version"] == target and i["available"]) for i in world.instances.values())
 
 

@@ -98,14 +98,20 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
                 os.kill(pid, signal.SIGKILL)
 
     recorded = killed.scale_set["document"]["tags"].get(RECORDED, "")
-    target = NEWER if latest and not recorded else NEW
+    # The module that lived on may have finished the rollout before the second command looked: then a new one begins.
+    finished = alone and latest and again.fact("rollout_result")["target_image"]["version"] == NEWER and recorded
+    if finished:
+        first = next(entry["time"] for entry in after.timeline if entry["what"] == "image" and entry["to"] == NEWER)
+        done = {e["instance"] for e in after.timeline if e["what"] == "os_disk" and e["time"] < first}
+        assert done == set(after.instances)
+    target = NEWER if latest and (finished or not recorded) else NEW
     how = "ansible-playbook alone" if alone else "everything"
     sys.stdout.write(
         f"kill {number}: {how}, {killed.figures['disks_replaced']} were done; {again.seconds:.0f} s more\n"
     )
     assert again.rc == 0, again.output[-5000:]
     assert {key: i["version"] for key, i in after.instances.items()} == dict.fromkeys(after.instances, target)
-    assert after.figures["disks_replaced"] == dict.fromkeys(after.instances, 1)
+    assert after.figures["disks_replaced"] == dict.fromkeys(after.instances, 2 if finished else 1)
     assert all(i["available"] for i in after.instances.values())
     assert after.scale_set["services"] == services
     assert after.figures["repairs"] == {}

@@ -174,3 +174,16 @@ def test_services_come_back_as_they_were(simulator: StartSimulator) -> None:
     assert run.rc == 0, run.output
     found = scenes.module(sim, "orchestration_service", args={"state": "Suspended"})
     assert (found["changed"], found["after"]["AutomaticRepairs"]) == (False, "Suspended")
+
+
+def test_a_rollout_that_succeeded_is_not_undone_where_only_following_latest_fails(simulator: StartSimulator) -> None:
+    denied = {"operation": "VirtualMachineScaleSets_Update", "action": "error", "status": 403, "after_calls": 1}
+    denied |= {"code": "AuthorizationFailed", "times": 9}
+    image = {**scenes.SERIES, "version": "latest"}
+    sim = simulator(scenes.scenario(2, image=image, running=OLD, faults=[denied]), 120)
+    variables = {"rollout_image": "latest", "rollout_follow_latest": True, "rollout_on_failure": "rollback_all"}
+    text = message(run := scenes.roll(sim, variables=variables))
+    assert "could not be set to follow the newest version" in text and "AuthorizationFailed" in text
+    assert set(scenes.versions(sim).values()) == {NEW}
+    assert model_version(sim) == NEW
+    assert result(run)["outcome"] == "failed"

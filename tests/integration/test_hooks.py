@@ -16,6 +16,7 @@ import harness
 import scenes
 from scenes import StartSimulator
 
+FAILS = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
 ROLLOUT = [{"hosts": "localhost", "gather_facts": False, "roles": ["steady.vmss.rollout"]}]
 
 
@@ -92,8 +93,7 @@ def test_task_files_see_the_batch_before_and_after_it(simulator: StartSimulator,
 
 def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) -> tuple[harness.Result, str]:
     """A rollout that the user's failing task file ended, and its last words."""
-    failing = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
-    run = scenes.roll(sim, variables={f"rollout_{name}": str(hook(path, failing)), **variables})
+    run = scenes.roll(sim, variables={f"rollout_{name}": str(hook(path, FAILS)), **variables})
     assert run.rc == 2, run.output
     message = run.failures[-1]
     for word in (
@@ -140,6 +140,29 @@ def test_a_failing_task_before_the_batch_stops_and_the_model_may_be_kept(
     assert "The model keeps the new image" in message
     operations = [call["operation"] for call in sim.metrics()["non_get"]]
     assert operations == ["VirtualMachineScaleSets_Update"]
+
+
+def test_only_the_batch_whose_check_failed_is_put_back(simulator: StartSimulator, tmp_path: Path) -> None:
+    """What failed before batch 2 blames nobody, and what fails after it blames that batch alone."""
+    variables = {"rollout_max_unavailable": 1, "rollout_canary": 0, "rollout_on_failure": "rollback_failed"}
+    fails = {**FAILS, "when": "rollout_batch.number == 2"}
+    for name, left in (("before_batch", ["0"]), ("health_check", ["0"])):
+        sim = simulator(scenes.scenario(3), 120)
+        run = scenes.roll(sim, variables={**variables, f"rollout_{name}": str(hook(tmp_path / f"{name}.yml", fails))})
+        assert [i for i, version in scenes.versions(sim).items() if version == scenes.NEW] == left, name
+        outcome = "stopped" if name == "before_batch" else "rolled_back"
+        assert run.fact("rollout_result")["outcome"] == outcome, run.failures
+        assert model_version(sim) == scenes.OLD
+
+
+def test_who_is_gone_keeps_nobody_from_being_put_back(simulator: StartSimulator, tmp_path: Path) -> None:
+    gone = {"when": {"upgraded": 2}, "do": "remove", "instance": "0", "scale_in": True, "seconds": 0}
+    sim = simulator(scenes.scenario(3, events=[gone]), 120)
+    check = hook(tmp_path / "check.yml", {**FAILS, "when": "rollout_batch.number == 2"})
+    variables = {"rollout_max_unavailable": 1, "rollout_canary": 0, "rollout_on_failure": "rollback_all"}
+    run = scenes.roll(sim, variables={**variables, "rollout_health_check": str(check)})
+    assert run.fact("rollout_result")["outcome"] == "rolled_back", run.failures
+    assert scenes.versions(sim) == {"1": scenes.OLD, "2": scenes.OLD}
 
 
 def test_a_task_file_that_is_not_there_is_refused_before_anything_is_read(simulator: StartSimulator) -> None:

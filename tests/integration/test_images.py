@@ -37,6 +37,12 @@ FORMS: dict[str, tuple[dict[str, str], dict[str, Any], str, dict[str, str]]] = {
         "24.04.10",
         {**SERIES, "sku": "minimal", "version": "latest"},
     ),
+    "latest": (
+        {**SERIES, "version": "latest"},
+        {"rollout_image": "latest", "rollout_follow_latest": True},
+        NEW,
+        {**SERIES, "version": "latest"},
+    ),
     "managed": (
         {"id": f"{COMPUTE}/images/golden-1"},
         {"rollout_image": f"{COMPUTE}/images/golden-2"},
@@ -74,7 +80,7 @@ FORMS: dict[str, tuple[dict[str, str], dict[str, Any], str, dict[str, str]]] = {
         {},
     ),
 }
-RUNNING = {"sku": "24.04.9", "gallery": "1.9.0"}
+RUNNING = {"sku": "24.04.9", "latest": OLD, "gallery": "1.9.0"}
 SCENARIO = {
     "images": {
         "platform": [

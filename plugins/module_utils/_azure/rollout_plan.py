@@ -27,6 +27,8 @@ from .errors import AzureError
 
 Options = t.Mapping[str, t.Any]
 
+_REPAIRS = "AutomaticRepairs"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -102,16 +104,18 @@ def make(azure: Azure, options: Options) -> Plan:
     if wanted is None:
         raise Refused(f"the model of scale set {scale_set.name} names no image; give one.")
     instances = tuple(azure.instances(scale_set))
-    selection.check(instances, scale_set.name)
-    wanted = images.complete(wanted, scale_set.image)
     standing = record.standing(scale_set)
-    survey = Survey(scale_set, instances, wanted, policy, selection)
+    if standing is None or standing.selection != str(selection):
+        selection.check(instances, scale_set.name)  # of one that goes on, some may be gone meanwhile
+    wanted = images.complete(wanted, scale_set.image)
+    survey = Survey(scale_set, instances, wanted, policy, selection, read_at=azure.server_time, health_lag=0.0)
     target, facts = exact_image(azure, resolve.resumed(survey, standing) or wanted, scale_set)
     names_target = images.same(scale_set.image, target)
     ours = standing if standing and names_target else None
     survey = replace(survey, target=target, model_names_target=names_target, since=ours.started if ours else None)
     previous = ours.previous_image if ours else resolve.previous(survey.outdated, scale_set.image, target)
-    if policy.downgrade:
+    earlier = record.read(scale_set.tags)
+    if policy.downgrade and earlier and images.same(earlier.previous_image, target):
         previous = target  # a rollback that is run again goes on back, and never forth
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
@@ -137,7 +141,8 @@ def make(azure: Azure, options: Options) -> Plan:
                 to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
                 take_over=bool(options.get("take_over")),
                 protected=options.get("protected") or "skip",
-                repairs_suspended=bool(options.get("suspend_services")),
+                repairs_suspended=_REPAIRS in mine.suspended
+                or services.get(_REPAIRS) == orchestration.SUSPENDED,
             ),
             standing=standing,
             facts_before=_facts_before(azure, scale_set, previous, target),
@@ -146,7 +151,7 @@ def make(azure: Azure, options: Options) -> Plan:
         record=mine,
         previous=previous,
         write_model=not settled,
-        follow_latest=stays_on_latest and not follows,
+        follow_latest=stays_on_latest and not (settled and follows),
         services=services,
     )
 
@@ -205,6 +210,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "follow_latest": plan.follow_latest,
         "suspend": plan.to_suspend,
         "resume": list(plan.record.suspended),
+        "left_suspended": plan.to_resume,
         "nothing_to_do": plan.nothing_to_do,
         "record": {
             "id": plan.record.id,

@@ -90,7 +90,8 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     wanted = images.parse(options["image"]) if options.get("image") else None
     target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))
-    selection.check(instances, scale_set.name)
+    if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches")):
+        selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing = record.standing(scale_set)
     since = standing.started if standing else None
     read_at = azure.server_time

@@ -18,6 +18,8 @@ from .model import Instance, ScaleSet
 from .thresholds import Thresholds
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
+# Seconds from a new disk to an instance that is in service, at the most. One that is sick later has become so by itself.
+IN_HAND = 3600.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Survey:
 
     `since`: when this rollout started on Azure's clock, None where the rollout has not written the model yet.
     `set_aside`: instances that failed in this rollout, by id with the reason. `proven`: those it saw run the target.
-    `read_at`: when a run that may go on with a killed one first looked, on Azure's clock. The health of an instance
-    whose disk was younger than `health_lag` then may still be that of the old disk.
+    `read_at`: when this run first looked, on Azure's clock. The health of an instance whose disk was younger than
+    `health_lag` then may still be that of the old disk; 0 where no killed run can have left one.
     """
 
     scale_set: ScaleSet
@@ -160,12 +162,13 @@ class Survey:
         return [i for i in self.instances if self.skip_reason(i) is None and self._unfinished(i, since)]
 
     def _unfinished(self, instance: Instance, since: float) -> bool:
-        if instance.provisioning == "Updating":
-            return True
         made = health.remade_at(instance)
-        if self.verdicts[instance.instance_id] != running_image.CURRENT or made is None or made < since:
-            return False
-        return not self.available(instance) or self._health_may_be_old(instance, made)
+        if made is None or made < since:
+            return instance.provisioning == "Updating"
+        young = self.read_at is None or self.read_at - made <= IN_HAND
+        on_target = self.verdicts[instance.instance_id] == running_image.CURRENT
+        waits = on_target and (not self.available(instance) or self._health_may_be_old(instance, made))
+        return young and (instance.provisioning == "Updating" or waits)
 
     def _health_may_be_old(self, instance: Instance, made: float) -> bool:
         return (

@@ -56,12 +56,14 @@ def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> I
 def resumed(survey: Survey, standing: Record | None) -> Image | None:
     """The target of the unfinished rollout that a request for `survey.target` goes on with, None where it starts anew.
 
-    A rollout to `latest` keeps the version it once chose, however many were published since.
+    A rollout to `latest` keeps the version it once chose, however many were published since, until all that it was to
+    upgrade is.
     """
     wanted, chosen = survey.target, standing.target_image if standing else None
     if chosen is None or standing is None or not wanted.follows_latest or not images.same_series(wanted, chosen):
         return None
-    return chosen if replace(survey, target=chosen, since=standing.started).left else None
+    own = replace(survey, target=chosen, since=standing.started, selection=Selection.parse(standing.selection))
+    return chosen if own.left else None
 
 
 def unfinished(survey: Survey, standing: Record | None) -> list[str]:
@@ -80,7 +82,7 @@ def unfinished(survey: Survey, standing: Record | None) -> list[str]:
 
 
 def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> Image | None:
-    """What the instances ran before, never the word latest where Azure reports better."""
+    """What the instances ran before, None where nobody knows; never the word latest, which may mean the target."""
     exact = [
         running
         for i in outdated
@@ -91,4 +93,4 @@ def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image)
     if exact:
         counted = Counter(map(str, exact))
         return next(image for image in exact if str(image) == counted.most_common(1)[0][0])
-    return model if model is not None and not images.same(model, target) else None
+    return model if model is not None and not (model.follows_latest or images.same(model, target)) else None

@@ -83,8 +83,7 @@ class Upgrade:
         failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
         self.survey = replace(
             survey,
-            read_at=None if earlier else survey.read_at,
-            health_lag=patience.health_lag,
+            health_lag=0.0 if earlier else patience.health_lag,
             batches_done=len(earlier),
             set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
         )

@@ -166,7 +166,8 @@ def test_a_new_instance_is_no_rollout_of_its_own() -> None:
         machine.content, machine.applied = NEW, True
     with_machine(fleet, "1", settled=False)
     assert fleet.survey(since=START).next_batch() is None
-    assert fleet.survey(since=START - 6000).next_batch() == Batch("update domain 1", ("1",), adopted=True)
+    soon_after = replace(fleet.survey(since=START - 6000), read_at=START - 4000)
+    assert soon_after.next_batch() == Batch("update domain 1", ("1",), adopted=True)
 
 
 def test_a_thousand_batches_are_planned_in_seconds() -> None:
@@ -223,3 +224,17 @@ def test_instances_that_cannot_tell_their_health_yet_are_no_sick_ones() -> None:
     down = replace(mute[1], power="stopped")
     assert replace(survey, instances=(told, down, *mute[2:])).unavailable == [told, down]
     assert len(replace(survey, policy=Policy()).unavailable) == 10, "a rollout of an image judges health as ever"
+
+
+def upgraded_and_sick(made: float) -> Survey:
+    """All run the target since `made`, and instance 1 is not healthy now, at START."""
+    instances = [
+        replace(i, exact_version=NEW, os_disk_time=made, health="unhealthy" if i.instance_id == "1" else "healthy")
+        for i in uniform(10).survey().instances
+    ]
+    return replace(uniform(10).survey(since=START - 900_000), instances=tuple(instances), read_at=START, health_lag=0.0)
+
+
+def test_an_instance_that_became_sick_long_after_its_upgrade_is_in_nobodys_hand() -> None:
+    assert upgraded_and_sick(made=START - 60).left == ["1"]
+    assert upgraded_and_sick(made=START - 4000).left == []

@@ -18,7 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
 
-from .fleet import FORMS, NEW, OLD, Fleet, uniform, with_machine
+from .fleet import FORMS, NEW, OLD, START, Fleet, uniform, with_machine
 
 TARGET = FORMS["platform"][NEW]
 FACTS = ImageFacts(TARGET)
@@ -146,3 +146,14 @@ def test_errors_come_first() -> None:
     said = findings(survey(service_fabric=True, automatic_repairs=True), None, replace(FACTS, found=False))
     order = [f.severity for f in said]
     assert order == sorted(order, key=("error", "warning", "info").index) and order[0] == "error"
+
+
+def test_what_a_killed_run_has_in_hand_does_not_keep_it_from_going_on() -> None:
+    """Five of ten have new disks and report no health yet."""
+    instances = [
+        replace(i, exact_version=NEW, os_disk_time=START - 60, health=None) if int(i.instance_id) < 5 else i
+        for i in survey().instances
+    ]
+    killed = replace(survey(), instances=tuple(instances), since=START - 600, read_at=START)
+    assert "too_many_unhealthy" not in found(killed)
+    assert found(replace(killed, since=None))["too_many_unhealthy"][0] == "error"

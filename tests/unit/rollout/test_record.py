@@ -132,6 +132,14 @@ def test_a_finished_rollout_to_latest_resolves_anew() -> None:
     assert resolve.resumed(latest, RECORD) is None
 
 
+def test_a_narrow_rollout_that_is_done_binds_no_wider_one() -> None:
+    fleet = uniform(3)
+    fleet.machines["0"].content, fleet.machines["0"].applied = NEW, True
+    latest = replace(fleet.survey(), target=TARGET.following_latest())
+    assert resolve.resumed(latest, replace(RECORD, selection="instances 0")) is None
+    assert resolve.resumed(latest, replace(RECORD, selection="instances 0-1")) == TARGET
+
+
 def test_the_previous_image_is_what_most_instances_ran() -> None:
     def runs(number: str) -> Instance:
         return Instance("0", image=TARGET.following_latest(), exact_version=number)
@@ -141,3 +149,4 @@ def test_the_previous_image_is_what_most_instances_ran() -> None:
     assert resolve.previous([], FORMS["managed"][OLD], FORMS["managed"][NEW]) == FORMS["managed"][OLD]
     assert resolve.previous([], TARGET, TARGET) is None
     assert resolve.previous([], None, TARGET) is None
+    assert resolve.previous([], TARGET.following_latest(), TARGET) is None  # it may mean the target by now
