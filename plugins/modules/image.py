@@ -157,6 +157,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
     change = set_image(azure, _module.SystemClock(), options, check_mode=check_mode)
     before = images.show(change.before.image)
     after = images.show(change.target) if change.changed else before
+    other_sas = {"sas": "another one"} if change.changed and before == after else {}
     return {
         "changed": change.changed,
         "scale_set": change.before.id,
@@ -164,7 +165,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
         "image_after": after,
         "note": change.note,
         "warnings": change.warnings,
-        **_module.diff_of(before, {**after, "sas": "another one"} if change.changed and before == after else after),
+        **_module.diff_of(before, {**(after or {}), **other_sas}),
     }
 
 

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import StartSimulator
+
+pytestmark = pytest.mark.both_ends
 
 FAILS = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
 ROLLOUT = [{"hosts": "localhost", "gather_facts": False, "roles": ["steady.vmss.rollout"]}]

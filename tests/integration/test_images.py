@@ -15,6 +15,8 @@ import pytest
 import side_by_side
 from scenes import GROUP, NEW, OLD, SERIES, StartSimulator
 
+pytestmark = pytest.mark.both_ends
+
 COMPUTE = "/subscriptions/{subscription}/resourceGroups/images/providers/Microsoft.Compute"
 GALLERY = f"{COMPUTE}/galleries/company/images/web"
 SHARED = "/SharedGalleries/partner-1/Images/web"

@@ -15,6 +15,8 @@ import pytest
 import scenes
 from scenes import StartSimulator
 
+pytestmark = pytest.mark.both_ends
+
 OURS = "steady-vmss-"
 # Members that no SDK knows, and those that a careless PATCH would lose.
 CROWDED: dict[str, Any] = {

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import GROUP, NAME, StartSimulator
+
+pytestmark = pytest.mark.both_ends
 
 AWX = ("AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_SECRET", "AZURE_TENANT")
 NOTHING: dict[str, str | None] = {

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import pytest
 import scenes
 import side_by_side
 import yaml
 from scenes import GROUP, NEW, OLD, SERIES, StartSimulator
+
+pytestmark = pytest.mark.both_ends
 
 COMPUTE = "/subscriptions/{subscription}/resourceGroups/images/providers/Microsoft.Compute"
 SPEC = harness.CHECKOUT / "roles" / "rollout" / "meta" / "argument_specs.yml"

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import harness
+import pytest
 import scenes
 from scenes import StartSimulator
+
+pytestmark = pytest.mark.both_ends
 
 APP = {
     "name": "app",

@@ -11,6 +11,7 @@ import re
 import typing as t
 from email.utils import parsedate_to_datetime
 
+from .._rollout import model_limit
 from .._rollout import problem as kinds
 from .._rollout.problem import Problem
 
@@ -37,7 +38,7 @@ class AzureError(Exception):
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set
-        super().__init__(f"Cannot {attempted}: {problem}")
+        super().__init__(" ".join(filter(None, (f"Cannot {attempted}: {problem}", model_limit.remedy(problem.message)))))
 
 
 class CredentialError(AzureError):

@@ -64,7 +64,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
             done=lambda fresh: fresh.upgrade_mode == MANUAL,
             body=lambda fresh: model_write.patch(fresh, mode),
         )
-    sent = []
+    sent: list[str | None] = []
 
     def done(fresh: ScaleSet) -> bool:
         # Whether Azure shows a SAS is unverified: one that is not shown is ours with a new VHD, or when sent twice.

@@ -18,7 +18,7 @@ from .model import Instance, ScaleSet
 from .thresholds import Thresholds
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
-# Seconds from a new disk to an instance that is in service, at the most. One that is sick later has become so by itself.
+# Seconds from a new disk to an instance in service, at the most; one that is sick later has become so by itself.
 IN_HAND = 3600.0
 
 

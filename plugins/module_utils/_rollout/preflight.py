@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from . import health, references, resolve, thresholds
+from . import health, model_limit, references, resolve, thresholds
 from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
 from .model import ImageFacts, RollingUpgrade
@@ -218,14 +218,8 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             f"outdated instances {', '.join(protected)} of scale set {scale_set.name} are protected from its actions.",
             "Lift the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
         )
-    if behind := [i.instance_id for i in survey.instances if i.latest_model_applied is False]:
-        yield Finding(
-            INFO,
-            "behind",
-            f"{len(behind)} of {len(survey.instances)} instances have not got the newest model. Azure lets the "
-            "instances of "
-            "a set refer to 10 models at most, and each write of the model makes one.",
-        )
+    if models := model_limit.used(survey.instances):
+        yield Finding(INFO, "behind", models)
     if not survey.counted:
         yield Finding(
             INFO, "no_instances", f"scale set {scale_set.name} has no running instances; only its model changes."
@@ -238,6 +232,14 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             "be unavailable: "
             "while they are upgraded, nothing serves.",
             "Scale out first where the load must be served throughout.",
+        )
+    elif survey.to_do and len(survey.counted) == 2:
+        yield Finding(
+            WARNING,
+            "half_down",
+            f"scale set {scale_set.name} has 2 instances: while one is upgraded the other serves alone, and where that "
+            "one fails nothing does.",
+            "Scale out first where one cannot bear the load.",
         )
     if sick := survey.unavailable:
         words = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, scale_set.has_health_source)})" for i in sick)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from . import running_image
+from . import model_limit, running_image
 from .plan import Survey
 from .result import Report
 
@@ -24,12 +24,13 @@ def stopped(survey: Survey, report: Report) -> str:
         running[str(image)].append(instance.instance_id)
     most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
     runs = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
+    models = f" {said}" if (said := model_limit.used(survey.instances)) else ""
     unavailable = ", ".join(i.instance_id for i in survey.unavailable) or "none"
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
         f"{report.why}. Of {len(survey.instances)} instances {', '.join(runs)}; unavailable: {unavailable}. "
-        "Nothing more is touched."
+        f"Nothing more is touched.{models}"
     )
 
 

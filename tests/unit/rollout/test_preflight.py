@@ -100,6 +100,8 @@ def test_a_set_of_one_will_be_down() -> None:
     severity, text = found(survey(uniform(1)))["all_down"]
     assert severity == "warning" and "nothing serves" in text
     assert "all_down" not in found(survey(uniform(2)))
+    assert found(survey(uniform(2)))["half_down"][0] == "warning"
+    assert "half_down" not in found(survey(uniform(3)))
     assert "all_down" in found(survey(uniform(4, policy=Policy(max_unavailable=Limit(4)))))
 
 
