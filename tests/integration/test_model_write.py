@@ -121,6 +121,18 @@ def test_a_write_that_azure_forbids_stops_before_any_instance(simulator: StartSi
     assert result["arm"]["calls"] == metrics["arm_calls"]
 
 
+def test_azures_limit_of_models_is_told_with_its_remedy(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(2, {"model_limit": 1}), 120)
+    result = scenes.module(sim, "image", args={"image": {"version": scenes.NEW}})
+    for words in (
+        "set the image of scale set web",
+        "reached its limit of 1 models",
+        "whole_model: true, or delete them",
+    ):
+        assert words in result["msg"], result["msg"]
+    assert writes(sim) == []
+
+
 def test_mode_automatic_goes_to_manual_first(simulator: StartSimulator) -> None:
     sim = simulator(
         scenes.scenario(

@@ -38,7 +38,8 @@ class AzureError(Exception):
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set
-        super().__init__(" ".join(filter(None, (f"Cannot {attempted}: {problem}", model_limit.remedy(problem.message)))))
+        remedy = model_limit.remedy(problem.message)
+        super().__init__(f"Cannot {attempted}: {problem}" + (f" {remedy}" if remedy else ""))
 
 
 class CredentialError(AzureError):
