@@ -127,7 +127,9 @@ def test_a_mode_that_answers_the_image_is_refused_before_anything_is_written_or_
     assert run.rc == 2 and "rollout_upgrade_mode: Manual" in run.failures[-1], run.output
     assert sim.metrics()["non_get"] == []
     run = play(
-        sim, "enable_automatic_upgrades", {**GIVEN, "rollout_upgrade_mode": "Manual", "rollout_max_unavailable": 1}
+        sim,
+        "enable_automatic_upgrades",
+        {**GIVEN, "rollout_upgrade_mode": "Manual", "rollout_max_unavailable": 1, "rollout_health_lag": 2},
     )
     assert run.rc == 0 and f"The upgrade mode was {mode} and is Manual now." in run.output, run.output
     assert scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["mode"] == "Manual"
