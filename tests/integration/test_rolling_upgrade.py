@@ -173,6 +173,18 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert again["reason"] is None and f"back at {done['restored']} of the instances" in again["msg"]
 
 
+def test_a_start_after_a_wait_is_checked_too(simulator: StartSimulator) -> None:
+    """Another hand writes when the module comes, so that its start is not the first thing it does."""
+    sim = simulator(world(2, {"write": 1500}, image={**scenes.SERIES, "version": NEW}), 60)
+    sim.event({"do": "write", "scale_set": "web", "patch": {"tags": {"team": "shop"}}})
+    done = upgrade(sim)
+    assert done["failed"] and done["rollout_result"]["outcome"] == "failed", done
+    for words in ("not ready for a rolling OS upgrade", "pins image", "steady.vmss.image", "Of 2 instances"):
+        assert words in done["msg"]
+    assert [one["code"] for one in done["findings"] if one["severity"] == "error"] == ["image_pinned"]
+    assert starts(sim) == 0
+
+
 def test_a_failure_of_last_week_is_not_this_runs(simulator: StartSimulator) -> None:
     sim = simulator(world(4, rolling_latest=STALE), 240)
     done = upgrade(sim)

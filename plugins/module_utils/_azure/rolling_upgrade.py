@@ -58,10 +58,10 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         insist=options.get("wait_for_start") is not None,
     )
     first = machine.next(clock.now())
-    findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else []
+    findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
     result: dict[str, t.Any] = {
         "before": present.rolling_upgrade(latest),
-        "findings": findings,
+        "findings": findings or [],
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
@@ -69,10 +69,14 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         return result, rolling_words.stopped(machine, previous) if machine.report.outcome == "failed" else ""
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
     try:
-        _carry_out(azure, clock, machine, first, journal)
+        _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
     except AzureError as error:
         machine.give_up(clock.now(), error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
+    except Refused as refusal:
+        machine.not_ready(clock.now(), str(refusal))
+        journal.write(machine.report.events[-1:])
+        result |= refusal.fields
     result |= _result(azure, machine, previous, journal.warnings)
     wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
     if wanted_end or machine.report.outcome in ("", "unchanged", "upgraded"):
@@ -159,7 +163,9 @@ def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
     return shown
 
 
-def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal) -> None:
+def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal, *, checked: bool) -> None:
+    """`checked`: whether a start is known to be one that Azure would take. Raises Refused before one that is not."""
+    scale_set = machine.watch.scale_set
     ref: OperationRef | None = None
     told = 0
     while True:
@@ -167,6 +173,9 @@ def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, jour
         told = len(machine.report.events)
         if isinstance(step, Finished):
             return
+        if isinstance(step, Start) and not checked:
+            _ready(azure, azure.scale_set(scale_set.resource_group, scale_set.name), machine.watch.kind)
+            checked = True
         if isinstance(step, Start | Cancel):
             ref = _send(azure, clock, machine, step) or ref
         elif isinstance(step, Look):

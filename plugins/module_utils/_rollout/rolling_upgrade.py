@@ -356,6 +356,10 @@ class RollingRun:
         """Azure cannot even be asked any more; its upgrade goes on without us."""
         self._end(now, "failed", f"could not {attempted}: {problem}", problem=problem)
 
+    def not_ready(self, now: float, why: str) -> None:
+        """A start that came due would be refused."""
+        self._end(now, "failed", why)
+
     def saw(
         self,
         now: float,
