@@ -126,6 +126,17 @@ def test_the_role_goes_back_where_it_may(simulator: StartSimulator, automatic: b
     assert document["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"] == OLD
     policy = document.get("upgradePolicy", {}).get("automaticOSUpgradePolicy", {})
     assert not policy.get("enableAutomaticOSUpgrade")
+    assert ("Automatic OS upgrades are off now" in run.failures[-1]) == automatic
+
+
+def test_a_way_back_that_is_refused_says_what_was_turned_off(simulator: StartSimulator) -> None:
+    sim = simulator(world(2, NEVER, instance_faults=[SICK], upgrade_mode="Rolling", properties=AUTOMATIC), 240)
+    run = play(sim, variables={"azure_rolling_upgrade_on_failure": "rollback_all", **IMPATIENT})
+    assert run.rc != 0
+    for words in ("could not be put back. Automatic OS upgrades are off now", "rollout_upgrade_mode: Manual"):
+        assert words in run.failures[-1], run.output
+    policy = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]
+    assert (policy["mode"], policy["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"]) == ("Rolling", False)
 
 
 def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator) -> None:
