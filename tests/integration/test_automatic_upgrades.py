@@ -33,7 +33,8 @@ UNKNOWN = ["not among those known"]  # the image of the scenes
 
 
 def play(sim: harness.Simulator, name: str, variables: dict[str, Any], **options: Any) -> harness.Result:
-    given = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, **variables}
+    # Of wall seconds, and so a long time in the simulator.
+    given = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, "rollout_health_lag": 2, **variables}
     return harness.run_playbook(f"steady.vmss.{name}", sim, extra_vars=given, allow_warnings=UNKNOWN, **options)
 
 
@@ -129,7 +130,7 @@ def test_a_mode_that_answers_the_image_is_refused_before_anything_is_written_or_
     run = play(
         sim,
         "enable_automatic_upgrades",
-        {**GIVEN, "rollout_upgrade_mode": "Manual", "rollout_max_unavailable": 1, "rollout_health_lag": 2},
+        {**GIVEN, "rollout_upgrade_mode": "Manual", "rollout_max_unavailable": 1},
     )
     assert run.rc == 0 and f"The upgrade mode was {mode} and is Manual now." in run.output, run.output
     assert scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["mode"] == "Manual"
