@@ -125,6 +125,21 @@ def test_the_readme_names_every_module_role_and_playbook(name: str) -> None:
     assert re.search(rf"steady\.vmss\.{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_playbook_names_the_variables_that_it_reads(name: str) -> None:
+    """Roles have argument_specs; a playbook has the comment at its head. Every one takes the scale set."""
+    lines = (ROOT / "playbooks" / f"{name}.yml").read_text(encoding="utf-8").splitlines()
+    head = " ".join(line for line in lines if line.startswith("#"))
+    body = " ".join(line for line in lines if not line.lstrip().startswith("#"))
+    expressions = " ".join([*re.findall(r"{{.*?}}", body), *(line for line in lines if "when: " in line)])
+    prefixes = "rollout|upgrade_policy|health_monitor|extension|azure_rolling_upgrade"
+    read = set(re.findall(rf"(?<![\w.'])(?:{prefixes})_\w+", expressions))
+    read -= {"rollout_resource_group", "rollout_scale_set"}
+    assert {
+        one for one in read if one not in head and f"{one.partition('_monitor_')[0]}_monitor_*" not in head
+    } == set()
+
+
 def test_the_oldest_releases_tested_are_the_oldest_supported() -> None:
     def pins(path: str, operator: str) -> dict[str, str]:
         lines = (ROOT / path).read_text(encoding="utf-8").split()
