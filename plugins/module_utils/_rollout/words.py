@@ -25,7 +25,8 @@ def stopped(survey: Survey, report: Report) -> str:
     most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
     runs = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
     models = f" {said}" if (said := model_limit.used(survey.instances)) else ""
-    unavailable = ", ".join(i.instance_id for i in survey.unavailable) or "none"
+    sick = [i.instance_id for i in survey.unavailable]
+    unavailable = f"instance{'s' if len(sick) > 1 else ''} {_named(sick)}" if sick else "none"
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
