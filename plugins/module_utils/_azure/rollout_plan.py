@@ -141,8 +141,7 @@ def make(azure: Azure, options: Options) -> Plan:
                 to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
                 take_over=bool(options.get("take_over")),
                 protected=options.get("protected") or "skip",
-                repairs_suspended=_REPAIRS in mine.suspended
-                or services.get(_REPAIRS) == orchestration.SUSPENDED,
+                repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration.SUSPENDED,
             ),
             standing=standing,
             facts_before=_facts_before(azure, scale_set, previous, target),

@@ -250,8 +250,8 @@ def complete(image: Image, model: Image | None) -> Image:
         return image
     if model is None or model.kind != PLATFORM:
         raise ImageError(
-            f"the image lacks {', '.join(missing)}, and the model names no platform image to take them from. Of a gallery "
-            "image, the newest version is its resource id without /versions/…."
+            f"the image lacks {', '.join(missing)}, and the model names no platform image to take them from. "
+            "Of a gallery image, the newest version is its resource id without /versions/…."
         )
     return replace(image, **{name: getattr(model, name) for name in missing})
 
