@@ -108,14 +108,16 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
     ):
         assert word in message
     # The command that goes on obeys the same rules as the run that stopped.
-    command = shlex.split(message.partition("Go on, once the cause is gone: ")[2])[:4]
-    assert command[:3] == ["ansible-playbook", "steady.vmss.upgrade_image", "-e"]
-    assert json.loads(command[3]) == {
+    command = shlex.split(message.partition("Go on, once the cause is gone: ")[2].partition(" Go back: ")[0])
+    assert command[:2] == ["ansible-playbook", "steady.vmss.upgrade_image"]
+    assert command[2::2] == ["-e"] * (len(command) // 2 - 1)
+    given = [json.loads(text) if text.startswith("{") else dict([text.split("=", 1)]) for text in command[3::2]]
+    assert {key: value for one in given for key, value in one.items()} == {
         "rollout_resource_group": scenes.GROUP,
         "rollout_scale_set": scenes.NAME,
-        "rollout_image": {**scenes.SERIES, "version": scenes.NEW},
+        "rollout_image": ":".join([*scenes.SERIES.values(), scenes.NEW]),
         f"rollout_{name}": str(path),
-        **variables,
+        **{key: str(value) for key, value in variables.items()},
     }
     assert run.fact("rollout_result")["outcome"] == "stopped"
     return run, message

@@ -249,9 +249,14 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
         yield Finding(INFO, "skipped", f"outdated and left alone: {words}.")
-    for verdict, words in (
-        ("newer", "run a newer version than the target and are never downgraded"),
-        ("unproven", "name the target, and Azure reports nothing that proves it is on their disk"),
+    for verdict, severity, words, remedy in (
+        (
+            "newer",
+            WARNING,
+            "run a newer version than the target and are left alone",
+            "Set rollout_downgrade: true to roll them back.",
+        ),
+        ("unproven", INFO, "name the target, and Azure reports nothing that proves it is on their disk", ""),
     ):
         if ids := [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == verdict]:
-            yield Finding(INFO, verdict, f"instances {', '.join(ids)} {words}.")
+            yield Finding(severity, verdict, f"instances {', '.join(ids)} {words}.", remedy)
