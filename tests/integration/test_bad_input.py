@@ -136,7 +136,7 @@ ROLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "to Rolling": ({"rollout_upgrade_mode": "Rolling"}, ["upgrade_mode", "Manual", "Rolling"]),
     "automatic OS upgrade": (
         {"rollout_scale_set": "watched"},
-        ["watched has automatic OS image upgrades on", "enableAutomaticOSUpgrade off"],
+        ["watched has automatic OS image upgrades on", "steady.vmss.disable_automatic_upgrades"],
     ),
     "Service Fabric": (
         {"rollout_scale_set": "cluster"},

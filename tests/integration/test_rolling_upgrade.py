@@ -209,6 +209,9 @@ def test_a_pinned_model_is_refused_before_anything_is_sent(simulator: StartSimul
     done = upgrade(sim)
     assert done["failed"] and "latest" in done["msg"] and "nothing was written" in done["msg"]
     assert sim.metrics()["non_get"] == []
+    current = upgrade(simulator(scenes.scenario(3)))  # nothing to do, and nothing newer can ever come
+    assert (current["failed"], current["rollout_result"]["outcome"]) == (False, "unchanged")
+    assert [(one["severity"], one["code"]) for one in current["findings"]] == [("warning", "image_pinned")]
 
 
 def test_check_mode_tells_and_sends_nothing(simulator: StartSimulator) -> None:

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._journal import Journal
 from .._rollout import automatic, problem, resolve, rolling_words, running_image
 from .._rollout import image as images
+from .._rollout.finding import WARNING
 from .._rollout.image import Image
 from .._rollout.model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.problem import Operation, Refused
@@ -61,7 +63,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
     result: dict[str, t.Any] = {
         "before": present.rolling_upgrade(latest),
-        "findings": findings or [],
+        "findings": _pinned(scale_set, options) if findings is None else findings,
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
@@ -84,6 +86,14 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     message = rolling_words.stopped(machine, previous)
     result["rollout_result"]["message"] = message
     return result, message
+
+
+def _pinned(scale_set: ScaleSet, options: Options) -> Findings:
+    """A pinned model has nothing newer to offer, which is no success of Azure's."""
+    if options["state"] == CANCELLED or options["type"] != OS:
+        return []
+    found = automatic.findings(scale_set, automatic.OS_UPGRADE)
+    return [replace(one, severity=WARNING).as_dict() for one in found if one.code == "image_pinned"]
 
 
 def _patience(options: Options, scale_set: ScaleSet) -> Patience:

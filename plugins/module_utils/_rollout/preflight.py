@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from . import health, model_limit, references, resolve, thresholds
+from . import health, model_limit, references, resolve, running_image, thresholds
 from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
 from .model import ImageFacts, RollingUpgrade
@@ -79,7 +79,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "automatic_os_upgrade",
             f"{name} has automatic OS image upgrades on: Azure would roll beside this rollout.",
-            "Turn upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade off, or let Azure do the upgrade.",
+            "Let Azure do the upgrade, or turn them off: ansible-playbook steady.vmss.disable_automatic_upgrades "
+            f"-e rollout_resource_group={scale_set.resource_group} -e rollout_scale_set={scale_set.name}",
         )
     if scale_set.service_fabric:
         yield Finding(
@@ -249,14 +250,20 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
         yield Finding(INFO, "skipped", f"outdated and left alone: {words}.")
-    for verdict, severity, words, remedy in (
-        (
+    chosen = survey.chosen()
+    if newer := [i.instance_id for i in chosen if survey.verdicts[i.instance_id] == running_image.NEWER]:
+        # An older image in the model, and nobody to run it but new instances, is a slip of the pen.
+        in_vain = len(newer) == len(chosen) and not survey.model_names_target
+        yield Finding(
+            ERROR if in_vain else WARNING,
             "newer",
-            WARNING,
-            "run a newer version than the target and are left alone",
+            f"instances {', '.join(newer)} run a newer version than the target and are left alone.",
             "Set rollout_downgrade: true to roll them back.",
-        ),
-        ("unproven", INFO, "name the target, and Azure reports nothing that proves it is on their disk", ""),
-    ):
-        if ids := [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == verdict]:
-            yield Finding(severity, verdict, f"instances {', '.join(ids)} {words}.", remedy)
+        )
+    if unproven := [i.instance_id for i in chosen if survey.verdicts[i.instance_id] == running_image.UNPROVEN]:
+        yield Finding(
+            INFO,
+            "unproven",
+            f"instances {', '.join(unproven)} name the target, and Azure reports nothing that proves it is on their "
+            "disk.",
+        )

@@ -119,7 +119,9 @@ def test_what_is_said_of_the_instances() -> None:
 def test_newer_and_unproven_instances_are_named() -> None:
     newer = survey()
     newer = replace(newer, instances=tuple(replace(i, exact_version="9.0.0") for i in newer.instances[:1]))
-    assert "instances 1 run a newer version" in found(newer)["newer"][1]
+    severity, text = found(newer)["newer"]
+    assert severity == "warning" and "instances 1 run a newer version" in text and "rollout_downgrade" in text
+    assert found(replace(newer, model_names_target=False))["newer"][0] == "error"
     fleet = uniform(1, form="managed")
     fleet.machines["0"].applied = True
     facts = ImageFacts(FORMS["managed"][NEW])
