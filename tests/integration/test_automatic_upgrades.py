@@ -13,8 +13,6 @@ import pytest
 import scenes
 from scenes import GROUP, NAME, StartSimulator
 
-pytestmark = pytest.mark.both_ends
-
 BARE: dict[str, Any] = {"health": "none", "update_domains": 2}
 MONITOR = {
     "health_monitor_source": "application_health_extension",

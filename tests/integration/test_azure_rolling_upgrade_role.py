@@ -95,6 +95,7 @@ def test_check_mode(simulator: StartSimulator) -> None:
     assert result(run)["batches"][0]["instance_ids"] == ["0", "1", "2"]
 
 
+@pytest.mark.both_ends
 def test_a_broken_image_by_hand_offers_the_way_back_and_the_offer_works(simulator: StartSimulator) -> None:
     sim = simulator(world(5, instance_faults=[SICK]), 240)
     run = play(sim)

@@ -9,11 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import harness
-import pytest
 import scenes
 from scenes import StartSimulator
-
-pytestmark = pytest.mark.both_ends
 
 # Six of eight take part: one is protected, one deallocated; one is sick and goes first, beside the rest of its domain.
 SCENE: dict[str, Any] = {

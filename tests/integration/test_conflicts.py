@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import scenes
 from scenes import StartSimulator
-
-pytestmark = pytest.mark.both_ends
 
 TIME_SCALE = 60
 UPGRADE = "VirtualMachineScaleSets_UpdateInstances"

@@ -14,8 +14,6 @@ import pytest
 import scenes
 from scenes import NAME, StartSimulator
 
-pytestmark = pytest.mark.both_ends
-
 EXTENSION = "application_health_extension"
 BALANCER = (
     "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/shop/providers/Microsoft.Network/"

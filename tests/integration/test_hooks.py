@@ -17,8 +17,6 @@ import pytest
 import scenes
 from scenes import StartSimulator
 
-pytestmark = pytest.mark.both_ends
-
 FAILS = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
 ROLLOUT = [{"hosts": "localhost", "gather_facts": False, "roles": ["steady.vmss.rollout"]}]
 
@@ -44,6 +42,7 @@ def model_version(sim: harness.Simulator) -> str:
     return version
 
 
+@pytest.mark.both_ends
 def test_task_files_see_the_batch_before_and_after_it(simulator: StartSimulator, tmp_path: Path) -> None:
     """One lies beside the playbook, one where Ansible was started, one is named by its whole path."""
     project, started_in, elsewhere = (tmp_path / name for name in ("project", "started in", "elsewhere"))
@@ -135,6 +134,7 @@ def test_a_failing_health_check_stops_and_the_model_goes_back(simulator: StartSi
     assert result["arm"]["calls"] == sim.metrics()["arm_calls"]
 
 
+@pytest.mark.both_ends
 def test_a_failing_task_before_the_batch_stops_and_the_model_may_be_kept(
     simulator: StartSimulator, tmp_path: Path
 ) -> None:

@@ -120,5 +120,5 @@ class RollingUpgrades(Service):
 
 def _target(resource: str) -> str:
     """The instance id that a resource id ends with; "" for the set itself."""
-    head, _, tail = resource.rpartition("/")
+    head, _dummy, tail = resource.rpartition("/")
     return tail if head.lower().endswith("/virtualmachines") else ""
