@@ -17,6 +17,7 @@ def test_a_rolling_upgrade_of_azure_delays_the_way_back_and_refuses_the_way_fort
     assert forth["failed"]
     assert "rolling upgrade of Azure's running" in forth["msg"]
 
+    sim = simulator(scenes.scenario(1), 60)
     sim.event({"do": "rolling_upgrade", "seconds": 600})
     given = {"image": {**SERIES, "version": NEW}, "replaces": {**SERIES, "version": OLD}}
     back = scenes.module(sim, "image", args=given)

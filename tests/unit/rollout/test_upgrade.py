@@ -24,7 +24,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import
 from .fleet import FORMS, NEW, OLD, SHOWS_VERSION, START, Faults, Fleet, Machine, uniform, with_machine
 from .strategies import fleets, lognormal, newcomer
 
-LONGEST = 40_000.0  # virtual seconds that no rollout of 60 instances may exceed
+LONGEST = 100_000.0  # virtual seconds that no rollout of 60 instances may exceed
 
 
 def ours(fleet: Fleet) -> list[Machine]:
