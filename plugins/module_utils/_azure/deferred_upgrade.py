@@ -13,7 +13,7 @@ from .._rollout import domains, problem, resolve
 from .._rollout.domains import Selection
 from .._rollout.model import ScaleSet
 from .._rollout.rolling_watch import OS, Watch
-from . import awaited, wire
+from . import awaited
 from .client import Azure, Clock
 from .errors import AzureError
 
@@ -34,7 +34,7 @@ def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check
     """Approve the instances that are chosen and do not run the newest version. Raises Refused and AzureError."""
     deadline = clock.now() + options["timeout"]
     scale_set = azure.scale_set(options["resource_group"], options["name"])
-    if not _defers(scale_set):
+    if not scale_set.deferred_os_upgrade:
         return Approval((), (), f"scale set {scale_set.name} does not defer its automatic OS upgrades")
     while True:
         waiting, current = _chosen(azure, clock, scale_set, tuple(options["instance_ids"]))
@@ -54,11 +54,6 @@ def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check
             what = f"approve the deferred upgrade of instances {', '.join(waiting)} of scale set {scale_set.name}"
             raise AzureError(end.problem, what, scale_set.name)
         return Approval(waiting, current)
-
-
-def _defers(scale_set: ScaleSet) -> bool:
-    policy = wire.at(dict(scale_set.document), "properties", "upgradePolicy", "automaticOSUpgradePolicy")
-    return wire.at(policy, "osRollingUpgradeDeferral") is True
 
 
 def _chosen(

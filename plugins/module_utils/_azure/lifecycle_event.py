@@ -38,19 +38,13 @@ def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool)
             body = lifecycle.answer(event, _STATES[state], mine)
         if body:
             patches[event.name] = body
-    shown = [event.as_dict() for event in before]
     if check_mode or not patches:
-        return shown, [_planned(event, patches.get(event["name"])) for event in shown]
-    for name, body in patches.items():
-        azure.write_lifecycle_event(scale_set, name, body)
-    return shown, [event.as_dict() for event in _events(azure, scale_set)]
-
-
-def _planned(event: dict[str, t.Any], body: dict[str, t.Any] | None) -> dict[str, t.Any]:
-    properties = (body or {}).get("properties", {})
-    states = {one["resource"]["id"]: one["actionState"] for one in properties.get("targetResources", ())}
-    targets = [{**one, "state": states.get(one["resource_id"], one["state"])} for one in event["targets"]]
-    return {**event, "targets": targets, "wait_until": properties.get("waitUntil", event["wait_until"])}
+        after = [lifecycle.patched(event, patches.get(event.name)) for event in before]
+    else:
+        for name, body in patches.items():
+            azure.write_lifecycle_event(scale_set, name, body)
+        after = _events(azure, scale_set)
+    return [event.as_dict() for event in before], [event.as_dict() for event in after]
 
 
 def _events(azure: Azure, scale_set: ScaleSet) -> list[LifecycleEvent]:

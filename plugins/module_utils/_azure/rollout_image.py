@@ -64,16 +64,17 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
             done=lambda fresh: fresh.upgrade_mode == MANUAL,
             body=lambda fresh: model_write.patch(fresh, mode),
         )
-    sent: list[str | None] = []
+    sent = 0
 
     def done(fresh: ScaleSet) -> bool:
         # Whether Azure shows a SAS is unverified: one that is not shown is ours with a new VHD, or when sent twice.
         if fresh.image is None or fresh.image.signed or not images.same(fresh.image, target):
             return images.written(fresh.image, target)
-        return not target.signed or len(sent) > 1 or not images.same(first.image, target)
+        return not target.signed or sent > 1 or not images.same(first.image, target)
 
     def body(fresh: ScaleSet) -> model_write.Body:
-        sent.append(fresh.etag)
+        nonlocal sent
+        sent += 1
         return image_patch(fresh, target, new_record)
 
     scale_set = _written(

@@ -100,6 +100,7 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
     policy = at(properties, "upgradePolicy")
     extensions = _dicts(at(profile, "extensionProfile", "extensions"))
     resource_id = str(document.get("id") or "")
+    automatic = at(policy, "automaticOSUpgradePolicy")
     return ScaleSet(
         id=resource_id,
         name=str(document.get("name") or ""),
@@ -110,7 +111,8 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
         zones=_names(document.get("zones")),
         provisioning_state=_word(at(properties, "provisioningState")),
         upgrade_mode=_word(at(policy, "mode")) or "Manual",
-        automatic_os_upgrade=at(policy, "automaticOSUpgradePolicy", "enableAutomaticOSUpgrade") is True,
+        automatic_os_upgrade=at(automatic, "enableAutomaticOSUpgrade") is True,
+        deferred_os_upgrade=at(automatic, "osRollingUpgradeDeferral") is True,
         automatic_repairs=at(properties, "automaticRepairsPolicy", "enabled") is True,
         zone_rebalancing=at(properties, "resiliencyPolicy", "automaticZoneRebalancingPolicy", "enabled") is True,
         health_sources=_health_sources(properties, profile, extensions),

@@ -10,11 +10,11 @@ Members: https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-set-
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .domains import ranges
 from .problem import Refused
-from .result import timestamp
+from .result import seconds_of, timestamp
 
 WAITING = "Waiting"
 APPROVED = "Approved"
@@ -104,6 +104,17 @@ def answer(event: LifecycleEvent, state: str, instance_ids: t.Sequence[str]) -> 
         for one in event.targets
     ]
     return {"properties": {"targetResources": targets}}
+
+
+def patched(event: LifecycleEvent, body: dict[str, t.Any] | None) -> LifecycleEvent:
+    """The event as it will be after a PATCH that `answer` or `delay` made."""
+    properties = (body or {}).get("properties", {})
+    states = {one["resource"]["id"]: one["actionState"] for one in properties.get("targetResources", ())}
+    return replace(
+        event,
+        targets=tuple(replace(one, state=states.get(one.resource_id, one.state)) for one in event.targets),
+        wait_until=seconds_of(properties.get("waitUntil")) or event.wait_until,
+    )
 
 
 def delay(event: LifecycleEvent, until: float) -> dict[str, t.Any] | None:

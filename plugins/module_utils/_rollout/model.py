@@ -60,6 +60,7 @@ class ScaleSet:
     provisioning_state: str = "Succeeded"
     upgrade_mode: str = "Manual"  # Manual, Automatic, Rolling
     automatic_os_upgrade: bool = False
+    deferred_os_upgrade: bool = False  # an automatic upgrade waits until somebody approves it
     automatic_repairs: bool = False
     zone_rebalancing: bool = False
     health_sources: tuple[

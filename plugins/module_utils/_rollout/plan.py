@@ -26,9 +26,8 @@ IN_HAND = 3600.0
 class Policy:
     """How many at once, and in which order. `canary` None means the default, 0 none.
 
-    `whole_model`: to bring instances to all of the model, extensions and all, not to its image alone.
-
-    `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest.
+    `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest. `whole_model`: to bring
+    instances to all of the model, extensions and all, not to its image alone.
     """
 
     max_unavailable: Limit = Limit(20, percent=True)

@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from . import running_image
+from . import words
 from .image import Image
 from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
-from .rolling_watch import OS, Watch
+from .rolling_watch import OS
 
 _VERBS = {"stopped": "stopped", "rolled_back": "stopped and was taken back", "failed": "did not come to its end"}
 
@@ -23,18 +21,9 @@ def stopped(run: RollingRun, previous: Image | None) -> str:
     to = f" to {run.watch.target}" if run.watch.target is not None else ""
     what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
     how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.why.rstrip('.')}."
-    parts = [f"{what} {how}", runs(run.watch), _disks(run, previous), _go_on(run)]
+    runs = words.runs(run.watch.now.values(), run.watch.unavailable)
+    parts = [f"{what} {how}", runs, _disks(run, previous), _go_on(run)]
     return " ".join(part for part in parts if part)
-
-
-def runs(watch: Watch) -> str:
-    """How many instances run what, and which are unavailable."""
-    counted = Counter(
-        str(running_image.running_image(i) or "an image that Azure does not report") for i in watch.now.values()
-    )
-    listed = ", ".join(f"{number} run {image}" for image, number in counted.most_common())
-    unavailable = ", ".join(i.instance_id for i in watch.unavailable) or "none"
-    return f"Of {len(watch.now)} instances {listed or 'none is left'}; unavailable: {unavailable}."
 
 
 def _disks(run: RollingRun, previous: Image | None) -> str:
@@ -92,9 +81,8 @@ def _go_on(run: RollingRun) -> str:
 def _unanswered(run: RollingRun) -> str:
     """What Azure may be waiting for."""
     properties = run.watch.scale_set.document.get("properties") or {}
-    policy = (properties.get("upgradePolicy") or {}).get("automaticOSUpgradePolicy") or {}
     asked = [
-        *(["an approval (steady.vmss.deferred_upgrade)"] if policy.get("osRollingUpgradeDeferral") else []),
+        *(["an approval (steady.vmss.deferred_upgrade)"] if run.watch.scale_set.deferred_os_upgrade else []),
         *(["an answer to its hooks (steady.vmss.lifecycle_event)"] if properties.get("lifecycleHooksProfile") else []),
     ]
     return f"It may wait for {' or '.join(asked)}. " if asked else ""

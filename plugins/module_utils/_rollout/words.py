@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections import defaultdict
 
 from . import model_limit, running_image
+from .model import Instance
 from .plan import Survey
 from .result import Report
 
@@ -18,21 +20,25 @@ _MOST_NAMED = 50  # instance ids in one sentence
 def stopped(survey: Survey, report: Report) -> str:
     """What was attempted, what happened, and what runs where now."""
     scale_set = survey.scale_set
-    running = defaultdict(list)
-    for instance in survey.instances:
-        image = running_image.running_image(instance) or "an image that Azure does not report"
-        running[str(image)].append(instance.instance_id)
-    most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
-    runs = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
     models = f" {said}" if (said := model_limit.used(survey.instances)) else ""
-    sick = [i.instance_id for i in survey.unavailable]
-    unavailable = f"instance{'s' if len(sick) > 1 else ''} {_named(sick)}" if sick else "none"
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
-        f"{report.why}. Of {len(survey.instances)} instances {', '.join(runs)}; unavailable: {unavailable}. "
-        f"Nothing more is touched.{models}"
+        f"{report.why}. {runs(survey.instances, survey.unavailable)} Nothing more is touched.{models}"
     )
+
+
+def runs(instances: t.Collection[Instance], unavailable: t.Iterable[Instance]) -> str:
+    """How many instances run what, and which are unavailable."""
+    running = defaultdict(list)
+    for instance in instances:
+        image = running_image.running_image(instance) or "an image that Azure does not report"
+        running[str(image)].append(instance.instance_id)
+    most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
+    listed = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
+    sick = [i.instance_id for i in unavailable]
+    named = f"instance{'s' if len(sick) > 1 else ''} {_named(sick)}" if sick else "none"
+    return f"Of {len(instances)} instances {', '.join(listed)}; unavailable: {named}."
 
 
 def _named(ids: list[str]) -> str:
