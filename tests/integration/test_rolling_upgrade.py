@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import NEW, OLD, StartSimulator
 
@@ -83,6 +84,50 @@ def test_a_hundred_instances_are_upgraded_and_the_second_run_starts_none(
     assert (again["changed"], again["rollout_result"]["outcome"], starts(sim)) == (False, "unchanged", 0), again
     assert sim.metrics()["non_get"] == []
     assert again["arm"]["calls"] <= 6
+
+
+def waiting(**keywords: Any) -> list[dict[str, Any]]:
+    """A play whose one task waits for an upgrade's end, with `args` and Ansible's own keywords."""
+    args = {"resource_group": scenes.GROUP, "name": scenes.NAME, "state": "completed", **PROMPT}
+    task = {"steady.vmss.rolling_upgrade": {**args, **keywords.pop("args", {})}, **keywords}
+    return [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+
+
+@pytest.mark.both_ends
+def test_progress_is_shown_while_it_waits(simulator: StartSimulator, tmp_path: Path) -> None:
+    """On stderr, as it happens; only of this scale set, and only of this run."""
+    sim = simulator(world(10), 60)
+    journal = tmp_path / "journal.jsonl"
+    old = {"time": "2026-01-02T03:04:05Z", "event": "upgrade_sent", "scale_set": f"/subscriptions/x/{scenes.NAME}"}
+    other = {**old, "scale_set": "/subscriptions/x/other"}
+    journal.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    run = harness.start_playbook(waiting(args={"journal": str(journal)}), sim, directory=tmp_path)
+    shown = tmp_path / "stderr"
+    wait_for(lambda: " in progress, " in shown.read_text(encoding="utf-8"))
+    assert run.process.poll() is None
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(other) + "\nno JSON\n")
+    done = run.wait(120)
+    assert done.rc == 0, done.output
+    lines = [line for line in done.stderr.splitlines() if f" {scenes.NAME}: " in line]
+    assert lines[0].endswith("Azure takes the upgrade") and " other: " not in done.stderr
+    assert sum("Azure takes the upgrade" in line for line in lines) == 1
+    assert any("10 of 10 instances done, 0 in progress, 0 to come, 0 failed" in line for line in lines), lines
+    assert lines[-1].endswith("Azure's upgrade has ended; reads the instances")
+    assert f" {scenes.NAME}: " not in done.stdout
+
+
+def test_progress_needs_no_journal_and_obeys_no_log(simulator: StartSimulator) -> None:
+    for hidden in (False, True):
+        run = harness.run_playbook(waiting(no_log=hidden), simulator(world(2), 240))
+        assert (run.rc, "2 of 2 instances done" in run.stderr) == (0, not hidden), run.output
+
+
+def test_an_upgrade_may_be_awaited_detached(simulator: StartSimulator, tmp_path: Path) -> None:
+    sim = simulator(world(2), 240)
+    play = waiting(**{"async": 120, "poll": 1, "vars": {"ansible_async_dir": str(tmp_path / "jobs")}})
+    run = harness.run_playbook(play, sim)
+    assert (run.rc, set(scenes.versions(sim).values())) == (0, {NEW}), run.output
 
 
 def test_polls_are_few(simulator: StartSimulator) -> None:

@@ -157,7 +157,12 @@ class RollingRun:
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
             if self._tried is not None and not self._insist:
                 return self._end(now, "failed", self._words_of_trial())
-            self.report.event(now, "waiting", reason="Azure is to start an upgrade by itself")
+            self.report.event(
+                now,
+                "waiting",
+                reason="Azure is to start an upgrade by itself",
+                until=timestamp(now + self.patience.start),
+            )
             return self._enter(now, self._await_azure)
         return Start()
 
@@ -267,6 +272,7 @@ class RollingRun:
     def _ending(self, now: float) -> Step:
         """Azure's upgrade is over. The instances and the history tell what it did."""
         self._listed = False
+        self.report.event(now, "verifying")
         return self._enter(now, self._judge)
 
     def _judge(self, now: float) -> Step:

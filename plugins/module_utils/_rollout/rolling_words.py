@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from . import words
 from .image import Image
 from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
@@ -86,3 +88,23 @@ def _unanswered(run: RollingRun) -> str:
         *(["an answer to its hooks (steady.vmss.lifecycle_event)"] if properties.get("lifecycleHooksProfile") else []),
     ]
     return f"It may wait for {' or '.join(asked)}. " if asked else ""
+
+
+def progress(event: t.Mapping[str, t.Any]) -> str:
+    """One event of the journal for somebody who waits; "" where it tells nothing new, as the result tells the end."""
+    counts = {name: event.get(name, 0) for name in ("successful", "in_progress", "pending", "failed")}
+    counted = (
+        f"{counts['successful']} of {sum(counts.values())} instances done, {counts['in_progress']} in progress, "
+        f"{counts['pending']} to come, {counts['failed']} failed"
+    )
+    said = {
+        "waiting": "waits for Azure to start an upgrade by itself, until {until} at most",
+        "upgrade_sent": "Azure takes the upgrade",
+        "cancel_sent": "Azure takes the cancellation and finishes the batch in hand",
+        "request_failed": "Azure does not take the request ({problem}); looks again",
+        "adopted": "follows the upgrade that runs since {upgrade_started}",
+        "started": "the upgrade started at {upgrade_started}",
+        "progress": f"{{code}}: {counted}",
+        "verifying": "Azure's upgrade has ended; reads the instances",
+    }.get(str(event.get("event")), "")
+    return said.format_map(event)
