@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 import threading
 import typing as t
@@ -16,6 +17,7 @@ from pathlib import Path
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import rolling_words
 
@@ -28,15 +30,19 @@ class ActionModule(ActionBase):
     _supports_async = True
 
     def run(self, tmp: object = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        super().run(tmp, task_vars)
         args = dict(self._task.args)
         with contextlib.ExitStack() as stack:
             if self._in_sight():
-                directory = stack.enter_context(tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP))
-                args["journal"] = args.get("journal") or f"{directory}/journal.jsonl"
-                stack.enter_context(_shown(Path(args["journal"]).expanduser(), str(args.get("name"))))
-            result.update(
-                self._execute_module(module_args=args, task_vars=task_vars, wrap_async=bool(self._task.async_val))
+                given = args.get("journal") or stack.enter_context(
+                    tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP)
+                )
+                # A connection to the controller itself works in the playbook's directory.
+                journal = unfrackpath(str(given), follow=False, basedir=self._loader.get_basedir())
+                args["journal"] = journal if args.get("journal") else f"{journal}/shown-while-waiting.jsonl"
+                stack.enter_context(_shown(Path(args["journal"]), f"{args.get('resource_group')}/{args.get('name')}"))
+            result: dict[str, t.Any] = self._execute_module(
+                module_args=args, task_vars=task_vars, wrap_async=bool(self._task.async_val)
             )
         return result
 
@@ -44,14 +50,14 @@ class ActionModule(ActionBase):
         """Whether the journal can be read from here while the module runs, and may be shown."""
         task, connection = self._task, self._connection
         here = connection.transport == "local" and not connection.become
-        return here and not (task.async_val or task.check_mode or task.no_log)
+        return bool(here and not (task.async_val or task.check_mode or task.no_log))
 
 
 @contextlib.contextmanager
 def _shown(journal: Path, scale_set: str) -> t.Iterator[None]:
     """While this lasts, show what the journal tells of the scale set. On stderr, for stdout may be a callback's."""
     ended = threading.Event()
-    offset = journal.stat().st_size if journal.is_file() else 0
+    offset = _size(journal)
 
     def follow(offset: int) -> None:
         last = False
@@ -72,24 +78,39 @@ def _shown(journal: Path, scale_set: str) -> t.Iterator[None]:
 
 def new_lines(file: Path, offset: int) -> tuple[list[bytes], int]:
     """The whole lines from the offset on, in bytes, and where the next ones begin."""
-    try:
-        with file.open("rb") as opened:
-            opened.seek(offset)
-            read = opened.read()
-    except OSError:  # it is not there yet
+    size = _size(file)
+    if not size:
         return [], offset
+    offset = offset if offset <= size else 0  # it was rotated
+    with file.open("rb") as opened:
+        opened.seek(offset)
+        read = opened.read(size - offset)
     end = read.rfind(b"\n") + 1
     return read[:end].splitlines(), offset + end
 
 
+def _size(file: Path) -> int:
+    """In bytes; 0 for what is not there, may not be read or is no plain file."""
+    try:
+        return file.stat().st_size if file.is_file() and os.access(file, os.R_OK) else 0
+    except OSError:
+        return 0
+
+
 def shown(lines: t.Iterable[bytes], scale_set: str) -> t.Iterator[str]:
-    """The lines of this scale set in words; others may write into the same journal."""
+    """The lines of this scale set, `group/name`, in words; others may write into the same journal."""
     for line in lines:
         try:
             event = json.loads(line)
         except ValueError:
             continue
-        if str(event.get("scale_set")).rpartition("/")[2].lower() != scale_set.lower():
+        if not isinstance(event, dict) or _place(str(event.get("scale_set"))) != scale_set.lower():
             continue
         if words := rolling_words.progress(event):
             yield f"{str(event.get('time'))[11:]} {scale_set}: {words}"
+
+
+def _place(resource_id: str) -> str:
+    """The group and the name in a scale set's id."""
+    parts = resource_id.lower().split("/")
+    return f"{parts[4]}/{parts[8]}" if len(parts) == 9 else ""

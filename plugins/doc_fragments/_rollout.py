@@ -64,7 +64,8 @@ options:
   max_unhealthy_upgraded:
     description:
       - The most instances that may fail among those that the rollout has upgraded, as a number or a percent of them,
-        rounded down. Those that fail within it are left as they are and reported.
+        rounded down. Those that fail within it are left as they are, the rest is upgraded, and the end is a failure
+        that names them.
     type: str
     default: "0"
   include_deallocated:

@@ -41,6 +41,8 @@ options:
     description:
       - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
         extension has changed. Those that have not got the latest model and those that failed are upgraded.
+      - Of the instances of a Flexible scale set Azure does not tell whether they have got it. Only those that failed
+        are upgraded there, and a warning names the others.
       - The model may name the version V(latest) then, and an instance gets the newest image along with the rest.
     type: bool
     default: false

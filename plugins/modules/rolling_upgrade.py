@@ -74,8 +74,8 @@ options:
     description: A file to which what happens is appended as JSON lines.
     type: path
 notes:
-  - What Azure's upgrade comes to is shown on stderr while it is awaited, where the module runs on the controller with
-    connection C(local). Elsewhere, with C(async) and with C(become), O(journal) tells it.
+  - How far Azure's upgrade is, is shown on stderr while it is awaited, where the module runs on the controller with
+    connection C(local). Not with C(async), C(become) or C(no_log); there O(journal) tells it.
   - An upgrade that is started by hand has no automatic rollback; Azure restores the OS disks of failed instances only
     after one that it started itself.
 seealso:

@@ -53,6 +53,10 @@ class Case:
         found: list[dict[str, Any]] = self.scenario["events"]
         return found
 
+    @property
+    def tolerates(self) -> bool:
+        return bool(self.variables.get("rollout_max_unhealthy_upgraded"))
+
     def most_unavailable(self, there: int) -> int:
         number = int(self.limit.rstrip("%"))
         return max(1, there * number // 100) if self.limit.endswith("%") else number

@@ -103,8 +103,7 @@ def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator
     figure = {"fault_domain": "fault_domains", "zone": "zones", "domain": "domains"}.get(case.order_by)
     if figure is None or world.figures[f"{figure}_down_at_once"] <= 1:
         return
-    reports = (result or {}).get("instances", {})
-    let_go = {key for key, report in reports.items() if report["outcome"] == "failed"}
+    let_go = set(_failed(result or {}))
     held: dict[str, float] = {}  # instance id -> when it is available again
     for batch in world.metrics["batches"]:
         held = {key: until for key, until in held.items() if until > batch["started"]}
@@ -194,10 +193,15 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
             yield f"instance {key} is called {report['outcome']} to {report['image_after']}, runs {instance['version']}"
         elif key not in available and not instance["available"]:
             yield f"instance {key} is called {report['outcome']} and has never been available"
-    if result["outcome"] in ("upgraded", "unchanged"):
-        behind = [key for key, i in world.instances.items() if i["version"] != target and not _left_alone(i)]
+    if result["outcome"] in ("upgraded", "unchanged", "failed"):
+        accounted = {*_failed(result), *(key for key, i in world.instances.items() if _left_alone(i))}
+        behind = [key for key, i in world.instances.items() if i["version"] != target and key not in accounted]
         if behind:
             yield f"{result['outcome']}, but {behind} do not run {target}"
+
+
+def _failed(result: dict[str, Any]) -> list[str]:
+    return [key for key, report in result.get("instances", {}).items() if report["outcome"] == "failed"]
 
 
 def _left_alone(instance: dict[str, Any]) -> bool:
@@ -232,8 +236,13 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
         yield "refused after it had written"
     if outcome == "refused" and not _may_refuse(case):
         yield "refused without a reason"
-    if outcome not in ("refused", "unchanged", "upgraded", "stopped", "rolled_back"):
+    if outcome not in ("refused", "unchanged", "upgraded", "failed", "stopped", "rolled_back"):
         yield f"it ended {outcome}"
+    failed = _failed(result or {})
+    if outcome in ("upgraded", "unchanged") and failed:
+        yield f"{outcome}, and instances {failed} failed"
+    if outcome == "failed" and not (case.tolerates and failed and NAME in run.failures[-1]):
+        yield f"failed without a failure that was to be tolerated: {run.failures[-1]}"
     if outcome in ("stopped", "rolled_back"):
         storage = world.scale_set["document"]["properties"]["virtualMachineProfile"]["storageProfile"]
         reference = storage["imageReference"]

@@ -152,6 +152,15 @@ def one_forgotten(rollout: Rollout) -> None:
     rollout.after.instances["2"] = instance(OLD, 2)
 
 
+def failure_called_success(rollout: Rollout) -> None:
+    rollout.result["instances"]["0"]["outcome"] = "failed"
+
+
+def failure_not_tolerated(rollout: Rollout) -> None:
+    failure_called_success(rollout)
+    rollout.result["outcome"], rollout.run.rc, rollout.run.failures = "failed", 2, [f"scale set {NAME}"]
+
+
 def broken_model_kept(rollout: Rollout) -> None:
     rollout.result["outcome"], rollout.run.rc, rollout.run.failures = "stopped", 2, [f"scale set {NAME}"]
 
@@ -188,6 +197,8 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (never_available, "has never been available"),
     (new_image_called_put_back, "instance 0 is called rolled_back"),
     (one_forgotten, "['2'] do not run"),
+    (failure_called_success, "upgraded, and instances ['0'] failed"),
+    (failure_not_tolerated, "without a failure that was to be tolerated"),
     (broken_model_kept, "and the model names"),
     (silent_stop, "without naming the scale set"),
     (wrong_exit, "upgraded with exit status 2"),
@@ -198,6 +209,14 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
 
 def test_a_good_rollout_breaks_no_rule(tmp_path: Path) -> None:
     assert Rollout.good().wrong(tmp_path) == []
+
+
+def test_a_tolerated_failure_that_is_told_breaks_no_rule(tmp_path: Path) -> None:
+    rollout = Rollout.good()
+    failure_not_tolerated(rollout)
+    rollout.case.variables["rollout_max_unhealthy_upgraded"] = "30%"
+    old_image_called_upgraded(rollout)
+    assert rollout.wrong(tmp_path) == []
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _said in SPOILT])

@@ -50,7 +50,7 @@ def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
     run = play(sim, variables={"azure_rolling_upgrade_journal_dir": str(tmp_path / "journal")})
     assert run.rc == 0, run.output
     assert set(scenes.versions(sim).values()) == {NEW}
-    assert "10 of 10 instances done" in run.stderr
+    assert "10 of 10 instances successful" in run.stderr
     assert "no disk back" in said(run) and "steady.vmss.rollback" in said(run)
     done = result(run)
     assert (done["outcome"], len(done["instances"])) == ("upgraded", 10)

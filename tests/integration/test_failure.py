@@ -126,12 +126,39 @@ def test_a_rollback_never_rolls_what_extra_variables_of_a_rollout_say(simulator:
 def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "5"}]), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_max_unhealthy_upgraded": 1})
-    assert run.rc == 0, run.output
+    assert (run.rc, result(run)["outcome"]) == (2, "failed"), run.output
+    for words in ("is through", "rollout_max_unhealthy_upgraded (1) allows: instance 5: ", "Go back", "shop", "web"):
+        assert words in message(run)
     assert set(scenes.versions(sim).values()) == {NEW}
     judged = scenes.judged(sim)
     assert judged["unavailable"]["instance_ids"] == ["5"]
     assert set(judged["disks_replaced"].values()) == {1}
-    assert result(run)["instances"]["5"]["outcome"] == "failed"
+    assert {i for i, one in result(run)["instances"].items() if one["outcome"] == "failed"} == {"5"}
+
+
+def test_an_instance_that_kept_its_image_within_the_threshold_is_no_success_and_tried_again(
+    simulator: StartSimulator,
+) -> None:
+    """The module alone: nothing stops, the end is a failure that names the instance, and the same again goes on."""
+    fault = {
+        "kind": "fail",
+        "instance": "5",
+        "image_version": NEW,
+        "disk": "old",
+        "code": "VMExtensionProvisioningError",
+    }
+    sim = simulator(scenes.scenario(10, instance_faults=[fault]), 120)
+    scenes.module(sim, "image", args={"image": {**scenes.SERIES, "version": NEW}})
+    args = {"max_unhealthy_upgraded": "1", "canary": 0, "health_timeout": 10, "health_lag": 4, "version_lag": 4}
+    done = scenes.module(sim, "instance_upgrade", args=args)
+    assert (done["failed"], done["changed"], done["rollout_result"]["outcome"]) == (True, True, "failed"), done
+    for words in ("instance 5: ", "VMExtensionProvisioningError", "max_unhealthy_upgraded 1 allows", "9 run", "web"):
+        assert words in done["msg"]
+    assert {i for i, version in scenes.versions(sim).items() if version == OLD} == {"5"}
+    sim.faults(clear=True)
+    again = scenes.module(sim, "instance_upgrade", args={**args, "max_unhealthy": 1})
+    assert (again["failed"], again["rollout_result"]["outcome"]) == (False, "upgraded"), again
+    assert set(scenes.versions(sim).values()) == {NEW}
 
 
 def test_a_sick_set_is_refused_before_any_write_and_its_sick_go_first(simulator: StartSimulator) -> None:

@@ -110,17 +110,17 @@ def test_progress_is_shown_while_it_waits(simulator: StartSimulator, tmp_path: P
     done = run.wait(120)
     assert done.rc == 0, done.output
     lines = [line for line in done.stderr.splitlines() if f" {scenes.NAME}: " in line]
-    assert lines[0].endswith("Azure takes the upgrade") and " other: " not in done.stderr
-    assert sum("Azure takes the upgrade" in line for line in lines) == 1
-    assert any("10 of 10 instances done, 0 in progress, 0 to come, 0 failed" in line for line in lines), lines
-    assert lines[-1].endswith("Azure's upgrade has ended; reads the instances")
+    assert lines[0].endswith("Azure accepted the request to start") and " other: " not in done.stderr
+    assert sum("Azure accepted the request to start" in line for line in lines) == 1
+    assert any("10 of 10 instances successful, 0 in progress, 0 pending, 0 failed" in line for line in lines), lines
+    assert lines[-1].endswith("verifies the instances")
     assert f" {scenes.NAME}: " not in done.stdout
 
 
 def test_progress_needs_no_journal_and_obeys_no_log(simulator: StartSimulator) -> None:
     for hidden in (False, True):
         run = harness.run_playbook(waiting(no_log=hidden), simulator(world(2), 240))
-        assert (run.rc, "2 of 2 instances done" in run.stderr) == (0, not hidden), run.output
+        assert (run.rc, "2 of 2 instances successful" in run.stderr) == (0, not hidden), run.output
 
 
 def test_an_upgrade_may_be_awaited_detached(simulator: StartSimulator, tmp_path: Path) -> None:

@@ -62,3 +62,19 @@ def test_instances_get_the_whole_model_and_their_disks_stay(simulator: StartSimu
     again = scenes.module(sim, "instance_upgrade", **WHOLE)
     assert not again["changed"] and again["left"] == []
     assert sim.metrics()["writes"] == 0
+
+
+def test_instances_that_do_not_tell_are_named(simulator: StartSimulator) -> None:
+    """A Flexible scale set's."""
+    sim = simulator(scenes.scenario(2, orchestration="Flexible", extensions=[APP]))
+    change_the_extension(sim)
+    sim.reset()
+    done = scenes.module(sim, "instance_upgrade", allow_warnings=["does not tell"], **WHOLE)
+    assert (done["failed"], done["changed"], sim.metrics()["non_get"]) == (False, False, [])
+    (warning,) = done["warnings"]
+    for words in (
+        "does not tell whether instances web_",
+        "all of the model",
+        "az vmss update-instances -g shop -n web",
+    ):
+        assert words in warning

@@ -30,15 +30,19 @@ def upgrade(
     survey, rollout = survey_of(azure, options)
     machine = start(survey, options, clock.now())
     earlier = options.get("earlier_batches") or []
+    untold = words.untold(survey)
     if check_mode:
-        return _result(azure, machine, rollout, earlier, planned=machine.planned()), ""
+        planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
+        return {**planned, "warnings": untold}, ""
     journal = Journal(options.get("journal"), scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
     try:
         carry_out(azure, clock, machine, journal)
     except AzureError as error:
         machine.give_up(clock.now(), error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
-    result = {**_result(azure, machine, rollout, earlier), "warnings": journal.warnings}
+    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
+    if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
+        return result, words.tolerated(machine.survey, machine.report)
     if machine.report.outcome != "stopped":
         return result, ""
     stopped = words.stopped(machine.survey, machine.report)

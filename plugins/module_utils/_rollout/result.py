@@ -110,6 +110,10 @@ class Report:
     def upgraded(self) -> list[str]:
         return [i for i, report in self.instances.items() if report.outcome == "upgraded"]
 
+    @property
+    def failed(self) -> list[str]:
+        return [i for i, report in self.instances.items() if report.outcome == "failed"]
+
     def event(self, now: float, what: str, **facts: t.Any) -> None:
         self.events.append({"time": timestamp(now), "event": what, **facts})
 
@@ -161,4 +165,7 @@ def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
             unavailable[name] = max(unavailable[name], (result.get("unavailable") or {}).get(name, 0))
     if merged.get("outcome") == "unchanged" and upgraded:
         merged["outcome"] = "upgraded"
+    failed = any(report["outcome"] == "failed" for report in instances.values())
+    if failed and merged.get("outcome") in ("upgraded", "unchanged"):
+        merged["outcome"] = "failed"  # within the threshold, and still no success
     return {**merged, "batches": batches, "instances": instances, "unavailable": unavailable, "arm": arm}

@@ -123,6 +123,7 @@ class RollingRun:
         self._moved = False  # Azure's counts have moved since the instances were listed
         self._listed = False  # the last look listed them
         self._listed_at = now
+        self._waits: dict[str, str | None] = {}
 
     # -- what to do ---------------------------------------------------------------------------
 
@@ -157,12 +158,7 @@ class RollingRun:
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
             if self._tried is not None and not self._insist:
                 return self._end(now, "failed", self._words_of_trial())
-            self.report.event(
-                now,
-                "waiting",
-                reason="Azure is to start an upgrade by itself",
-                until=timestamp(now + self.patience.start),
-            )
+            self._waiting(now, "Azure is to start an upgrade by itself", now + self.patience.start)
             return self._enter(now, self._await_azure)
         return Start()
 
@@ -179,10 +175,10 @@ class RollingRun:
 
     def _wait_for_write(self, now: float) -> Step:
         """Somebody's write is under way, and a start beside it would be refused."""
+        state = self._scale_set.provisioning_state
         if now - self._began > self.patience.upgrade:
-            return self._end(
-                now, "failed", f"the scale set is still {self._scale_set.provisioning_state} by another hand's write"
-            )
+            return self._end(now, "failed", f"the scale set is still {state} by another hand's write")
+        self._waiting(now, f"the scale set is {state} by another hand's write", self._began + self.patience.upgrade)
         return Look(now + self.patience.poll, scale_set=True, instances=True)
 
     def _await_azure(self, now: float) -> Step:
@@ -414,6 +410,13 @@ class RollingRun:
         """Whether this is the one that had ended before we came."""
         before = self._before
         return before is not None and not before.running and not self._is_new(latest)
+
+    def _waiting(self, now: float, reason: str, until: float) -> None:
+        """Said once."""
+        event = {"reason": reason, "until": timestamp(until)}
+        if event != self._waits:
+            self._waits = event
+            self.report.event(now, "waiting", **event)
 
     def _enter(self, now: float, phase: t.Callable[[float], Step], *, step: bool = True) -> Step:
         self._phase, self._since = phase, now

@@ -91,20 +91,23 @@ def _unanswered(run: RollingRun) -> str:
 
 
 def progress(event: t.Mapping[str, t.Any]) -> str:
-    """One event of the journal for somebody who waits; "" where it tells nothing new, as the result tells the end."""
-    counts = {name: event.get(name, 0) for name in ("successful", "in_progress", "pending", "failed")}
-    counted = (
-        f"{counts['successful']} of {sum(counts.values())} instances done, {counts['in_progress']} in progress, "
-        f"{counts['pending']} to come, {counts['failed']} failed"
-    )
+    """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
+    known = {name: "an unknown time" if value is None else value for name, value in event.items()}
+    counts = [event.get(name, 0) for name in ("successful", "in_progress", "pending", "failed")]
     said = {
-        "waiting": "waits for Azure to start an upgrade by itself, until {until} at most",
-        "upgrade_sent": "Azure takes the upgrade",
-        "cancel_sent": "Azure takes the cancellation and finishes the batch in hand",
-        "request_failed": "Azure does not take the request ({problem}); looks again",
-        "adopted": "follows the upgrade that runs since {upgrade_started}",
+        "waiting": "{reason}; waits until {until} at most",
+        "upgrade_sent": "Azure accepted the request to start",
+        "cancel_sent": "Azure accepted the cancellation and finishes the batch in hand",
+        "request_failed": "the request failed: {problem}",
+        "adopted": "follows the upgrade that has run since {upgrade_started}",
         "started": "the upgrade started at {upgrade_started}",
-        "progress": f"{{code}}: {counted}",
-        "verifying": "Azure's upgrade has ended; reads the instances",
+        "progress": (
+            f"{{code}}: {counts[0]} of {sum(counts)} instances successful, {counts[1]} in progress, "
+            f"{counts[2]} pending, {counts[3]} failed"
+        ),
+        "verifying": "Azure shows no upgrade under way any more; verifies the instances",
     }.get(str(event.get("event")), "")
-    return said.format_map(event)
+    try:
+        return said.format_map(known)
+    except KeyError:  # another module's event of that name
+        return ""

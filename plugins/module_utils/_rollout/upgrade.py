@@ -142,6 +142,8 @@ class Upgrade:
     def _plan(self, now: float) -> Step:
         batch = self._narrowed().next_batch()
         if batch is None:
+            if self.report.failed:  # within the threshold, or it would have stopped
+                return self._finish(now, "failed")
             return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
         if isinstance(batch, Wait):
             return self._wait(now, batch)

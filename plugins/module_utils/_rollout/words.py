@@ -28,22 +28,48 @@ def stopped(survey: Survey, report: Report) -> str:
     )
 
 
+def tolerated(survey: Survey, report: Report) -> str:
+    """What a rollout says that is through although instances have failed, as its threshold allowed."""
+    failed = "; ".join(f"instance {i}: {report.instances[i].why}" for i in report.failed)
+    return (
+        f"The upgrade of scale set {survey.scale_set.name} (resource group {survey.scale_set.resource_group}) to "
+        f"{survey.target} is through, and failed at what max_unhealthy_upgraded "
+        f"{survey.policy.thresholds.unhealthy_upgraded} allows: {failed}. {runs(survey.instances, survey.unavailable)} "
+        "The same again tries those once more that do not run the image."
+    )
+
+
 def runs(instances: t.Collection[Instance], unavailable: t.Iterable[Instance]) -> str:
     """How many instances run what, and which are unavailable."""
     running = defaultdict(list)
     for instance in instances:
         image = running_image.running_image(instance) or "an image that Azure does not report"
         running[str(image)].append(instance.instance_id)
-    most, *others = sorted(running.items(), key=lambda found: -len(found[1])) or [("any image", [])]
-    listed = [f"{len(most[1])} run {most[0]}", *(f"{len(ids)} run {image} ({_named(ids)})" for image, ids in others)]
+    listed: list[str] = []
+    for image, ids in sorted(running.items(), key=lambda found: -len(found[1])):
+        listed.append(f"{len(ids)} run {image}{f' ({_named(ids)})' if listed else ''}")
     sick = [i.instance_id for i in unavailable]
     named = f"instance{'s' if len(sick) > 1 else ''} {_named(sick)}" if sick else "none"
-    return f"Of {len(instances)} instances {', '.join(listed)}; unavailable: {named}."
+    return f"Of {len(instances)} instances {', '.join(listed) or 'none is left'}; unavailable: {named}."
 
 
 def _named(ids: list[str]) -> str:
     more = [f"and {len(ids) - _MOST_NAMED} more"] if len(ids) > _MOST_NAMED else []
     return ", ".join([*ids[:_MOST_NAMED], *more])
+
+
+def untold(survey: Survey) -> list[str]:
+    """What is left undone because Azure does not tell whether instances have got all of the model."""
+    unproven = [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == running_image.UNPROVEN]
+    if not survey.policy.whole_model or not unproven:
+        return []
+    scale_set = survey.scale_set
+    said = (
+        f"Azure does not tell whether instances {_named(unproven)} of scale set {scale_set.name} have got all of the "
+        "model, as it never does of a Flexible one's, so they are left as they are. Bring them to it some at a time: "
+        f"az vmss update-instances -g {scale_set.resource_group} -n {scale_set.name} --instance-ids ..."
+    )
+    return [said]
 
 
 def new_instances(survey: Survey) -> str:

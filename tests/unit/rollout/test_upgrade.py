@@ -49,7 +49,9 @@ def no_room(fleet: Fleet) -> bool:
 def check_end(fleet: Fleet, upgrade: Upgrade) -> None:
     """The outcome is what the machines say it is."""
     assert fleet.now - START < LONGEST
-    assert upgrade.report.outcome in ("upgraded", "unchanged", "stopped")
+    assert upgrade.report.outcome in (
+        ("failed", "stopped") if upgrade.report.failed else ("upgraded", "unchanged", "stopped")
+    )
     assert upgrade.report.finished == fleet.now
     if upgrade.report.outcome == "stopped":
         assert must_stop(fleet) or no_room(fleet), upgrade.report.why
