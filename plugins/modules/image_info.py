@@ -74,7 +74,9 @@ location:
   type: str
   sample: westeurope
 newest:
-  description: The exact image that V(latest) means in the region; none where no version can be used there.
+  description:
+    - The exact image that V(latest) means in the region; none where no version can be used there, and for the managed
+      image or VHD of a scale set, which has no versions.
   returned: success
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}

@@ -211,7 +211,7 @@ started_by:
   type: str
   sample: User
 restored:
-  description: How many instances Azure gave their previous OS disk back.
+  description: How many instances Azure gave their previous OS disk back; none where its history does not tell.
   returned: outside check mode
   type: int
   sample: 0

@@ -133,3 +133,11 @@ def test_a_mode_that_answers_the_image_is_refused_before_anything_is_written_or_
     assert run.rc == 0 and f"The upgrade mode was {mode} and is Manual now." in run.output, run.output
     assert scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["mode"] == "Manual"
     assert scenes.judged(sim)["unavailable"]["max"] <= 1
+
+
+def test_a_health_source_that_is_wrong_is_refused_before_the_image_is_written(simulator: StartSimulator) -> None:
+    sim = simulator(scenes.scenario(2, **BARE), 120)
+    for wrong, word in (({"health_monitor_protocol": ""}, "protocol"), ({"health_monitor_port": "0"}, "port")):
+        run = play(sim, "enable_automatic_upgrades", {**GIVEN, **wrong})
+        assert run.rc == 2 and word in run.failures[-1], run.output
+    assert sim.metrics()["non_get"] == []

@@ -159,6 +159,49 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     assert [task for task in run.of("instance_upgrade") if task.status != "skipped"] == []
 
 
+@pytest.mark.parametrize("on_failure", ["rollback_all", "rollback_failed"])
+def test_what_an_upgrade_did_before_it_was_adopted_goes_back_too(simulator: StartSimulator, on_failure: str) -> None:
+    """As after a kill: the first play is gone, the second adopts what runs, and then it breaks."""
+    sim = simulator(world(10, instance_faults=[{**SICK, "instance": i} for i in ("6", "7", "8", "9")]), 20)
+    scenes.module(sim, "rolling_upgrade", args={"state": "started", "poll_interval": 1})
+    deadline = time.monotonic() + 60
+    while len(early := {i for i, one in scenes.versions(sim).items() if one == NEW}) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    options = {"azure_rolling_upgrade_on_failure": on_failure, "azure_rolling_upgrade_health_timeout": 20, **IMPATIENT}
+    run = play(sim, variables=options)
+    assert run.rc != 0
+    outcomes = {i: one["outcome"] for i, one in result(run)["instances"].items()}
+    back = {i for i, outcome in outcomes.items() if outcome == "rolled_back"}
+    assert early <= set(outcomes), run.output
+    running = {i for i, one in scenes.versions(sim).items() if one == OLD}
+    if on_failure == "rollback_all":
+        assert early <= back and len(running) == 10, run.output
+    else:
+        assert not early & back and early.isdisjoint(running), run.output
+
+
+def test_nothing_goes_back_where_the_history_that_would_tell_may_not_be_read(simulator: StartSimulator) -> None:
+    """Azure may have put the disks back itself."""
+    newest = "24.04.202612010"
+    knobs = {"automatic_delay": 3600, "automatic_first_delay": 3600}
+    members = {"running": None, "properties": AUTOMATIC, "instance_faults": [{**SICK, "image_version": newest}]}
+    sim = simulator(world(5, knobs, **members), 120)
+    sim.faults({"operation": "VirtualMachineScaleSets_GetOSUpgradeHistory", "action": "forbidden"})
+    sim.publish({**scenes.SERIES, "version": newest})
+    names = {f"azure_{name.replace('rollout', 'rolling_upgrade')}": value for name, value in SET.items()}
+    role = [{"role": "steady.vmss.azure_rolling_upgrade"}]
+    plays = [{"hosts": "localhost", "gather_facts": False, "roles": role}]
+    asked = {"azure_rolling_upgrade_on_failure": "rollback_all", "azure_rolling_upgrade_wait_for_start": 120}
+    run = harness.run_playbook(plays, sim, extra_vars={**names, **PROMPT, **asked})
+    assert run.rc != 0
+    assert "history does not tell whether it put OS disks back" in run.failures[-1], run.output
+    assert "Azure put no OS disk back" not in run.failures[-1]
+    assert run.of("instance_upgrade") == []
+    policy = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]
+    assert policy["enableAutomaticOSUpgrade"] is True
+
+
 def test_text_variables(simulator: StartSimulator) -> None:
     sim = simulator(world(2), 240)
     text = {

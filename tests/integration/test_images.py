@@ -183,6 +183,7 @@ def test_image_info(azure: harness.Simulator) -> None:
             "shared": {"image": SHARED, "location": "westeurope"},
             "community": {"image": COMMUNITY, "location": "westeurope"},
             "platform": {"resource_group": GROUP, "name": "version"},
+            "custom": {"resource_group": GROUP, "name": "managed"},
             "other sku": {"resource_group": GROUP, "name": "version", "image": {"sku": "minimal"}},
         },
     )
@@ -201,5 +202,9 @@ def test_image_info(azure: harness.Simulator) -> None:
     assert found["community"]["newest"] == {"community_gallery_image_id": f"{COMMUNITY}/versions/1.10.0"}
     assert [version["version"] for version in found["platform"]["versions"]] == ["24.04.9", OLD, NEW]
     assert found["platform"]["newest"] == {**SERIES, "version": NEW}
+    custom = found["custom"]
+    assert (custom["versions"], custom["newest"], custom["automatic_os_upgrade"]["installs"]) == ([], None, None)
+    assert "only from a gallery" in custom["automatic_os_upgrade"]["in_the_way"][0]
+    assert [one["instance_ids"] for one in custom["running"]] == [["0", "1"]]
     assert found["other sku"]["newest"] == {**SERIES, "sku": "minimal", "version": "24.04.10"}
     assert azure.metrics()["non_get"] == []

@@ -95,26 +95,27 @@ def waiting(**keywords: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.both_ends
 def test_progress_is_shown_while_it_waits(simulator: StartSimulator, tmp_path: Path) -> None:
-    """On stderr, as it happens; only of this scale set, and only of this run."""
+    """On stderr, as it happens; only of this run; from a journal beside the playbook, wherever that is run from."""
     sim = simulator(world(10), 60)
-    journal = tmp_path / "journal.jsonl"
-    old = {"time": "2026-01-02T03:04:05Z", "event": "upgrade_sent", "scale_set": f"/subscriptions/x/{scenes.NAME}"}
-    other = {**old, "scale_set": "/subscriptions/x/other"}
+    place = tmp_path / "plays"
+    place.mkdir()
+    journal, playbook = place / "journal.jsonl", place / "wait.yml"
+    playbook.write_text(json.dumps(waiting(args={"journal": "journal.jsonl"})), encoding="utf-8")
+    here = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web"
+    old = {"time": "2026-01-02T03:04:05Z", "event": "upgrade_sent", "scale_set": here}
     journal.write_text(json.dumps(old) + "\n", encoding="utf-8")
-    run = harness.start_playbook(waiting(args={"journal": str(journal)}), sim, directory=tmp_path)
+    run = harness.start_playbook(playbook, sim, directory=tmp_path)
     shown = tmp_path / "stderr"
     wait_for(lambda: " in progress, " in shown.read_text(encoding="utf-8"))
     assert run.process.poll() is None
-    with journal.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(other) + "\nno JSON\n")
     done = run.wait(120)
     assert done.rc == 0, done.output
-    lines = [line for line in done.stderr.splitlines() if f" {scenes.NAME}: " in line]
-    assert lines[0].endswith("Azure accepted the request to start") and " other: " not in done.stderr
-    assert sum("Azure accepted the request to start" in line for line in lines) == 1
+    lines = [line for line in done.stderr.splitlines() if " shop/web: " in line]
+    assert lines[0].endswith("Azure accepted the request to start")
+    assert sum("accepted the request" in line for line in lines) == 1
     assert any("10 of 10 instances successful, 0 in progress, 0 pending, 0 failed" in line for line in lines), lines
     assert lines[-1].endswith("verifies the instances")
-    assert f" {scenes.NAME}: " not in done.stdout
+    assert " shop/web: " not in done.stdout
 
 
 def test_progress_needs_no_journal_and_obeys_no_log(simulator: StartSimulator) -> None:
@@ -164,6 +165,32 @@ def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimu
     assert (second["changed"], second["adopted"], second["upgrade_started"]) == (False, True, first["upgrade_started"])
     done = upgrade(sim, args={"upgrade_started": first["upgrade_started"]})
     assert (done["rollout_result"]["outcome"], done["adopted"], starts(sim)) == ("upgraded", False, 1)
+
+
+def test_an_instance_that_azures_own_upgrade_let_fail_is_not_upgraded_by_hand(simulator: StartSimulator) -> None:
+    newest = "24.04.202612010"
+    knobs = {"automatic_delay": 3600, "automatic_first_delay": 3600}
+    fault = {"kind": "fail", "image_version": newest, "instance": "9", "disk": "old", "code": "OSProvisioningTimedOut"}
+    sim = simulator(world(10, knobs, running=None, properties=AUTOMATIC, instance_faults=[fault]), 120)
+    sim.publish({**scenes.SERIES, "version": newest})
+    done = upgrade(sim, args={"wait_for_start": 120})
+    assert (done["failed"], starts(sim), done["started_by"]) == (True, 0, "Platform"), done
+    assert rolling(sim)["code"] == "Completed"
+    assert "Azure calls it completed, but instance 9" in done["msg"]
+    assert {i for i, version in scenes.versions(sim).items() if version != newest} == {"9"}
+    again = upgrade(sim)
+    assert again["failed"] and "has tried this version by itself already" in again["msg"], again
+    assert starts(sim) == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"), [({"poll_interval": 0}, "poll_interval 0"), ({"upgrade_started": "noon"}, "'noon' is no time")]
+)
+def test_bad_input(simulator: StartSimulator, args: dict[str, Any], words: str) -> None:
+    sim = simulator(world(1), 60)
+    done = upgrade(sim, args=args)
+    assert done["failed"] and words in done["msg"]
+    assert sim.metrics()["arm_calls"] == 0
 
 
 def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> None:

@@ -136,15 +136,15 @@ def image_versions(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.
     one = azure.scale_set(options["resource_group"], options["name"]) if options.get("name") else None
     location = options.get("location") or (one.location if one else "")
     image = images.parse(options["image"]) if options.get("image") else (one.image if one else None)
-    if image is None or image.kind in (images.VHD, images.MANAGED):
-        raise Refused(
-            f"{'a ' + image.kind.replace('_', ' ') + ' image' if image else 'the model'} has no versions to list."
-        )
-    image = images.complete(image, one.image if one else None).following_latest()
-    versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
-    usable = [v.version for v in versions if resolve.why_not(v, location, as_latest=True) is None]
-    newest = images.newest(usable)
-    target = image.with_version(newest) if newest else None
+    versions: list[ImageVersion] = []
+    newest = None
+    if image is not None and image.kind not in (images.VHD, images.MANAGED):
+        image = images.complete(image, one.image if one else None).following_latest()
+        versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
+        newest = images.newest([v.version for v in versions if resolve.why_not(v, location, as_latest=True) is None])
+    elif one is None or options.get("image"):
+        raise Refused(f"a {image.kind if image else 'missing'} image has no versions to list.")
+    target = image.with_version(newest) if image and newest else None
     shown = {
         "image": images.show(image),
         "location": location,
@@ -153,8 +153,12 @@ def image_versions(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.
     }
     if one is None:
         return shown
+    if not versions:
+        target = image  # which may be the only one there is
     model = one.image
-    if model is not None and not images.same_series(image, model):  # another one was asked for than the model names
+    if (
+        model is not None and image is not None and not images.same_series(image, model)
+    ):  # another one was asked for than the model names
         versions = azure.image_versions(model, one.location)
     return {
         **shown,

@@ -43,6 +43,7 @@ WAIT_FOR_AZURE = 10800
 
 def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], str]:
     """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why, in full sentences."""
+    _check(options)
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     latest = azure.latest_rolling_upgrade(scale_set)
     idle = options["state"] == CANCELLED and (latest is None or not latest.running)
@@ -86,6 +87,14 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     message = rolling_words.stopped(machine, previous)
     result["rollout_result"]["message"] = message
     return result, message
+
+
+def _check(options: Options) -> None:
+    if options["poll_interval"] <= 0:
+        raise Refused(f"poll_interval {options['poll_interval']} is no time to wait; write seconds, more than 0.")
+    started = options.get("upgrade_started")
+    if started and seconds_of(started) is None:
+        raise Refused(f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
 
 
 def _pinned(scale_set: ScaleSet, options: Options) -> Findings:
@@ -135,7 +144,7 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
     """When the last upgrade to the target that was completed started: a disk made since then holds it."""
     done = [
         one.started
-        for one in _history(azure, scale_set)
+        for one in _history(azure, scale_set) or ()
         if one.code == "Completed" and one.started is not None and images.same(one.target, target)
     ]
     return max(done, default=None)
@@ -144,23 +153,23 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
 def _tried(
     azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, options: Options
 ) -> PastUpgrade | None:
-    """Azure's own attempt at the target that has failed, where one by Azure is what would be waited for."""
+    """Azure's own attempt at the target that has not reached every instance, where one by Azure would be waited for."""
     waits = options["state"] == COMPLETED and scale_set.automatic_os_upgrade and options.get("wait_for_start") != 0
-    if not waits or latest is None or latest.code not in ("Faulted", "Cancelled") or not watch.to_do:
+    if not waits or latest is None or latest.running or not watch.to_do:
         return None
-    found = entry_of(_history(azure, scale_set), latest.started)
+    found = entry_of(_history(azure, scale_set) or (), latest.started)
     by_azure = found is not None and found.started_by == "Platform" and images.same(found.target, watch.target)
     return found if by_azure else None
 
 
-def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade]:
-    """It only adds to what the instances tell, so one that may not be read is no failure."""
+def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade] | None:
+    """It only adds to what the instances tell, so one that may not be read is no failure: None."""
     try:
         return azure.os_upgrade_history(scale_set)
     except AzureError as error:
         if error.problem.kind not in (problem.DENIED, problem.REFUSED):
             raise
-        return []
+        return None
 
 
 def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
@@ -243,7 +252,7 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
         "adopted": machine.adopted,
         "reason": machine.reason.as_dict() if machine.reason else None,
         "started_by": machine.past.started_by if machine.past else "",
-        "restored": machine.past.restored if machine.past else 0,
+        "restored": machine.restored,
         **_lists(watch),
         "warnings": list(warnings),
         "diff": {

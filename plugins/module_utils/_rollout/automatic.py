@@ -153,11 +153,18 @@ def _image(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterato
     if not image.follows_latest:
         following = image.following_latest()
         wanted = "{version: latest}" if image.kind == images.PLATFORM else f"'{following}'"
+        write = f"steady.vmss.image with image: {wanted}."
+        if scale_set.service_fabric:  # which steady.vmss.image leaves alone, for its mode is Automatic
+            member = "version=latest" if image.kind == images.PLATFORM else f"id={following}"
+            write = (
+                f"az vmss update -g {scale_set.resource_group} -n {scale_set.name} --set "
+                f"virtualMachineProfile.storageProfile.imageReference.{member}. Azure upgrades the instances at once."
+            )
         yield Finding(
             ERROR,
             "image_pinned",
             f"the model of {this} pins image {image}, and {purpose} need one that follows the newest.",
-            f"Write {following} into the model: steady.vmss.image with image: {wanted}.",
+            f"Write {following} into the model: {write}",
         )
     if purpose == AUTOMATIC and image.kind == images.PLATFORM and not _is_supported(image):
         yield Finding(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from . import image as images
 from . import problem as problems
 from . import stop_reason
 from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
@@ -31,6 +32,7 @@ _NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it ne
 _FIRST_LOOK = 10.0
 _RETRY = 15.0
 _MOST_REFUSALS = 3
+_LISTED_AGAIN = 300.0  # seconds between two lists of the instances while nothing runs, for each page of them
 _NO_SUCCESS = ("stopped", "rolled_back", "failed")
 _SAME = 1.0  # seconds by which two writings of one time may differ
 
@@ -123,6 +125,8 @@ class RollingRun:
         self._moved = False  # Azure's counts have moved since the instances were listed
         self._listed = False  # the last look listed them
         self._listed_at = now
+        self._target = watch.target  # the watch's becomes that of the upgrade that ran
+        self._history_read = False
         self._waits: dict[str, str | None] = {}
 
     # -- what to do ---------------------------------------------------------------------------
@@ -145,8 +149,8 @@ class RollingRun:
             return self._ending(now)
         if self.latest is not None and running:
             return self._adopt(now, self.latest)
-        if self._ended_ours():
-            self.ours = self.latest
+        if self.latest is not None and (_at(self.latest, self._ours_started) or self._is_new(self.latest)):
+            self._take(now, self.latest)
             return self._ending(now)
         rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
         if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
@@ -162,11 +166,13 @@ class RollingRun:
             return self._enter(now, self._await_azure)
         return Start()
 
-    def _ended_ours(self) -> bool:
-        return self.latest is not None and (_at(self.latest, self._ours_started) or self._is_new(self.latest))
+    def _take(self, now: float, latest: RollingUpgrade) -> None:
+        """Of an upgrade that this call has not started, what it has done before is its work too."""
+        self.ours, self.adopted = latest, not _at(latest, self._ours_started)
+        self.watch.adopt(now, latest.started)
 
     def _adopt(self, now: float, latest: RollingUpgrade) -> Step:
-        self.ours, self.adopted = latest, not _at(latest, self._ours_started)
+        self._take(now, latest)
         if self.adopted:
             self.report.event(now, "adopted", upgrade_started=timestamp(latest.started), **latest.counts)
         if self.wanted == STARTED:
@@ -186,14 +192,18 @@ class RollingRun:
         if self.latest is not None and self._is_new(self.latest):
             if self.latest.running:
                 return self._adopt(now, self.latest)
-            self.ours, self.adopted = self.latest, True
+            self._take(now, self.latest)
             return self._ending(now)
+        if not self._scale_set.automatic_os_upgrade:
+            return self._end(now, "failed", "somebody turned automatic OS upgrades off, so Azure starts none by itself")
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
         if now - self._since >= self.patience.start:
             waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
             return self._end(now, "failed", f"{waited}. {self._words_of_trial()}".strip())
-        return Look(min(now + self.patience.poll, self._since + self.patience.start))
+        due = now - self._listed_at >= _LISTED_AGAIN * self._pages
+        at = min(now + self.patience.poll, self._since + self.patience.start)
+        return Look(at, instances=due, scale_set=due)
 
     def _words_of_trial(self) -> str:
         """Of an attempt that is not this call's, and may be why nothing starts."""
@@ -237,9 +247,12 @@ class RollingRun:
             return self._end(
                 now, "failed", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s, and goes on"
             )
-        pages = 1 + len(self.watch.now) // 100
-        due = self._moved and now - self._listed_at >= self.patience.poll * 2 * pages
+        due = self._moved and now - self._listed_at >= self.patience.poll * 2 * self._pages
         return Look(now + self.patience.poll * (2 if self._listed else 1), instances=due)
+
+    @property
+    def _pages(self) -> int:
+        return 1 + len(self.watch.now) // 100
 
     def _cancelling(self, now: float) -> Step:
         """Azure finishes the batch in hand first."""
@@ -279,12 +292,12 @@ class RollingRun:
         unsettled = self.watch.changing if code in ("Faulted", "Cancelled") else self.watch.unsettled
         if unsettled and now - self._since < self.patience.settle:
             return Look(now + 2 * self.patience.poll, instances=True)
-        if self.adopted and code == "Completed" and self.wanted == COMPLETED and self._was_another():
+        if not self.acted and code == "Completed" and self.wanted == COMPLETED and self._was_another():
             # Somebody's upgrade to something else is over: now comes the one that was asked for.
-            self.adopted, self._before, self.ours = False, self.ours, None
-            self.watch.completed = False
-            self._phase = self._decide
-            return Start()
+            self.watch.target, self.watch.completed = self._target, False
+            if self._left() or self.watch.kind != OS:
+                self.adopted, self._before, self.ours, self._ours_started = False, self.ours, None, None
+                return self._enter(now, self._decide)
         return self._conclude(now, code)
 
     def _conclude(self, now: float, code: str) -> Step:
@@ -319,12 +332,27 @@ class RollingRun:
         earlier = self.ours is not None and _at(self.ours, self._ours_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
+    @property
+    def restored(self) -> int | None:
+        """How many instances Azure gave their previous OS disk back; None where only the history would tell."""
+        if self.past is not None:
+            return self.past.restored
+        return 0 if self.ours is None or self.acted else None
+
     def _left(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
 
     def _was_another(self) -> bool:
-        """Whether the upgrade that ran was not of this kind; the history knows OS upgrades only."""
-        return bool(self._left()) if self.watch.kind == OS else self.past is not None
+        """Whether the upgrade that ran was to something else, as the history tells, which knows OS upgrades only.
+
+        What an upgrade to the target has left out failed or was rejected, and is nobody's to start by hand.
+        """
+        if self.watch.kind != OS:
+            return self.past is not None
+        if self.past is None:
+            return self._history_read
+        target = self.past.target
+        return target is not None and not target.follows_latest and not images.same(target, self._target)
 
     # -- what came of it ----------------------------------------------------------------------
 
@@ -379,8 +407,9 @@ class RollingRun:
             self._scale_set = scale_set
         if operation is not None:
             self._operation = operation
-        if history is not None and self.ours is not None:
-            self.past = entry_of(history, self.ours.started)
+        if history is not None:
+            self._history_read = True
+            self.past = entry_of(history, self.ours.started) if self.ours is not None else None
         if instances is not None:
             seen = len(self.watch.batches)
             self.watch.saw(now, instances)

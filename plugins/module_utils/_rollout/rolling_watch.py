@@ -67,6 +67,18 @@ class Watch:
         self._done = {i.instance_id for i in self.before.values() if self.done(i)}
         self.asked = {i.instance_id for i in self.to_do}
 
+    def adopt(self, now: float, started: float | None) -> None:
+        """Count as asked for what an upgrade that started then has done before this watch; what it ran is not known."""
+        if self.kind != OS or started is None:
+            return
+        ours = [
+            i for i in self.before.values() if self.done(i) and i.os_disk_time is not None and i.os_disk_time >= started
+        ]
+        self.asked |= {i.instance_id for i in ours}
+        self.before |= {i.instance_id: Instance(i.instance_id) for i in ours}
+        if done := sorted((i for i in ours if self.available(i)), key=instance_order):
+            self._batch(now, done)
+
     def done(self, instance: Instance) -> bool:
         if self.kind == EXTENSIONS or self.target is None:
             before = self.before.get(instance.instance_id)

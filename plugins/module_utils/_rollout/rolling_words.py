@@ -33,6 +33,11 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
     if run.watch.kind != OS or run.ours is None or run.ours.code != "Faulted":
         return ""
     past = run.past
+    if run.restored is None:
+        return (
+            "Azure's history does not tell whether it put OS disks back (the permission is "
+            "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read); what the instances run stands above."
+        )
     if past is not None and past.restored:
         left = f" and could not do so at {past.not_restored}" if past.not_restored else ""
         said = f" ({past.restore_problem})" if past.restore_problem else ""

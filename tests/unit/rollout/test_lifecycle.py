@@ -97,3 +97,11 @@ def test_a_delay_within_azures_limit() -> None:
         lifecycle.delay(EVENT, NOON + 5 * 3600)
     with pytest.raises(Refused, match="is over"):
         lifecycle.delay(replace(EVENT, active=False), NOON + 3600)
+
+
+def test_a_patched_event_is_what_azure_will_show() -> None:
+    after = lifecycle.patched(EVENT, lifecycle.answer(EVENT, REJECTED, ["2"]))
+    assert [(one.instance_id, one.state) for one in after.targets] == [("2", REJECTED), ("3", APPROVED)]
+    later = lifecycle.patched(EVENT, lifecycle.delay(EVENT, NOON + 3600))
+    assert (later.wait_until, later.targets) == (NOON + 3600, EVENT.targets)
+    assert lifecycle.patched(EVENT, None) == EVENT

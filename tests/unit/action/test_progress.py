@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When the journal of a module that waits is shown, and which of its lines."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.action import rolling_upgrade
+
+SETS = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/virtualMachineScaleSets/{}"
+
+
+def line(group: str = "shop", name: str = "web", event: str = "upgrade_sent") -> bytes:
+    return json.dumps({"time": "2026-11-21T02:14:05Z", "event": event, "scale_set": SETS.format(group, name)}).encode()
+
+
+@pytest.mark.parametrize(
+    ("transport", "become", "detached", "check", "no_log"),
+    list(product(["local", "ssh"], [None, object()], [0, 60], [False, True], [False, True])),
+)
+def test_it_is_shown_only_where_the_file_is_ours_to_read(
+    transport: str, become: object, detached: int, check: bool, no_log: bool
+) -> None:
+    """Elsewhere the module would be given a path that is not there, or not its own."""
+    action = object.__new__(rolling_upgrade.ActionModule)
+    action._connection = SimpleNamespace(transport=transport, become=become)
+    action._task = SimpleNamespace(async_val=detached, check_mode=check, no_log=no_log)
+    assert action._in_sight() == (transport == "local" and not (become or detached or check or no_log))
+
+
+def test_only_this_scale_sets_lines_are_shown() -> None:
+    lines = [line("SHOP", "Web"), line(name="other"), line(group="other"), line(event="upgraded"), b"no JSON", b"[1]"]
+    shown = list(rolling_upgrade.shown(lines, "shop/web"))
+    assert shown == ["02:14:05Z shop/web: Azure accepted the request to start"]
+
+
+def test_lines_are_read_whole_and_once(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    assert rolling_upgrade.new_lines(file, 0) == ([], 0)
+    file.write_bytes(b"one\ntw")
+    assert rolling_upgrade.new_lines(file, 0) == ([b"one"], 4)
+    file.write_bytes(b"one\ntwo\nthree\n")
+    assert rolling_upgrade.new_lines(file, 4) == ([b"two", b"three"], 14)
+    file.write_bytes(b"new\n")  # rotated
+    assert rolling_upgrade.new_lines(file, 14) == ([b"new"], 4)
+    assert rolling_upgrade.new_lines(tmp_path, 0) == ([], 0)
