@@ -46,14 +46,14 @@ def said(run: harness.Result) -> str:
 
 
 def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
-    sim = simulator(world(10), 240)
+    sim = simulator(world(100), 240)
     run = play(sim, variables={"azure_rolling_upgrade_journal_dir": str(tmp_path / "journal")})
     assert run.rc == 0, run.output
     assert set(scenes.versions(sim).values()) == {NEW}
-    assert "10 of 10 instances successful" in run.stderr
+    assert "100 of 100 instances successful" in run.stderr
     assert "no disk back" in said(run) and "steady.vmss.rollback" in said(run)
     done = result(run)
-    assert (done["outcome"], len(done["instances"])) == ("upgraded", 10)
+    assert (done["outcome"], len(done["instances"])) == ("upgraded", 100)
     (journal,) = (tmp_path / "journal").iterdir()
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     assert {"upgrade_sent", "started", "progress", "ended"} <= {line["event"] for line in lines}

@@ -128,13 +128,25 @@ def test_one_source_takes_the_place_of_the_other_only_where_asked(simulator: Sta
     assert done["changed"] and not done["failed"], done
     assert probe(sim) == PROBE and extensions(sim) == {"boot": BOOT["properties"]}
     assert {**profile(sim)["networkProfile"], "healthProbe": None} == {**network, "healthProbe": None}
-    # The new source is there before the old one goes.
-    assert writes(sim) == ["VirtualMachineScaleSets PATCH", "VirtualMachineScaleSetExtensions DELETE"]
+    # Nothing needs one, so Azure never sees two.
+    assert writes(sim) == ["VirtualMachineScaleSetExtensions DELETE", "VirtualMachineScaleSets PATCH"]
 
     done = monitor(sim, {**HTTP, "replace": True})
     assert done["changed"] and not done["failed"], done
     assert probe(sim) is None and set(extensions(sim)) == {"boot", "ApplicationHealthLinux"}
     assert not monitor(sim, HTTP)["changed"]
+
+
+@pytest.mark.parametrize("sources", ["two", "one"])
+def test_what_needs_a_source_is_never_without(simulator: StartSimulator, sources: str) -> None:
+    sim = simulator(scenes.scenario(1, {"health_sources": sources}, health="rich", automatic_repairs=True), 60)
+    done = monitor(sim, {"source": "load_balancer_probe", "probe_id": PROBE, "replace": True})
+    if sources == "two":
+        assert writes(sim) == ["VirtualMachineScaleSets PATCH", "VirtualMachineScaleSetExtensions DELETE"]
+        assert (done["failed"], probe(sim), extensions(sim)) == (False, PROBE, {})
+    else:
+        assert done["failed"] and "takes one health source" in done["msg"] and "automatic repairs" in done["msg"], done
+        assert (probe(sim), set(extensions(sim))) == (None, {"ApplicationHealthLinux"})
 
 
 def test_a_probe_that_azure_keeps_is_told_how_to_take_away(simulator: StartSimulator) -> None:

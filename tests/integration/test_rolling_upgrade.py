@@ -193,6 +193,19 @@ def test_bad_input(simulator: StartSimulator, args: dict[str, Any], words: str) 
     assert sim.metrics()["arm_calls"] == 0
 
 
+def test_instances_that_have_not_got_the_model_that_says_latest(simulator: StartSimulator) -> None:
+    """Azure refuses what only the model follows; that is asked once, and the remedy works."""
+    sim = simulator(scenes.scenario(2, image={**scenes.SERIES, "version": OLD}), 240)
+    profile = {"storageProfile": {"imageReference": LATEST}}
+    sim.event({"do": "write", "patch": {"properties": {"virtualMachineProfile": profile}}})
+    done = upgrade(sim)
+    assert done["failed"] and "steady.vmss.instance_upgrade and whole_model: true" in done["msg"], done
+    assert starts(sim) == 1
+    whole = {"whole_model": True, "instance_ids": ["0"], "health_lag": 2}
+    assert not scenes.module(sim, "instance_upgrade", args=whole)["failed"]
+    assert upgrade(sim)["rollout_result"]["outcome"] == "upgraded"
+
+
 def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> None:
     sim = simulator(world(10), 20)
     none = upgrade(sim, "cancelled")

@@ -90,6 +90,8 @@ class Knobs:
     rolling_back_shown: bool = True
     surge_quota: bool = True
     unhealthy_below_batch: str = "accept"
+    health_sources: str = "one"
+    fabric_policy: str = "refuse"
     history_end: str = "completedTime"
     automatic_delay: Duration = Duration(2700)
     automatic_first_delay: Duration = Duration(10800)
@@ -132,6 +134,8 @@ CHOICES = {
     "deallocated_upgrade": ("stays", "starts"),
     "rolling_needs_latest": ("instances", "model", "nothing"),
     "unhealthy_below_batch": ("accept", "refuse"),
+    "health_sources": ("one", "two"),
+    "fabric_policy": ("refuse", "accept"),
     "history_end": ("completedTime", "endTime", "both"),
     "patch_tags": ("merge", "replace"),
     "patch_os_disk": ("merge", "replace"),

@@ -137,13 +137,17 @@ def _clean(stored: dict[str, Any], document: dict[str, Any]) -> None:
 
 def health_source(document: dict[str, Any]) -> str | None:
     """`external` (reported to Azure from outside), `extension`, `probe` or None."""
-    if (document.get("properties", {}).get("externalHealthPolicy") or {}).get("enabled"):
-        return "external"
+    return next(iter(_sources(document)), None)
+
+
+def _sources(document: dict[str, Any]) -> list[str]:
     profile = profile_of(document)
-    for extension in profile.get("extensionProfile", {}).get("extensions", []):
-        if str(extension.get("properties", {}).get("type", "")).startswith("ApplicationHealth"):
-            return "extension"
-    return "probe" if profile.get("networkProfile", {}).get("healthProbe", {}).get("id") else None
+    extensions = profile.get("extensionProfile", {}).get("extensions", [])
+    external = (document.get("properties", {}).get("externalHealthPolicy") or {}).get("enabled")
+    monitored = any(str(e.get("properties", {}).get("type", "")).startswith("ApplicationHealth") for e in extensions)
+    probed = (profile.get("networkProfile", {}).get("healthProbe") or {}).get("id")
+    found = {"external": external, "extension": monitored, "probe": probed}
+    return [name for name, there in found.items() if there]
 
 
 def rich_health(document: dict[str, Any]) -> bool:
@@ -158,6 +162,8 @@ def rich_health(document: dict[str, Any]) -> bool:
 def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue, knobs: Knobs) -> None:
     """Raises ArmError where Azure would refuse the write (API.md sections 2.7 and 3.1)."""
     upgrade_policy.check(new, knobs, health_source(new))
+    if knobs.health_sources == "one" and len(_sources(new)) > 1:
+        raise ArmError(400, "BadRequest", f"A scale set takes one health source, not {' and '.join(_sources(new))}.")
     extension_order(profile_of(new))
     if old is not None:
         _check_immutable(old, new)

@@ -114,6 +114,8 @@ def check(new: dict[str, Any], knobs: Knobs, health: str | None) -> None:
     _check_rolling(policy.get("rollingUpgradePolicy") or {}, knobs)
     if mode == "Rolling" and health is None:
         raise ArmError(400, "BadRequest", HEALTH_REFUSALS["Rolling"])
+    if (fabric := _fabric(new)) is not None and knobs.fabric_policy == "refuse":
+        _check_fabric(new, mode, health, str((fabric.get("settings") or {}).get("durabilityLevel", "")))
     if automatic(new):
         _check_automatic(new, health)
 
@@ -146,9 +148,7 @@ def _check_automatic(new: dict[str, Any], health: str | None) -> None:
     if new["properties"].get("orchestrationMode") == "Flexible" and rolling(new).get("maxSurge"):
         message = "Automatic OS Upgrade with MaxSurge is not supported for Virtual Machine Scale Sets in Flexible mode."
         raise ArmError(400, "BadRequest", message)
-    extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
-    fabric = any("servicefabric" in str(e.get("properties", {}).get("type", "")).lower() for e in extensions)
-    if health is None and not fabric:
+    if health is None and _fabric(new) is None:
         raise ArmError(400, "BadRequest", HEALTH_REFUSALS["automatic"])
     storage = profile.get("storageProfile") or {}
     if reference_kind(storage) not in ("platform", "gallery", "shared", "community") or not follows_latest(storage):
@@ -173,6 +173,26 @@ def _check_automatic(new: dict[str, Any], health: str | None) -> None:
                 "The value 'AutomaticByPlatform' of parameter 'patchSettings.patchMode' is not allowed when Automatic "
                 "OS Upgrade is enabled.",
             )
+
+
+def _fabric(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The properties of the set's Service Fabric extension."""
+    profile = document["properties"].get("virtualMachineProfile") or {}
+    for extension in (profile.get("extensionProfile") or {}).get("extensions") or []:
+        properties: dict[str, Any] = extension.get("properties") or {}
+        if "servicefabric" in str(properties.get("type", "")).lower():
+            return properties
+    return None
+
+
+def _check_fabric(new: dict[str, Any], mode: str, health: str | None, durability: str) -> None:
+    """API.md section 3.10; the words are ours."""
+    if mode != "Automatic":
+        raise _invalid("upgradePolicy.mode", f"Service Fabric takes upgrade mode Automatic only, not {mode}.")
+    if health is not None:
+        raise ArmError(400, "BadRequest", "Service Fabric tells health by itself; a health probe is not supported.")
+    if automatic(new) and durability.lower() not in ("silver", "gold"):
+        raise ArmError(400, "BadRequest", f"Automatic OS Upgrade is not supported with durability {durability}.")
 
 
 def _invalid(target: str, message: str) -> ArmError:

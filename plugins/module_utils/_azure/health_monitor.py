@@ -9,12 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._rollout import health_monitor
+from .._rollout import health_monitor, problem
 from .._rollout.health_monitor import EXTENSION, PROBE, Shown
 from .._rollout.model import ScaleSet
+from .._rollout.problem import Refused
 from .._rollout.upgrade_policy import MANUAL
 from . import model_write
 from .client import Azure, Clock, OperationRef
+from .errors import AzureError
 
 _TO_THE_MODEL = (
     "Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with "
@@ -40,7 +42,8 @@ class SourceChange:
 def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> SourceChange:
     """Bring the health source to what is asked for. Raises Refused before anything is written.
 
-    The new source is written before the old one is taken away, so that what needs one is never without.
+    What needs a source is never without: there the new one is written before the old one is taken away. Elsewhere it is
+    the other way round, for whether Azure takes two for a moment is unverified.
     """
     deadline = clock.now() + options["timeout"]
     scale_set = azure.scale_set(options["resource_group"], options["name"])
@@ -51,9 +54,18 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     mode = scale_set.upgrade_mode
     notes = [_TO_THE_MODEL if mode == MANUAL else _BY_AZURE.format(mode=mode)]
     steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
-    for name in [] if check_mode else sorted(steps, key=lambda step: after[step] is None):
+    needs = health_monitor.needs(scale_set)
+    for name in [] if check_mode else sorted(steps, key=lambda step: (after[step] is None) == bool(needs)):
         writer = _extension if name == EXTENSION else _probe
-        scale_set, note = writer(azure, clock, scale_set, after[name], deadline)
+        try:
+            scale_set, note = writer(azure, clock, scale_set, after[name], deadline)
+        except AzureError as error:
+            if len(steps) == 1 or not needs or error.problem.kind != problem.REFUSED:
+                raise
+            raise Refused(
+                f"{str(error).rstrip('.')}. If it takes only one at a time, turn off meanwhile what needs one: "
+                f"{' and '.join(needs)}."
+            ) from error
         notes += [note] if note else []
     return SourceChange(scale_set, before, after, notes)
 

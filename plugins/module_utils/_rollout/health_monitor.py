@@ -116,6 +116,15 @@ def _without(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
     left = [name for name in scale_set.health_sources if name not in removed]
     if result == before or left:
         return result
+    if needed := needs(scale_set):
+        raise Refused(
+            f"scale set {scale_set.name} needs its health source, for {' and '.join(needed)}. Nothing was written."
+        )
+    return result
+
+
+def needs(scale_set: ScaleSet) -> list[str]:
+    """What of the scale set cannot be without a health source, with the way to turn it off."""
     needed = []
     if scale_set.automatic_os_upgrade and not scale_set.service_fabric:
         needed.append("automatic OS image upgrades are on (turn them off: steady.vmss.upgrade_policy)")
@@ -123,11 +132,7 @@ def _without(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
         needed.append("the upgrade mode is Rolling (set another: steady.vmss.upgrade_policy)")
     if scale_set.automatic_repairs:
         needed.append("automatic repairs are on (az vmss update --enable-automatic-repairs false)")
-    if needed:
-        raise Refused(
-            f"scale set {scale_set.name} needs its health source, for {' and '.join(needed)}. Nothing was written."
-        )
-    return result
+    return needed
 
 
 def _wanted_probe(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong: list[str]) -> Shown:

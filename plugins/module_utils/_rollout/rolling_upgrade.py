@@ -367,7 +367,8 @@ class RollingRun:
     def refused(self, now: float, problem: Problem) -> None:
         """Azure did not take it, or the answer is lost."""
         self.report.event(now, "request_failed", problem=str(problem))
-        if problem.kind not in _AGAIN and problem.code.lower() != _NOT_ALLOWED:
+        allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
+        if problem.kind not in _AGAIN and not allowed_later:
             self._end(now, "failed", problem=problem)
             return
         self._refusals += problem.kind not in _AGAIN
@@ -475,6 +476,11 @@ def entry_of(history: t.Iterable[PastUpgrade], started: float | None) -> PastUpg
         ),
         None,
     )
+
+
+def instances_are_pinned(problem: Problem) -> bool:
+    """Azure's refusal where the model follows the newest version, and no instance has got that model yet."""
+    return "imagereference.version set to latest" in problem.message.lower()
 
 
 def _at(upgrade: RollingUpgrade, started: float | None) -> bool:

@@ -10,7 +10,7 @@ import typing as t
 
 from . import words
 from .image import Image
-from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
+from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
 from .rolling_watch import OS
 
 _VERBS = {"stopped": "stopped", "rolled_back": "stopped and was taken back", "failed": "did not come to its end"}
@@ -60,7 +60,7 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
 def _go_on(run: RollingRun) -> str:
     scale_set = run.watch.scale_set
     problem = run.report.problem
-    if problem is not None and "imagereference.version set to latest" in problem.message.lower():
+    if problem is not None and instances_are_pinned(problem):
         return (
             "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "
             "model first, with steady.vmss.instance_upgrade and whole_model: true."

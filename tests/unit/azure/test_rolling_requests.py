@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import yaml
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure import wire
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure, AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import problem_of_answer
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
@@ -185,6 +188,54 @@ def bodies(name: str, part: str) -> list[Any]:
 @pytest.mark.parametrize(("name", "expected"), LATEST, ids=lambda value: value[0])
 def test_recorded_upgrades_are_read_right(name: str, expected: tuple[Any, ...]) -> None:
     assert read(bodies(name, "/rollingUpgrades/latest")[-1]) == expected
+
+
+@recorded
+@pytest.mark.parametrize("name", [name for name, _expected in LATEST])
+def test_every_recorded_look_at_an_upgrade_is_read_whole(name: str) -> None:
+    looks = [body["properties"] for body in bodies(name, "/rollingUpgrades/latest") if "properties" in body]
+    assert looks
+    for shown in looks:
+        status, progress = shown["runningStatus"], shown["progress"]
+        found = wire.rolling_upgrade({"properties": shown})
+        assert (found.code, found.last_action, found.policy) == (status["code"], status["lastAction"], shown["policy"])
+        for seconds, text in ((found.started, "startTime"), (found.last_action_time, "lastActionTime")):
+            assert seconds is not None and abs(seconds - moment(status[text])) < 1e-3
+        assert found.counts == {
+            "successful": progress["successfulInstanceCount"],
+            "failed": progress["failedInstanceCount"],
+            "in_progress": progress["inProgressInstanceCount"],
+            "pending": progress["pendingInstanceCount"],
+        }
+        assert found.problem is None
+
+
+def moment(text: str) -> float:
+    """Azure's time without its seventh digit, read by other means than ours."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
+
+
+@recorded
+def test_recorded_refusals_and_failures_are_read_right() -> None:
+    """A start that failed, a cancel with nothing to cancel, a mode that the set may not have."""
+    name = "ps2018__TestVirtualMachineScaleSetRollingUpgrade.json"
+    (failed,) = [body for body in bodies(name, "/operations/") if body.get("status") == "Failed"]
+    operation = wire.operation(failed)
+    assert (operation.status, str(operation.problem)) == (
+        "Failed",
+        "InternalExecutionError: An internal execution error occurred.",
+    )
+    refusals = {}
+    for entry in json.loads((RECORDINGS / name).read_text(encoding="utf-8"))["Entries"]:
+        if entry["StatusCode"] in (400, 409):
+            found = problem_of_answer(entry["StatusCode"], {}, entry["ResponseBody"])
+            refusals[found.code] = (found.kind, found.message)
+    assert refusals["OperationNotAllowed"] == (
+        problem.REFUSED,
+        "There is no ongoing Rolling Upgrade to cancel.",
+    )
+    kind, message = refusals["BadRequest"]
+    assert kind == problem.REFUSED and message.endswith("because a health probe was not provided.")
 
 
 @recorded

@@ -229,6 +229,15 @@ def test_all_that_is_broken_is_in_one_message() -> None:
     assert "not among those known" not in message
 
 
+def test_a_pinned_set_of_service_fabric_is_told_a_way_that_is_open_to_it() -> None:
+    """steady.vmss.image leaves it alone, for its mode is Automatic."""
+    (pinned,) = automatic.errors(automatic.findings(replace(fabric(), image=parse("a:b:c:1.0.0")), automatic.AUTOMATIC))
+    assert pinned.code == "image_pinned" and "steady.vmss.image" not in pinned.remedy
+    assert "az vmss update -g shop -n web --set virtualMachineProfile.storageProfile.imageReference.version=latest" in (
+        pinned.remedy
+    )
+
+
 def test_what_each_purpose_needs() -> None:
     pinned = replace(ERRORS["image_pinned"][0], health_sources=())
     around = Surroundings()

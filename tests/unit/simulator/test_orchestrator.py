@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime
 from typing import Any
 
@@ -523,6 +524,28 @@ class TestModelAndExtensions:
         assert (instance.provisioning, instance.health) == ("Succeeded", "initializing")
         assert finished(world, owner) == "Completed"
 
+    def test_extensions_of_a_new_disk_come_one_after_the_other(self) -> None:
+        world, owner = started(1, knobs={"extension": 30})
+        existing = owner.profile["extensionProfile"]["extensions"]
+        (health,) = [one["name"] for one in existing]
+        last = {"publisher": "x", "type": "B", "provisionAfterExtensions": ["a"]}
+        first = {"publisher": "x", "type": "A", "provisionAfterExtensions": [health]}
+        added = [{"name": "b", "properties": last}, {"name": "a", "properties": first}]
+        patch = {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": [*existing, *added]}}}}
+        writes.write(world, owner, model.patched(owner.document, patch, owner.knobs))
+        world.advance(60)
+        orchestrator.start_os(world, owner)
+        (instance,) = owner.instances.values()
+        seen: list[tuple[str, ...]] = []
+        while instance.provisioning != "Succeeded" or not seen:
+            world.advance(world.now + 1)
+            pending = tuple(instance.extensions_pending)
+            if instance.power == "running" and pending and pending not in seen[-1:]:
+                assert instance.health != "healthy"
+                seen.append(pending)
+        assert seen == [(health, "a", "b"), ("a", "b"), ("b",)]
+        assert finished(world, owner) == "Completed"
+
     def test_an_extension_upgrade_keeps_the_disks(self) -> None:
         world, owner = started(3)
         added = {"name": "app", "properties": {"publisher": "x", "type": "App", "typeHandlerVersion": "2.0"}}
@@ -534,3 +557,40 @@ class TestModelAndExtensions:
         assert finished(world, owner) == "Completed"
         assert world.recorder.replaced_total() == 0
         assert all(i.generation == owner.generation for i in owner.instances.values())
+
+
+FABRIC: dict[str, Any] = {
+    "name": "fabric",
+    "properties": {
+        "publisher": "Microsoft.Azure.ServiceFabric",
+        "type": "ServiceFabricLinuxNode",
+        "typeHandlerVersion": "1.1",
+        "settings": {"durabilityLevel": "Silver"},
+    },
+}
+
+
+@pytest.mark.parametrize("policy", ["refuse", "accept"])
+@pytest.mark.parametrize(
+    ("mode", "durability", "health", "words"),
+    [
+        ("Automatic", "Silver", "none", ""),
+        ("Manual", "Silver", "none", "mode Automatic only"),
+        ("Automatic", "Bronze", "none", "durability Bronze"),
+        ("Automatic", "Silver", "probe", "health probe is not supported"),
+    ],
+)
+def test_what_service_fabric_takes(policy: str, mode: str, durability: str, health: str, words: str) -> None:
+    world, owner = started(1, health=health, upgrade_mode="Automatic", knobs={"fabric_policy": policy})
+    fabric = copy.deepcopy(FABRIC)
+    fabric["properties"]["settings"]["durabilityLevel"] = durability
+    properties = {
+        "upgradePolicy": {"mode": mode, "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}},
+        "virtualMachineProfile": {"extensionProfile": {"extensions": [fabric]}},
+    }
+    patched = model.patched(owner.document, {"properties": properties}, owner.knobs)
+    if words and policy == "refuse":
+        with pytest.raises(ArmError, match=words):
+            writes.write(world, owner, patched)
+    else:
+        writes.write(world, owner, patched)
