@@ -128,7 +128,9 @@ rollout_result:
       description: The scale set's resource id.
       type: str
     outcome:
-      description: V(unchanged), V(upgraded) or V(stopped).
+      description:
+        - V(unchanged), V(upgraded), V(stopped), or V(failed) where all is through and instances have failed within
+          O(max_unhealthy_upgraded).
       type: str
     why:
       description: Why the work stopped.
