@@ -148,7 +148,9 @@ running:
       description: The image; none where Azure does not report it.
       type: dict
     verdict:
-      description: Compared with RV(newest), V(current), V(outdated), V(newer) or V(unproven).
+      description:
+        - V(current), V(outdated), V(newer) or V(unproven), compared with RV(newest), or with the model's image where
+          that has no versions.
       type: str
     instance_ids:
       description: The instances that run it.

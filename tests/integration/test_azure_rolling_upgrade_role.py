@@ -181,6 +181,18 @@ def test_what_an_upgrade_did_before_it_was_adopted_goes_back_too(simulator: Star
         assert not early & back and early.isdisjoint(running), run.output
 
 
+def test_an_instance_that_fails_on_the_way_back_is_named_and_the_others_are_back(simulator: StartSimulator) -> None:
+    stays_sick = {"kind": "unhealthy", "image_version": OLD, "instance": "0"}
+    wide = {"upgradePolicy": {"rollingUpgradePolicy": {"maxBatchInstancePercent": 100}}}
+    sim = simulator(world(3, instance_faults=[SICK, stays_sick], update_domains=1, properties=wide), 240)
+    tolerant = {"rollout_max_unhealthy_upgraded": 1, "rollout_max_unhealthy": "100%", **IMPATIENT}
+    run = play(sim, variables={"azure_rolling_upgrade_on_failure": "rollback_all", **tolerant})
+    assert run.rc != 0 and "Instances 0 could not be put back." in run.failures[-1], run.output
+    assert set(scenes.versions(sim).values()) == {OLD}
+    outcomes = {i: one["outcome"] for i, one in result(run)["instances"].items()}
+    assert outcomes["0"] == "failed" and set(outcomes.values()) - {"failed"} == {"rolled_back"}, outcomes
+
+
 def test_nothing_goes_back_where_the_history_that_would_tell_may_not_be_read(simulator: StartSimulator) -> None:
     """Azure may have put the disks back itself."""
     newest = "24.04.202612010"

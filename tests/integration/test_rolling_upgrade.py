@@ -165,6 +165,9 @@ def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimu
     assert (second["changed"], second["adopted"], second["upgrade_started"]) == (False, True, first["upgrade_started"])
     done = upgrade(sim, args={"upgrade_started": first["upgrade_started"]})
     assert (done["rollout_result"]["outcome"], done["adopted"], starts(sim)) == ("upgraded", False, 1)
+    again = upgrade(sim, args={"upgrade_started": first["upgrade_started"]})
+    assert (again["changed"], again["rollout_result"]["outcome"]) == (False, "upgraded")
+    assert {one["outcome"] for one in again["rollout_result"]["instances"].values()} == {"upgraded"}
 
 
 def test_an_instance_that_azures_own_upgrade_let_fail_is_not_upgraded_by_hand(simulator: StartSimulator) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._rollout import health_monitor, problem
+from .._rollout import health_monitor
 from .._rollout.health_monitor import EXTENSION, PROBE, Shown
 from .._rollout.model import ScaleSet
 from .._rollout.problem import Refused
@@ -55,17 +55,20 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     notes = [_TO_THE_MODEL if mode == MANUAL else _BY_AZURE.format(mode=mode)]
     steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
     needs = health_monitor.needs(scale_set)
-    for name in [] if check_mode else sorted(steps, key=lambda step: (after[step] is None) == bool(needs)):
+    steps.sort(key=lambda step: (after[step] is None) == bool(needs))
+    for name in [] if check_mode else steps:
         writer = _extension if name == EXTENSION else _probe
         try:
             scale_set, note = writer(azure, clock, scale_set, after[name], deadline)
         except AzureError as error:
-            if len(steps) == 1 or not needs or error.problem.kind != problem.REFUSED:
+            if len(steps) == 1 or (name == steps[0]) != bool(needs):
                 raise
-            raise Refused(
-                f"{str(error).rstrip('.')}. If it takes only one at a time, turn off meanwhile what needs one: "
-                f"{' and '.join(needs)}."
-            ) from error
+            hint = (
+                f"If Azure takes only one source at a time, turn off meanwhile what needs one: {' and '.join(needs)}."
+                if needs
+                else f"The scale set has no health source now, for the old one was taken away: {before[steps[0]]}."
+            )
+            raise Refused(f"{str(error).rstrip('.')}. {hint}") from error
         notes += [note] if note else []
     return SourceChange(scale_set, before, after, notes)
 

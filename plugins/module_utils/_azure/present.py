@@ -153,8 +153,8 @@ def image_versions(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.
     }
     if one is None:
         return shown
-    if not versions:
-        target = image  # which may be the only one there is
+    if image is not None and image.kind in (images.VHD, images.MANAGED):
+        target = image  # the only one there is
     model = one.image
     if (
         model is not None and image is not None and not images.same_series(image, model)

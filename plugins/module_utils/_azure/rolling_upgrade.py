@@ -49,7 +49,6 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     idle = options["state"] == CANCELLED and (latest is None or not latest.running)
     instances = [] if idle else azure.instances(scale_set)
     watch = _watch(azure, clock, scale_set, instances, options)
-    previous = resolve.previous(watch.to_do, scale_set.image, watch.target) if watch.target else None
     machine = RollingRun(
         watch,
         latest,
@@ -68,6 +67,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
+        previous = _previous(machine.watch)
         result |= _planned(azure, machine, first, previous)
         return result, rolling_words.stopped(machine, previous) if machine.report.outcome == "failed" else ""
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
@@ -80,6 +80,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         machine.not_ready(clock.now(), str(refusal))
         journal.write(machine.report.events[-1:])
         result |= refusal.fields
+    previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
     wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
     if wanted_end or machine.report.outcome in ("", "unchanged", "upgraded"):
@@ -87,6 +88,12 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     message = rolling_words.stopped(machine, previous)
     result["rollout_result"]["message"] = message
     return result, message
+
+
+def _previous(watch: Watch) -> Image | None:
+    """What the instances ran before that were to be upgraded."""
+    asked = [watch.before[i] for i in sorted(watch.asked)]
+    return resolve.previous(asked, watch.scale_set.image, watch.target) if watch.target else None
 
 
 def _check(options: Options) -> None:
@@ -243,7 +250,11 @@ def _operation(azure: Azure, ref: OperationRef) -> Operation | None:
 def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings: t.Sequence[str]) -> dict[str, t.Any]:
     report, watch = machine.report, machine.watch
     shown = report.as_dict(_id(machine), watch.scale_set.id, watch.target, previous)
-    touched = {i: one for i, one in shown["instances"].items() if one["outcome"] in ("upgraded", "failed")}
+    touched = {
+        i: one
+        for i, one in shown["instances"].items()
+        if one["outcome"] in ("upgraded", "failed") and i not in watch.earlier
+    }
     return {
         "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
         "rollout_result": {**shown, "arm": azure.usage.as_dict()},

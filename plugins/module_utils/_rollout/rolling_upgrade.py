@@ -125,7 +125,7 @@ class RollingRun:
         self._moved = False  # Azure's counts have moved since the instances were listed
         self._listed = False  # the last look listed them
         self._listed_at = now
-        self._target = watch.target  # the watch's becomes that of the upgrade that ran
+        self._target, self._proven_since = watch.target, watch.since  # the watch's become those of the upgrade that ran
         self._history_read = False
         self._waits: dict[str, str | None] = {}
 
@@ -194,15 +194,15 @@ class RollingRun:
                 return self._adopt(now, self.latest)
             self._take(now, self.latest)
             return self._ending(now)
-        if not self._scale_set.automatic_os_upgrade:
-            return self._end(now, "failed", "somebody turned automatic OS upgrades off, so Azure starts none by itself")
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
+        if not self._scale_set.automatic_os_upgrade:
+            return self._end(now, "failed", "somebody turned automatic OS upgrades off, so Azure starts none by itself")
         if now - self._since >= self.patience.start:
             waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
             return self._end(now, "failed", f"{waited}. {self._words_of_trial()}".strip())
         due = now - self._listed_at >= _LISTED_AGAIN * self._pages
-        at = min(now + self.patience.poll, self._since + self.patience.start)
+        at = min(now + self.patience.poll * (2 if self._listed else 1), self._since + self.patience.start)
         return Look(at, instances=due, scale_set=due)
 
     def _words_of_trial(self) -> str:
@@ -293,11 +293,13 @@ class RollingRun:
         if unsettled and now - self._since < self.patience.settle:
             return Look(now + 2 * self.patience.poll, instances=True)
         if not self.acted and code == "Completed" and self.wanted == COMPLETED and self._was_another():
-            # Somebody's upgrade to something else is over: now comes the one that was asked for.
-            self.watch.target, self.watch.completed = self._target, False
-            if self._left() or self.watch.kind != OS:
-                self.adopted, self._before, self.ours, self._ours_started = False, self.ours, None, None
-                return self._enter(now, self._decide)
+            # Somebody's upgrade to something else is over: now comes the one that was asked for, watched from here.
+            watch = self.watch.anew(now, self._target, self._proven_since)
+            if watch.to_do or watch.kind != OS:
+                self.watch, self.past, self._before, self._began = watch, None, self.ours, now
+                self.adopted, self.ours, self._ours_started = False, None, None
+                self._phase = self._decide
+                return Look(now, instances=True, scale_set=True)
         return self._conclude(now, code)
 
     def _conclude(self, now: float, code: str) -> Step:
@@ -337,7 +339,8 @@ class RollingRun:
         """How many instances Azure gave their previous OS disk back; None where only the history would tell."""
         if self.past is not None:
             return self.past.restored
-        return 0 if self.ours is None or self.acted else None
+        by_policy = self.ours is not None and self.ours.policy.get("rollbackFailedInstancesOnPolicyBreach")
+        return 0 if self.ours is None or (self.acted and not by_policy) else None
 
     def _left(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
@@ -351,8 +354,11 @@ class RollingRun:
             return self.past is not None
         if self.past is None:
             return self._history_read
-        target = self.past.target
-        return target is not None and not target.follows_latest and not images.same(target, self._target)
+        ran, wanted = self.past.target, self._target
+        if ran is None or ran.follows_latest or wanted is None:
+            return False
+        mine, ours = (images.version_key(i.version or i.gallery_version) for i in (ran, wanted))
+        return mine < ours or not images.same_series(ran, wanted)
 
     # -- what came of it ----------------------------------------------------------------------
 
@@ -456,7 +462,7 @@ class RollingRun:
         report = self.report
         report.finished, report.outcome, report.problem = now, outcome, problem
         report.why = why or (str(problem) if problem else "")
-        report.batches = self.watch.batches
+        report.batches = self.watch.batches if outcome else []
         if not report.instances and self.ours is not None and outcome:
             report.instances = self.watch.reports()
         report.max_unavailable_seen = self.watch.max_seen

@@ -66,6 +66,7 @@ class Watch:
         self._at_work: set[str] = set()
         self._done = {i.instance_id for i in self.before.values() if self.done(i)}
         self.asked = {i.instance_id for i in self.to_do}
+        self.earlier: frozenset[str] = frozenset()  # done before this watch, by the upgrade that it has adopted
 
     def adopt(self, now: float, started: float | None) -> None:
         """Count as asked for what an upgrade that started then has done before this watch; what it ran is not known."""
@@ -74,10 +75,17 @@ class Watch:
         ours = [
             i for i in self.before.values() if self.done(i) and i.os_disk_time is not None and i.os_disk_time >= started
         ]
-        self.asked |= {i.instance_id for i in ours}
+        self.earlier = frozenset(i.instance_id for i in ours)
+        self.asked |= self.earlier
         self.before |= {i.instance_id: Instance(i.instance_id) for i in ours}
         if done := sorted((i for i in ours if self.available(i)), key=instance_order):
             self._batch(now, done)
+
+    def anew(self, now: float, target: Image | None, since: float | None) -> Watch:
+        """A watch that begins here, of the same instances."""
+        fresh = Watch(self.scale_set, self.now.values(), self.kind, target, now=now, since=since)
+        fresh.max_seen = self.max_seen
+        return fresh
 
     def done(self, instance: Instance) -> bool:
         if self.kind == EXTENSIONS or self.target is None:

@@ -39,6 +39,7 @@ T0 = 1_000_000.0
 OLD = images.parse("Canonical:ubuntu:server:1.0.0")
 NEW = images.parse("Canonical:ubuntu:server:2.0.0")
 LATEST = images.parse("Canonical:ubuntu:server:latest")
+GALLERY = images.parse("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/a/images/web")
 SET = ScaleSet(
     id="/sets/web",
     name="web",
@@ -168,6 +169,10 @@ def drive(azure: Azure, wanted: str = COMPLETED, *, most: int = 2000, **options:
     run = RollingRun(
         watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), ours_started=ours, **trial
     )
+    return follow(azure, run, scale_set, most=most)
+
+
+def follow(azure: Azure, run: RollingRun, scale_set: ScaleSet, *, most: int = 2000) -> RollingRun:
     for _turn in range(most):
         step = run.next(azure.now)
         if isinstance(step, Finished):
@@ -313,6 +318,20 @@ def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
         "not_started": ["5", "6", "7", "8", "9"],
     }
     assert "instance 0 failed first" in run.report.why
+
+
+@pytest.mark.parametrize(
+    ("by_policy", "readable", "restored"), [(False, False, 0), (True, False, None), (True, True, 0)]
+)
+def test_what_only_the_history_tells_of_the_disks(by_policy: bool, readable: bool, restored: int | None) -> None:
+    class ByPolicy(Azure):
+        def show(self) -> RollingUpgrade | None:
+            found = super().show()
+            policy = {"rollbackFailedInstancesOnPolicyBreach": by_policy}
+            return found and replace(found, policy=policy)
+
+    run = drive(ByPolicy(fleet(4), breaks_at=0, history_readable=readable))
+    assert (run.report.outcome, run.restored) == ("stopped", restored)
 
 
 def test_azure_restores_the_disks_after_an_automatic_one() -> None:
@@ -504,6 +523,64 @@ def test_somebodys_upgrade_to_something_else_is_followed_by_what_was_asked_for(
     assert "within 600 s" in run.report.why
 
 
+class Versioned(Azure):
+    """A gallery's: instances do not report what they run; somebody's upgrade to `ran` came first, and all got it."""
+
+    ran = "1.5.0"
+
+    def advance(self, to: float) -> None:
+        super().advance(to)
+        if not self.starts and self.began is not None:
+            for i, one in self.instances.items():
+                made = T0 if i in self._done else one.os_disk_time
+                self.instances[i] = replace(one, exact_version=None, image=GALLERY, os_disk_time=made)
+            if self.latest is not None and self.latest.code == "Completed":
+                target = GALLERY.with_version(self.ran)
+                self.history = [PastUpgrade("Completed", self.began, self.now, {}, "User", target)]
+
+
+def test_disks_of_somebodys_older_version_are_not_taken_for_the_newest() -> None:
+    old = {i: replace(one, image=GALLERY, exact_version=None, os_disk_time=T0 - 9e6) for i, one in fleet(4).items()}
+    azure = Versioned(old, began=T0 - 10)
+    watched = Watch(SET, azure.instances.values(), OS, GALLERY.with_version("2.0.0"), now=T0)
+    run = RollingRun(watched, RollingUpgrade("RollingForward", T0 - 10), now=T0, wanted=COMPLETED, patience=Patience())
+    follow(azure, run, SET)
+    assert len(azure.starts) == 1
+
+
+def test_an_upgrade_to_something_newer_still_is_what_was_asked_for() -> None:
+    azure = Tolerant(fleet(4), platform_starts=T0 + 600)
+    azure.target = images.parse("Canonical:ubuntu:server:3.0.0")
+    run = drive(azure, start=10800)
+    assert (run.report.outcome, run.watch.target, azure.starts) == ("failed", azure.target, [])
+    assert "Azure calls it completed" in run.report.why
+
+
+def test_what_somebodys_upgrade_did_is_not_laid_at_the_door_of_ours() -> None:
+    class First(Azure):
+        def start(self) -> Problem | None:
+            self._done.clear()
+            self.breaks_at = 0
+            return super().start()
+
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.starts:
+                return
+            for i in self._done:
+                self.instances[i] = replace(self.instances[i], exact_version="1.5.0", os_disk=f"{i}-1.5.0")
+            if self.latest is not None and self.latest.code == "Completed":
+                older = images.parse("Canonical:ubuntu:server:1.5.0")
+                self.history = [PastUpgrade("Completed", self.began, self.now, {}, "User", older)]
+
+    azure = First(fleet(5), began=T0 - 10)
+    run = drive(azure)
+    assert (run.report.outcome, len(azure.starts)) == ("stopped", 1)
+    assert outcomes(run) == {"failed": ["0"], "not_started": ["1", "2", "3", "4"]}
+    before = run.report.as_dict(None, SET.id, NEW, None)["instances"]["0"]["image_before"]
+    assert before["version"] == "1.5.0"
+
+
 @pytest.mark.parametrize("breaks_at", [None, 6])
 def test_what_an_adopted_upgrade_did_before_we_came_is_its_work_too(breaks_at: int | None) -> None:
     instances = fleet(8)
@@ -555,9 +632,6 @@ def test_extensions_are_done_when_azure_has_seen_to_all() -> None:
     run = drive(azure, kind=EXTENSIONS)
     assert (run.report.outcome, len(azure.starts)) == ("upgraded", 1)
     assert outcomes(run) == {"upgraded": ["0", "1", "2", "3"]}
-
-
-GALLERY = images.parse("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/a/images/web")
 
 
 @pytest.mark.parametrize(
