@@ -168,7 +168,7 @@ def test_what_is_missing_or_odd_never_raises(broken: dict[str, Any]) -> None:
     assert not wire.rolling_upgrade(broken).running
 
 
-RECORDINGS = Path(__file__).parents[4] / "shared" / "azure" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "azure" / "recordings"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings of Azure's traffic are not here")
 
 
