@@ -2,22 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is sent for Azure's own upgrades, and how often; and what Azure told of them from 2018 to 2023, read."""
+"""What is sent for Azure's own upgrades, and how often; and how what Azure tells of them is read."""
 
 from __future__ import annotations
 
 import json
-import re
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure import wire
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure, AzureError
-from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import problem_of_answer
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
@@ -93,27 +88,20 @@ def test_lifecycle_events_are_asked_and_answered_by_an_api_that_knows_them(azure
     assert json.loads(arm.requests[1].body) == {"properties": {"waitUntil": "x"}}
 
 
-# What the recordings hold: (file, (code, last action, start, successful, in progress, pending)).
-NET2018 = "net2018__VMScaleSetRollingUpgradeTests__TestVMScaleSetRollingUpgradeAPIs.json"
-HISTORY = "net2019__VMScaleSetRollingUpgradeTests__TestVMScaleSetRollingUpgradeHistory.json"
-CANCELLED = ("Cancelled", "Cancel", 1525391080.7344148, 1, 0, 1)
-ROLLING = ("RollingForward", "Start", 1611048759.4113874, 0, 1, 0)
-COMPLETED = ("Completed", "Start", 1679639269.1048703, 2, 0, 0)
-LATEST = [
-    (NET2018, CANCELLED),
-    ("py2021__test_compute_vmss_rolling_upgrades.yaml", ROLLING),
-    ("azcli__hybrid_2018_03_01__test_vmss_rolling_upgrade.yaml", ("Completed", "Start", 1679636536.596173, 2, 0, 0)),
-    ("azcli__hybrid_2020_09_01__test_vmss_rolling_upgrade.yaml", COMPLETED),
-]
-
-# The same documents in our own words, for a checkout that stands alone.
+# (status, (code, last action, start, successful, in progress, pending)). The recorded ones: tests/contract/test_reading.py
 OURS = [
-    ({"code": "Cancelled", "lastAction": "Cancel", "startTime": "2018-05-03T16:44:40.7344148-07:00"}, CANCELLED),
+    (
+        {"code": "Cancelled", "lastAction": "Cancel", "startTime": "2018-05-03T16:44:40.7344148-07:00"},
+        ("Cancelled", "Cancel", 1525391080.7344148, 1, 0, 1),
+    ),
     (
         {"code": "RollingForward", "lastAction": "Start", "startTime": "2021-01-19T09:32:39.4113874+00:00"},
-        ROLLING,
+        ("RollingForward", "Start", 1611048759.4113874, 0, 1, 0),
     ),
-    ({"code": "Completed", "lastAction": "Start", "startTime": "2023-03-24T06:27:49.1048703+00:00"}, COMPLETED),
+    (
+        {"code": "Completed", "lastAction": "Start", "startTime": "2023-03-24T06:27:49.1048703+00:00"},
+        ("Completed", "Start", 1679639269.1048703, 2, 0, 0),
+    ),
 ]
 
 
@@ -166,93 +154,3 @@ def test_both_names_of_an_end_are_read(ended: str) -> None:
 def test_what_is_missing_or_odd_never_raises(broken: dict[str, Any]) -> None:
     assert wire.past_upgrade(broken).code == "" and wire.past_upgrade(broken).problem is None
     assert not wire.rolling_upgrade(broken).running
-
-
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "azure" / "recordings"
-recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings of Azure's traffic are not here")
-
-
-def bodies(name: str, part: str) -> list[Any]:
-    """The answers to GETs whose address holds `part`, in the order they were recorded."""
-    text = (RECORDINGS / name).read_text(encoding="utf-8")
-    if name.endswith(".json"):
-        entries = json.loads(text)["Entries"]
-        asked = [e for e in entries if e["RequestMethod"] == "GET" and part in e["RequestUri"]]
-        return [json.loads(body) for e in asked if (body := e["ResponseBody"])]
-    entries = yaml.safe_load(text)["interactions"]
-    asked = [e for e in entries if e["request"]["method"] == "GET" and part in e["request"]["uri"]]
-    return [json.loads(text) for entry in asked if (text := entry["response"]["body"]["string"])]
-
-
-@recorded
-@pytest.mark.parametrize(("name", "expected"), LATEST, ids=lambda value: value[0])
-def test_recorded_upgrades_are_read_right(name: str, expected: tuple[Any, ...]) -> None:
-    assert read(bodies(name, "/rollingUpgrades/latest")[-1]) == expected
-
-
-@recorded
-@pytest.mark.parametrize("name", [name for name, _expected in LATEST])
-def test_every_recorded_look_at_an_upgrade_is_read_whole(name: str) -> None:
-    looks = [body["properties"] for body in bodies(name, "/rollingUpgrades/latest") if "properties" in body]
-    assert looks
-    for shown in looks:
-        status, progress = shown["runningStatus"], shown["progress"]
-        found = wire.rolling_upgrade({"properties": shown})
-        assert (found.code, found.last_action, found.policy) == (status["code"], status["lastAction"], shown["policy"])
-        for seconds, text in ((found.started, "startTime"), (found.last_action_time, "lastActionTime")):
-            assert seconds is not None and abs(seconds - moment(status[text])) < 1e-3
-        assert found.counts == {
-            "successful": progress["successfulInstanceCount"],
-            "failed": progress["failedInstanceCount"],
-            "in_progress": progress["inProgressInstanceCount"],
-            "pending": progress["pendingInstanceCount"],
-        }
-        assert found.problem is None
-
-
-def moment(text: str) -> float:
-    """Azure's time without its seventh digit, read by other means than ours."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
-
-
-@recorded
-def test_recorded_refusals_and_failures_are_read_right() -> None:
-    """A start that failed, a cancel with nothing to cancel, a mode that the set may not have."""
-    name = "ps2018__TestVirtualMachineScaleSetRollingUpgrade.json"
-    (failed,) = [body for body in bodies(name, "/operations/") if body.get("status") == "Failed"]
-    operation = wire.operation(failed)
-    assert (operation.status, str(operation.problem)) == (
-        "Failed",
-        "InternalExecutionError: An internal execution error occurred.",
-    )
-    refusals = {}
-    for entry in json.loads((RECORDINGS / name).read_text(encoding="utf-8"))["Entries"]:
-        if entry["StatusCode"] in (400, 409):
-            found = problem_of_answer(entry["StatusCode"], {}, entry["ResponseBody"])
-            refusals[found.code] = (found.kind, found.message)
-    assert refusals["OperationNotAllowed"] == (
-        problem.REFUSED,
-        "There is no ongoing Rolling Upgrade to cancel.",
-    )
-    kind, message = refusals["BadRequest"]
-    assert kind == problem.REFUSED and message.endswith("because a health probe was not provided.")
-
-
-@recorded
-def test_the_recorded_history_is_read_right() -> None:
-    (body,) = bodies(HISTORY, "/osUpgradeHistory")
-    (found,) = [wire.past_upgrade(item) for item in body["value"]]
-    assert (found.code, found.started_by, found.counts["successful"]) == ("Completed", "User", 2)
-    assert (found.started, found.ended) == (1570333258.2647773, 1570333299.2030898)
-    assert found.target is not None and found.target.version == "9600.19463.1909091746"
-    assert (found.problem, found.restored, found.not_restored) == (None, 0, 0)
-
-
-@recorded
-def test_the_recorded_operation_of_a_cancelled_upgrade_says_succeeded() -> None:
-    """Why no operation is ever believed: Azure answers the same for an upgrade that was cancelled half way."""
-    assert [body["properties"]["runningStatus"]["code"] for body in bodies(NET2018, "/rollingUpgrades/latest")][
-        -1
-    ] == "Cancelled"
-    ended = [body for body in bodies(NET2018, "/operations/") if body.get("status") not in (None, "InProgress")]
-    assert {wire.operation(body).status for body in ended} == {"Succeeded"}

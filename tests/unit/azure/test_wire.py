@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,22 +261,3 @@ def test_gallery_version() -> None:
     assert found.image.id == f"{GALLERY}/versions/1.2.0"
     assert (found.regions, found.excluded_regions) == (("westeurope", "eastus"), ("eastus",))
     assert (found.provisioning_state, found.excluded_from_latest) == ("Creating", True)
-
-
-SAMPLES = Path(__file__).parents[4] / "shared" / "azure" / "samples"
-
-
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of Azure's traffic are not here")
-def test_samples_of_real_traffic_are_read() -> None:
-    def body(name: str) -> Any:
-        return json.loads((SAMPLES / f"{name}.json").read_text())["response"]["body"]
-
-    listed = [wire.instance(item) for item in body("vm_list_uniform_2022-11-01")["value"]]
-    assert {one.exact_version for one in listed} == {"18.04.202305220"}
-    old = wire.instance(vm(provisioningState=0, instanceView=body("vm_instanceview_vmhealth_net2019")))
-    assert (old.health, old.provisioning, old.update_domain, old.extensions_settled) == ("healthy", "Updating", 0, True)
-    flexible = wire.instance(body("vm_get_flex_standalone"))
-    assert (flexible.instance_id, flexible.exact_version) == (flexible.name, "18.04.202305220")
-    assert wire.scale_set(body("vmss_get_flex_2022-11-01")).flexible
-    assert wire.rolling_upgrade(body("rolling_latest_running")).running
-    assert wire.operation(body("lro_failed_vmextension")).status == "Failed"
