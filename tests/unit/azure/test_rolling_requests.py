@@ -88,7 +88,7 @@ def test_lifecycle_events_are_asked_and_answered_by_an_api_that_knows_them(azure
     assert json.loads(arm.requests[1].body) == {"properties": {"waitUntil": "x"}}
 
 
-# (status, (code, last action, start, successful, in progress, pending)). The recorded ones: tests/contract/test_reading.py
+# (status, (code, last action, start, successful, in progress, pending)); recorded ones: contract/test_reading.py
 OURS = [
     (
         {"code": "Cancelled", "lastAction": "Cancel", "startTime": "2018-05-03T16:44:40.7344148-07:00"},
