@@ -66,7 +66,8 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
             hint = (
                 f"If Azure takes only one source at a time, turn off meanwhile what needs one: {' and '.join(needs)}."
                 if needs
-                else f"The scale set has no health source now, for the old one was taken away: {before[steps[0]]}."
+                else "The scale set has no health source now; run the same again. The one that was taken away: "
+                f"{before[steps[0]]}."
             )
             raise Refused(f"{str(error).rstrip('.')}. {hint}") from error
         notes += [note] if note else []
