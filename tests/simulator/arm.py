@@ -97,6 +97,19 @@ class Arm:
         self.world.notice_call(request.operation)
         return reply
 
+    def rendered(self, reply: Reply) -> tuple[dict[str, str], bytes]:
+        """The headers and the body as they go over the wire."""
+        date = self.world.timestamp(self.world.now).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = {**COMMON, "Date": date, **reply.headers}
+        content = b"" if reply.body is None else json.dumps(reply.body, separators=(",", ":")).encode()
+        if reply.body is not None:
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        if reply.spoil == "html":
+            headers["Content-Type"] = "text/html"
+            content = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+            reply.status = 502
+        return headers, content
+
     def _answer(self, route: Route | None, request: Request) -> Reply:
         fault = None
         name = request.parameters.get("set")
