@@ -155,7 +155,11 @@ class ScaleSets(Service):
         owner = self.owner(request)
         if owner.flexible:
             raise self.not_allowed(owner, "VirtualMachineScaleSets.reimage.POST")
-        operation = actions.reimage(self.world, owner, self._ids(request), exact=request.json().get("exactVersion"))
+        body = request.json()
+        force = bool(body.get("forceUpdateOSDiskForEphemeral")) and request.api_version >= "2024-03-01"
+        operation = actions.reimage(
+            self.world, owner, self._ids(request), exact=body.get("exactVersion"), force=force
+        )
         return self.asynchronous(owner, operation, request, status=202)
 
     def power(self, action: str) -> Callable[[Request], Reply]:

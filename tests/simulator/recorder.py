@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from .instance import Instance
     from .rolling_upgrade import RollingUpgrade
     from .scale_set import ScaleSet
+
+
+def differences(old: Any, new: Any, path: str = "") -> dict[str, list[Any]]:
+    """`{path: [old, new]}` of every member that differs; None where there is none. Lists are compared as wholes."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return {} if old == new else {path: [copy.deepcopy(old), copy.deepcopy(new)]}
+    found: dict[str, list[Any]] = {}
+    for key in [*old, *(key for key in new if key not in old)]:
+        found |= differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    return found
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Batch:
     started: float
     unavailable_then: int
     before: Before
+    by: str = "client"
     up: dict[str, float] = field(default_factory=dict)
     available: dict[str, float] = field(default_factory=dict)
 
@@ -45,6 +57,7 @@ class Batch:
         return {
             "scale_set": self.scale_set,
             "action": self.action,
+            "by": self.by,
             "instance_ids": self.instance_ids,
             "started": self.started,
             "ended": ended,
@@ -97,6 +110,7 @@ class Recorder:
         self.restores: dict[str, Counter[str]] = {}
         self.touched: dict[str, set[str]] = {}
         self.rolling_upgrades: list[tuple[str, RollingUpgrade]] = []
+        self.writes: list[dict[str, Any]] = []
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -113,9 +127,8 @@ class Recorder:
         """After each change of an instance: keeps who is unavailable and who is in an action's hands."""
         figures = self.of(owner.name)
         key = instance.instance_id
-        counted = (
-            not instance.gone and not instance.joining and not instance.leaving and instance.power != "deallocated"
-        )
+        there = not instance.gone and not instance.joining and not instance.leaving
+        counted = there and (instance.power != "deallocated" or instance.fell)
         if counted and not instance.available:
             if key not in figures.unavailable:
                 self.change(now, owner.name, key, "available", True, False)
@@ -126,7 +139,9 @@ class Recorder:
                 self.change(now, owner.name, key, "available", False, True)
         batch = self._open.get((owner.name, key))
         if instance.gone or (
-            batch is not None and not instance.busy and (instance.available or instance.power == "deallocated")
+            batch is not None
+            and not instance.busy
+            and (instance.available or (instance.power == "deallocated" and not instance.fell))
         ):
             figures.in_hand.pop(key, None)
             if batch is not None:
@@ -147,19 +162,42 @@ class Recorder:
 
     def before(self, owner: ScaleSet) -> Before:
         figures = self.of(owner.name)
-        there = [i for i in owner.instances.values() if not i.leaving and i.power != "deallocated"]
+        there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
         return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read)
 
-    def accept(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before) -> None:
+    def accept(
+        self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
+    ) -> None:
         """An action was accepted that takes these instances down. Call it once they are down."""
         figures = self.of(owner.name)
-        batch = Batch(owner.name, action, [i.instance_id for i in instances], now, len(figures.unavailable), before)
+        ids = [i.instance_id for i in instances]
+        batch = Batch(owner.name, action, ids, now, len(figures.unavailable), before, by)
         figures.max_when_accepted = max(figures.max_when_accepted, len(figures.unavailable))
         self.batches.append(batch)
         for instance in instances:
             figures.in_hand[instance.instance_id] = instance
             self._open[(owner.name, instance.instance_id)] = batch
         figures.see()
+
+    def wrote(self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any]) -> dict[str, Any]:
+        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon."""
+        old = owner.document
+        policy = old["properties"].get("upgradePolicy") or {}
+        entry = {
+            "time": now,
+            "scale_set": owner.name,
+            "by": by,
+            "name": name,
+            "etag": owner.etag,
+            "mode": owner.mode,
+            "automatic_os_upgrade": bool((policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")),
+            "while_writing": [op.name for op in owner.running("write")],
+            "tags": dict(old.get("tags") or {}),
+            "changes": differences(old, document),
+            "upgraded": [],
+        }
+        self.writes.append(entry)
+        return entry
 
     def up(self, now: float, scale_set: str, instance: str) -> None:
         batch = self._open.get((scale_set, instance))
@@ -197,6 +235,7 @@ class Recorder:
         self.restores.clear()
         self.rolling_upgrades = [(name, upgrade) for name, upgrade in self.rolling_upgrades if upgrade.running]
         self.touched.clear()
+        self.writes.clear()
         for figures in self.figures.values():
             figures.reset()
         self.max_unavailable = self.unavailable_now()
@@ -226,5 +265,6 @@ class Recorder:
             },
             "domains_down_at_once": max((f.max_domains for f in self.figures.values()), default=0),
             "batches": [batch.as_dict() for batch in self.batches],
+            "model_writes": self.writes,
             "rolling_upgrades": [{"scale_set": name, **upgrade.as_dict()} for name, upgrade in self.rolling_upgrades],
         }
