@@ -25,6 +25,7 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     """manualupgrade: bring the named instances to the present model, all at once, with no look at their health."""
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances)
+    world.recorder.named(world.now, owner, "upgrade", instances, world.by)
     protected = [i for i in instances if i.protect_actions]
     if protected and owner.knobs.protected_upgrade == "refuse":
         raise ArmError(
@@ -270,6 +271,7 @@ def reimage(
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances, kind)
     images = {i.instance_id: _own_image(world, owner, i, exact, force=force) for i in instances}
+    world.recorder.named(world.now, owner, "reimage", instances, world.by)
     if kind == "action":
         instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "reimage", kind, instances)
@@ -308,6 +310,7 @@ def power(
     """`start`, `poweroff`, `deallocate` or `restart`."""
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances, kind)
+    world.recorder.named(world.now, owner, action, instances, world.by)
     operation = world.begin(owner, action, kind, instances)
     duration: Duration = getattr(owner.knobs, action)
     goal = {"start": "running", "restart": "running", "poweroff": "stopped", "deallocate": "deallocated"}[action]

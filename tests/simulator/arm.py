@@ -75,6 +75,7 @@ class Arm:
         self.by_action: Counter[str] = Counter()
         self.not_get: list[dict[str, Any]] = []
         self.accepted_writes = 0
+        self.first_answers: dict[str, float] = {}
 
     # The way of a request.
 
@@ -259,6 +260,7 @@ class Arm:
     def _count(self, request: Request, reply: Reply) -> None:
         operation = request.operation or f"{request.method} {request.path}"
         self.by_operation[operation] += 1
+        self.first_answers.setdefault(operation, self.world.now)
         self.by_status[reply.status] += 1
         if not request.path.lower().startswith("/subscriptions/"):
             return

@@ -62,7 +62,9 @@ class ScaleSets(Service):
         return reply
 
     def get(self, request: Request) -> Reply:
-        return self.shown(self.owner(request), request)
+        owner = self.owner(request)
+        self.world.recorder.read_model(self.world.now, owner)
+        return self.shown(owner, request)
 
     def list_group(self, request: Request) -> Reply:
         self.check_group(request.parameters["group"])

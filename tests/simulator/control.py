@@ -56,6 +56,7 @@ class Control:
             "throttles": arm.by_status[429],
             "unauthorized": arm.by_status[401],
             "by_operation": dict(arm.by_operation),
+            "first_answers": arm.first_answers,
             "by_method": dict(arm.by_method),
             "by_status": {str(status): count for status, count in arm.by_status.items()},
             "by_action": dict(arm.by_action),

@@ -254,6 +254,11 @@ def _upgrade(world: World, event: dict[str, Any]) -> None:
     actions.upgrade(world, owner, [instance.instance_id for instance in instances])
 
 
+def _quiet(world: World, _event: dict[str, Any]) -> None:
+    """From now on nothing comes that was scheduled."""
+    world.quiet = True
+
+
 EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "scale": _scale,
     "write": _write,
@@ -268,6 +273,7 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "show": _show,
     "rolling_upgrade": _rolling,
     "mend": _mend,
+    "quiet": _quiet,
     "policy": _policy,
     "service": _service,
     "protect": _protect,
@@ -276,6 +282,12 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "attach": _attach,
     "upgrade": _upgrade,
 }
+
+
+def occur(world: World, event: dict[str, Any]) -> None:
+    """An event that was scheduled; `{"do": "quiet"}` has called it off."""
+    if not world.quiet:
+        trigger(world, event)
 
 
 def trigger(world: World, event: dict[str, Any]) -> None:
@@ -296,6 +308,6 @@ def trigger(world: World, event: dict[str, Any]) -> None:
     except ArmError as refused:
         world.recorder.change(world.now, str(event.get("scale_set", "")), "", f"{name} refused", None, str(refused))
         if "retry" in event:
-            world.at(world.now + float(event["retry"]), partial(trigger, world, event))
+            world.at(world.now + float(event["retry"]), partial(occur, world, event))
     finally:
         world.by = acting

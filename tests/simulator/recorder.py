@@ -25,11 +25,14 @@ def differences(old: Any, new: Any, path: str = "") -> dict[str, list[Any]]:
 
 @dataclass(frozen=True)
 class Before:
-    """A set just before an action: who is unavailable, and who was when a client last read the instances."""
+    """A set just before an action: who is unavailable, who was when a client last read the instances, and when a client
+    last read the set itself.
+    """
 
     there: int
     unavailable: frozenset[str]
     unavailable_when_read: frozenset[str]
+    model_read: float = float("-inf")
 
 
 @dataclass
@@ -65,6 +68,7 @@ class Batch:
             "unavailable_when_accepted": self.unavailable_then,
             "there_then": self.before.there,
             "down_already": sorted(self.before.unavailable & self.before.unavailable_when_read),
+            "model_read": max(self.before.model_read, 0.0),
             "taken_down": [i for i in self.instance_ids if i not in self.before.unavailable],
             "up": self.up,
             "available": self.available,
@@ -78,6 +82,8 @@ class SetFigures:
     unavailable: set[str] = field(default_factory=set)
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
+    protected_when_read: frozenset[str] = frozenset()
+    model_read: float = float("-inf")
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -111,6 +117,7 @@ class Recorder:
         self.touched: dict[str, set[str]] = {}
         self.rolling_upgrades: list[tuple[str, RollingUpgrade]] = []
         self.writes: list[dict[str, Any]] = []
+        self.actions: list[dict[str, Any]] = []
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -159,11 +166,34 @@ class Recorder:
         """A client reads the instances now."""
         figures = self.of(owner.name)
         figures.unavailable_when_read = frozenset(figures.unavailable)
+        figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
+
+    def read_model(self, now: float, owner: ScaleSet) -> None:
+        """A client reads the set now."""
+        self.of(owner.name).model_read = now
+
+    def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
+        """An action on these instances was accepted. Call it before anything is done to them."""
+        known = self.of(owner.name).protected_when_read
+        self.actions.append(
+            {
+                "time": now,
+                "scale_set": owner.name,
+                "by": by,
+                "action": action,
+                "instance_ids": [i.instance_id for i in instances],
+                "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in known],
+                "attached": [i.instance_id for i in instances if i.attached],
+                "fallen": [i.instance_id for i in instances if i.fell],
+            }
+        )
 
     def before(self, owner: ScaleSet) -> Before:
         figures = self.of(owner.name)
         there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
-        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read)
+        return Before(
+            len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read
+        )
 
     def accept(
         self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
@@ -236,6 +266,7 @@ class Recorder:
         self.rolling_upgrades = [(name, upgrade) for name, upgrade in self.rolling_upgrades if upgrade.running]
         self.touched.clear()
         self.writes.clear()
+        self.actions.clear()
         for figures in self.figures.values():
             figures.reset()
         self.max_unavailable = self.unavailable_now()
@@ -266,5 +297,6 @@ class Recorder:
             "domains_down_at_once": max((f.max_domains for f in self.figures.values()), default=0),
             "batches": [batch.as_dict() for batch in self.batches],
             "model_writes": self.writes,
+            "actions": self.actions,
             "rolling_upgrades": [{"scale_set": name, **upgrade.as_dict()} for name, upgrade in self.rolling_upgrades],
         }

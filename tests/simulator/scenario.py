@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from . import automatic_upgrades, model, repairs, upgrade_policy
-from .events import EVENTS, trigger
+from .events import EVENTS, occur
 from .faults import WireFault
 from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, PlatformImage, Resolved
 from .instance import seeded_uuid
@@ -177,7 +177,7 @@ def schedule(world: World, entry: object, where: str) -> None:
         raise ScenarioError(f"{where}: do must be one of {', '.join(sorted(EVENTS))}, expire_tokens")
     event = {key: value for key, value in entry.items() if key not in ("at", "when", "delay")}
     if "at" in entry:
-        world.at(float(entry["at"]), lambda: trigger(world, event))
+        world.at(float(entry["at"]), lambda: occur(world, event))
         return
     when = _keys(entry.get("when"), {"calls", "upgraded"}, f"{where}.when")
     delay = float(entry.get("delay", 0))

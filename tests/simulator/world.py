@@ -39,6 +39,7 @@ class World:
         self.started = started
         self.seed = seed
         self.now = 0.0
+        self.quiet = False  # no event comes any more that was scheduled
         self.by = "client"  # who acts now; `another client` while an event does
         self.sets: dict[tuple[str, str], ScaleSet] = {}
         self.catalogue = Catalogue()
@@ -326,4 +327,4 @@ class World:
         ready = [w for w in self.waiting if due(w)]
         self.waiting = [w for w in self.waiting if w not in ready]
         for waiting in ready:
-            self.at(self.now + waiting.delay, partial(events.trigger, self, waiting.action))
+            self.at(self.now + waiting.delay, partial(events.occur, self, waiting.action))

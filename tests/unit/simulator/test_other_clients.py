@@ -323,3 +323,25 @@ class TestDisks:
         assert owner.instances["0"].custom_data == ("bmV3" if replaced else None)
         reimage(world, owner, "0")
         assert owner.instances["0"].custom_data == "bmV3"
+
+
+class TestFigures:
+    def test_an_action_is_kept_with_what_its_client_could_know(self) -> None:
+        world, owner = started(3, instances={1: {"protect_scale_in": True, "protect_actions": True}})
+        world.recorder.read(owner)
+        events.trigger(world, {"do": "protect", "instance": "2"})
+        world.recorder.read_model(world.now, owner)
+        patch(world, owner, image(NEW))
+        upgrade(world, owner, "0", "1", "2")
+        (action,) = world.recorder.actions
+        assert (action["by"], action["action"], action["instance_ids"]) == ("client", "upgrade", ["0", "1", "2"])
+        assert (action["protected"], action["attached"], action["fallen"]) == (["1"], [], [])
+        assert world.recorder.batches[0].as_dict()["model_read"] == 0
+
+    def test_when_it_is_quiet_nothing_comes_that_was_scheduled(self) -> None:
+        world, owner = started(events=[{"at": 60, "do": "scale", "capacity": 9}])
+        events.trigger(world, {"do": "quiet"})
+        later(world)
+        assert owner.capacity == 5
+        events.trigger(world, {"do": "scale", "capacity": 6})
+        assert owner.capacity == 6
