@@ -60,7 +60,9 @@ def _members(path: Path, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.
 def _value(path: Path, before: t.Any, after: t.Any, found: Difference) -> None:
     if not _counts(path) or (_empty(before) and _empty(after)):
         return
-    if _empty(before):
+    if path == ("tags",):  # one by one, for some are the record's
+        _members(path, before or {}, after or {}, found)
+    elif _empty(before):
         found.added[".".join(path)] = after
     elif _empty(after):
         found.lost[".".join(path)] = before

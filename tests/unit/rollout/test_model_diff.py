@@ -94,7 +94,7 @@ def test_what_a_write_of_the_image_may_change(after: dict[str, Any]) -> None:
         ),
         (changed(*STORAGE, "osDisk", "caching", to="None"), {f"{'.'.join(STORAGE)}.osDisk.caching": "ReadWrite"}),
         (changed("tags", "owner", to="other"), {"tags.owner": "shop"}),
-        (changed("tags", to=None), {"tags": DOCUMENT["tags"]}),
+        (changed("tags", to=None), {"tags.owner": "shop", "tags.Path": "/Some/Path"}),
         (changed("zones", to=["1"]), {"zones": ["1", "2"]}),
         (changed("properties", "singlePlacementGroup", to=True), {"properties.singlePlacementGroup": False}),
         (changed("properties", "singlePlacementGroup", to=0), {"properties.singlePlacementGroup": False}),
