@@ -84,7 +84,6 @@ class Play:
         self.warnings: list[str] = []
         self.batches: list[dict[str, Any]] = []
         self.changed = False
-        self.recorded = False
         self.back_failed = ""
 
     # -- the tasks ------------------------------------------------------------------------------
@@ -95,7 +94,7 @@ class Play:
         if errors and not self.plan["nothing_to_do"]:
             self.why = " ".join(errors)
             return self
-        self.outcome, self.recorded = "unchanged", self.plan["recorded"]
+        self.outcome = "unchanged"
         code = ""
         if not self.plan["nothing_to_do"]:
             try:
@@ -121,7 +120,6 @@ class Play:
                     replaces=plan["model_image"],
                     replaces_rollout=plan["replaces_rollout"],
                 )
-            self.recorded = True
         with _told():
             self._services("Suspended", plan["suspend"])
         following, left = plan["next_batch"], plan["left"]
@@ -180,7 +178,7 @@ class Play:
 
     def _end(self, code: str, *, resumed: bool) -> None:
         plan = self.plan
-        worked = not plan["nothing_to_do"] and self.recorded and code != rollout_image.MEMBERS_LOST
+        worked = not plan["nothing_to_do"] and code != rollout_image.MEMBERS_LOST
         if not (plan["close_record"] and plan["nothing_to_do"]) and not (worked and not self.back_failed):
             return
         going_back = plan["record"]["state"] == "going_back"
