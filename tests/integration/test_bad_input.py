@@ -31,7 +31,6 @@ ROLLING = {
     "runningStatus": {"code": "RollingForward", "startTime": "2026-11-21T01:00:00Z"},
     "progress": {"pendingInstanceCount": 3},
 }
-# Ids with holes, so that a long selection of them cannot be written short.
 SETS: dict[str, dict[str, Any]] = {
     "web": {},
     "single": {"capacity": 1},
