@@ -30,7 +30,7 @@ from .errors import (
     root_words,
 )
 from .guard import explicit_ids
-from .retries import Authentication, Clock, Meter, Retries, Usage, body_text
+from .retries import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text
 from .transport import Transport, certificate_bundle
 
 IMPORT_ERROR = sdk.IMPORT_ERROR
@@ -85,6 +85,7 @@ class Azure:
     def __init__(self, subscription_id: str, cloud: Cloud, credential: t.Any, transport: t.Any, clock: Clock) -> None:
         self.subscription_id = subscription_id
         self.usage = Usage()
+        self.check_wanted: t.Callable[[], None] = lambda: None  # raises Cancelled where nothing may be asked any more
         self._cloud = cloud
         self._credential = credential
         self._transport = transport
@@ -93,6 +94,9 @@ class Azure:
         self._generic: t.Any = sdk.ARMPipelineClient(
             base_url=cloud.endpoint, policies=self._policies(), transport=transport
         )
+
+    def _check_wanted(self) -> None:
+        self.check_wanted()
 
     @property
     def server_time(self) -> float | None:
@@ -106,6 +110,10 @@ class Azure:
             f"read scale set {name}", name, self._compute().virtual_machine_scale_sets.get, resource_group, name
         )
         return wire.scale_set(_json(answer), answer.headers.get("ETag"))
+
+    def scale_set_id(self, resource_group: str, name: str) -> str:
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{resource_group}"
+        return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{name}"
 
     def scale_sets(self, resource_group: str | None = None) -> t.Iterator[ScaleSet]:
         group = self._compute().virtual_machine_scale_sets
@@ -482,6 +490,7 @@ class Azure:
             Retries(self.usage, self._clock),
             Authentication(self._credential, self._cloud.scope, self.usage),
             sdk.policies.CustomHookPolicy(),
+            Wanted(self._check_wanted),
             Meter(self.usage),
         ]
 

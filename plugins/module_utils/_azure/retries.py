@@ -82,6 +82,18 @@ class Meter(sdk.HTTPPolicy):
         return answer
 
 
+class Wanted(sdk.HTTPPolicy):
+    """Asks, right before each request leaves, whether there is still somebody who wants it."""
+
+    def __init__(self, check: t.Callable[[], None]) -> None:
+        super().__init__()
+        self._check = check
+
+    def send(self, request: t.Any) -> t.Any:
+        self._check()
+        return self.next.send(request)
+
+
 class Retries(sdk.HTTPPolicy):
     """Repeats a GET after throttling, 5xx and a lost connection, with patience that ends."""
 
