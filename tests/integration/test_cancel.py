@@ -156,6 +156,7 @@ def test_a_job_that_ansible_runner_cancels_sends_nothing_more(
     options = {"resource_group": GROUP, "name": "web", "max_unavailable": 1}
     play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"steady.vmss.instance_upgrade": options}]}]
     cancelled = threading.Event()
+    (tmp_path / "runner").mkdir()
     thread, runner = ansible_runner.run_async(
         private_data_dir=str(tmp_path / "runner"),
         playbook=play,

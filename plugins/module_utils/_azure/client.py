@@ -30,7 +30,7 @@ from .errors import (
     root_words,
 )
 from .guard import explicit_ids
-from .retries import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text
+from .retries import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text, is_json
 from .transport import Transport, certificate_bundle
 
 IMPORT_ERROR = sdk.IMPORT_ERROR
@@ -338,7 +338,13 @@ class Azure:
     ) -> OperationRef:
         """`what` completes the sentence "Cannot …"."""
         names = (scale_set.resource_group, scale_set.name)
-        return self._operation_ref(self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs))
+        answer = self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs)
+        ref = self._operation_ref(answer)
+        has_body = bool(body_text(answer).strip()) or answer.request.method in ("PATCH", "PUT")
+        if not ref.url and (answer.status_code == 202 or (has_body and not is_json(answer))):
+            problem = Problem(kinds.LOST, "", "the answer is no JSON", answer.status_code)
+            raise AzureError(problem, what, scale_set.name)
+        return ref
 
     # Lifecycle hook events, which the oldest supported SDK has no operations for
 
@@ -359,7 +365,7 @@ class Azure:
         """Look once at a long-running operation. Azure forgets old ones: an AzureError of kind "missing"."""
         if not ref.url:
             return Operation("Succeeded")
-        answer = self._get("read the state of the operation", "", ref.url)
+        answer = self._get("read the state of the operation", "", ref.url, may_be_empty=True)
         if answer.status_code == 202:
             return Operation("InProgress", retry_after=retry_after(answer.headers))
         return wire.operation(_json(answer) if answer.text().strip() else {}, retry_after(answer.headers))
@@ -519,13 +525,15 @@ class Azure:
                 return
             body = _json(self._get(attempted, scale_set, link))
 
-    def _get(self, attempted: str, scale_set: str, url: str) -> t.Any:
-        return self._request("GET", attempted, scale_set, url)
+    def _get(self, attempted: str, scale_set: str, url: str, **options: t.Any) -> t.Any:
+        return self._request("GET", attempted, scale_set, url, **options)
 
-    def _request(self, method: str, attempted: str, scale_set: str, url: str, body: object = None) -> t.Any:
+    def _request(
+        self, method: str, attempted: str, scale_set: str, url: str, body: object = None, **options: t.Any
+    ) -> t.Any:
         """A request to an address that no operation of the SDK has."""
         with _told(attempted, scale_set, []):
-            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body))
+            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body), **options)
         if answer.status_code >= 300:
             raise AzureError(
                 problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set
