@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module's life is tied to the play that started it: the plugin says who that is, the module asks whether it lives."""
+"""A module's life is tied to the play: the action plugin says which process that is, the module asks for it."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 import types
 import typing as t
 from pathlib import Path
@@ -81,15 +80,3 @@ class Cancellation:
             self._why = "the process that ran the play has ended"
         if self._why:
             raise Cancelled(self._why)
-
-
-def end_with_parent() -> bool:
-    """This process gets SIGTERM when its parent ends, however that ends. Returns whether the system can do that."""
-    if sys.platform != "linux":
-        return False
-    import ctypes  # not everywhere, and only needed here
-
-    try:
-        return ctypes.CDLL(None).prctl(1, int(signal.SIGTERM)) == 0  # PR_SET_PDEATHSIG
-    except (AttributeError, OSError):
-        return False

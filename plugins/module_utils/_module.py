@@ -62,10 +62,7 @@ POLICY: Spec = {
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
 
-
-_CANCELLED = (
-    "Nothing more is sent; what Azure has accepted goes on there. Run the same again, and it goes on from what it finds."
-)
+_CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
 
 
 class Failed(Exception):
@@ -118,7 +115,7 @@ def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) 
         result = _warned(module, body(azure, module.params, check_mode=module.check_mode))
         return False, {**result, **_counters(azure)}
     except Cancelled as exc:
-        _journal_cancelled(module, azure, exc)
+        journal_cancelled(module, azure, exc)
         said = {"msg": f"Cancelled: {exc}. {_CANCELLED}", "outcome": "cancelled"}
         return True, {**said, **_counters(azure), **_warned(module, exc.fields)}
     except Failed as exc:
@@ -133,7 +130,7 @@ def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) 
         return True, {"msg": str(exc), "error": error, **_counters(azure)}
 
 
-def _journal_cancelled(module: AnsibleModule, azure: client.Azure | None, cancelled: Cancelled) -> None:
+def journal_cancelled(module: AnsibleModule, azure: client.Azure | None, cancelled: Cancelled) -> None:
     """For a use case that does not tell it in its own journal."""
     options = module.params
     if azure is None or not options.get("journal") or module.check_mode or "rollout_result" in cancelled.fields:

@@ -6,13 +6,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
+import sys
 import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.vmss.plugins.module_utils import _controller
+
+_PR_SET_PDEATHSIG = 1
 
 
 class ActionModule(ActionBase):
@@ -31,9 +37,11 @@ class ActionModule(ActionBase):
         return result
 
     def _tie(self) -> None:
-        """On Linux this worker, and all that it started, ends with the play; and the module asks for both."""
+        """On Linux this worker ends with the play, and the module with it; and the module asks for both."""
         play = os.getppid()
-        _controller.end_with_parent()
+        if sys.platform == "linux":  # Ansible's worker hands a SIGTERM on to all that it started
+            with contextlib.suppress(AttributeError, OSError):
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
         if os.getppid() != play:
             raise AnsibleError("the play has ended")
         if self._connection.transport == "local":

@@ -282,9 +282,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def environment(
-    sim: Simulator | None, directory: Path, collections: Path | None = None
-) -> dict[str, str]:
+def environment(sim: Simulator | None, directory: Path, collections: Path | None = None) -> dict[str, str]:
     """The variables of a run whose files lie in `directory`."""
     home = directory / "home"
     home.mkdir(parents=True, exist_ok=True)

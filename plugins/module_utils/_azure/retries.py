@@ -106,7 +106,7 @@ class _Trouble:
 
 
 class Retries(sdk.HTTPPolicy):
-    """Repeats a GET after throttling, 5xx, a lost connection and an answer that cannot be read, with patience that ends.
+    """Repeats a GET after throttling, 5xx, a lost and an unreadable answer, with patience that ends.
 
     Patience for each kind of trouble is of its own: throttling leaves that for lost answers whole.
     """

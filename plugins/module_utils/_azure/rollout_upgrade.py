@@ -43,7 +43,9 @@ def upgrade(
     except Cancelled as cancelled:
         machine.cancel(clock.now(), str(cancelled))
         journal.write(machine.report.events[-1:])
-        raise Cancelled(str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings) from None
+        raise Cancelled(
+            str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
+        ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
     if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
         return result, words.tolerated(machine.survey, machine.report)

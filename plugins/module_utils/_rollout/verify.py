@@ -111,7 +111,7 @@ class Track:
         return since is not None and running_image.judge(instance, target, since=since) == running_image.CURRENT
 
     def glimpse(self, instance: Instance | None, has_health_source: bool) -> None:
-        """What a look while the operation runs shows: nothing is decided, but an instance that is down is remembered."""
+        """A look while the operation runs: nothing is decided, but an instance that is down is remembered."""
         if instance is not None:
             self._remember(instance, False, has_health_source)
 

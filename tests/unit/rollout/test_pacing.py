@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +54,7 @@ def test_an_answer_is_noticed_soon_after_few_reads(took: float, earlier: list[fl
 @pytest.mark.parametrize("took", [0.5, 9.0, 18.0, 119.0])
 def test_health_is_looked_for_every_few_seconds_however_long_it_took_before(earlier: list[float], took: float) -> None:
     found = [0.0, *reads(INSTANCES, took, earlier)]
-    gaps = [later - sooner for sooner, later in zip(found, found[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(found)]
     assert max(gaps) <= 5.1 and found[-1] - took <= 5.1
 
 

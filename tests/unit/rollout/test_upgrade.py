@@ -469,9 +469,18 @@ def test_old_health_that_hides_the_work_costs_one_lag_a_batch_at_most(
 
 
 def test_a_settle_time_that_is_all_lag_is_not_learned() -> None:
-    earlier = [{"operation_seconds": 60.0, "settle_seconds": 120.1, "instance_ids": ["0"]}]
-    upgrade = Upgrade(uniform(10).survey(), Patience(), now=START, earlier=earlier)
-    assert upgrade._settlings == []
+    """Only what was, with proof, tells when the next look may be in vain."""
+    looks = {}
+    for settled in (20.0, 120.1):
+        earlier = [{"operation_seconds": 60.0, "settle_seconds": settled, "instance_ids": ["0"]}]
+        fleet = uniform(10)
+        upgrade = Upgrade(fleet.survey(), Patience(), now=START, earlier=earlier)
+        upgrade.next(START)
+        upgrade.accepted(START)
+        upgrade.saw(START + 30, down(fleet))
+        upgrade.saw_operation(START + 60, Operation("Succeeded"))
+        looks[settled] = upgrade.next(START + 60)
+    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 60)}
 
 
 def test_an_end_that_azure_told_too_early_proves_no_health() -> None:
@@ -576,3 +585,17 @@ def test_a_flapping_instance_is_given_up() -> None:
         upgrade.saw(now, [replace(shown, health="unhealthy" if number % 2 else "healthy")])
     assert upgrade.report.outcome == "stopped" and now - START < 1200
     assert "does not stay available" in upgrade.report.why or "not available within" in upgrade.report.why
+
+
+def test_a_cancelled_rollout_leaves_to_azure_what_azure_works_on() -> None:
+    fleet = uniform(5)
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START)
+    assert upgrade.next(START) == Send("upgrade", ("0",))
+    upgrade.accepted(START)
+    upgrade.cancel(START + 5, "SIGTERM was received")
+    assert upgrade.next(START + 5) == Finished("cancelled")
+    report = upgrade.report
+    assert (report.outcome, report.why, report.finished) == ("cancelled", "SIGTERM was received", START + 5)
+    assert [(batch.instance_ids, batch.outcome) for batch in report.batches] == [(("0",), "cancelled")]
+    assert report.instances["0"].outcome == "cancelled" and report.failed == []
+    assert report.events[-1]["event"] == "cancelled"
