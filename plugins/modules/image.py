@@ -14,8 +14,11 @@ description:
   - No instance is touched. In upgrade mode V(Manual) new instances are made of the image, the others wait for
     M(steady.vmss.instance_upgrade).
   - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
-  - The write carries the ETag that was read. When somebody else wrote meanwhile the model is read again, never
-    overwritten; while another hand changes the scale set the module waits.
+  - The write carries the ETag that was read. When another client wrote meanwhile the scale set is read and judged again:
+    another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused. While
+    another client changes the scale set the module waits.
+  - After the write the scale set is compared with what it was before. Where anything but the image, the capacity and
+    the record is gone or differs the module fails, with the members that were lost; what is there beside is a warning.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -50,8 +53,11 @@ options:
     type: str
     choices: [Manual]
   record:
-    description: The rollout record to put on the scale set's tags in the same write, as
-      M(steady.vmss.upgrade_plan_info) returns it.
+    description:
+      - The rollout record to put on the scale set's tags in the same write, as M(steady.vmss.upgrade_plan_info) returns
+        it.
+      - Where the model already names the image the tags alone are written, which is refused in another upgrade mode than
+        V(Manual). If a record that ends a rollout cannot be written then, that is a warning and no failure.
     type: dict
     suboptions:
       id:
@@ -75,16 +81,29 @@ options:
         description: The orchestration services that the rollout suspends and puts back.
         type: list
         elements: str
+      state:
+        description: Whether the rollout goes on, goes back, or how it ended.
+        type: str
+        choices: [in_progress, going_back, finished, stopped, rolled_back]
+        default: in_progress
   latest_must_mean:
     description:
       - An exact image. O(image) must then be one that follows the newest version, and is written only while the newest
         version is this one.
     type: raw
   replaces:
-    description: Write only while the model names this image, so that nobody else's write is undone.
+    description:
+      - Write only while the model names this image, so that no other client's write is undone. The image that the module
+        reads first where it is not given.
+      - Whatever it is, an image that changes between a read and the write is never overwritten.
     type: raw
+  replaces_rollout:
+    description:
+      - The id of the rollout in progress whose record may be replaced, V("") for none. The one that the module reads
+        first where it is not given.
+    type: str
   timeout:
-    description: How long to wait for another hand's change to end and for the write itself, in seconds.
+    description: How long to wait for another client's change to end and for the write itself, in seconds.
     type: int
     default: 1800
   journal:
@@ -96,7 +115,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let new instances be made of another version, and leave the others alone
+- name: Let new instances be made of another version, without touching the others
   steady.vmss.image:
     resource_group: shop
     name: web
@@ -133,6 +152,11 @@ image_after:
   returned: success
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
+upgrade_mode:
+  description: The upgrade mode that was read last.
+  returned: success
+  type: str
+  sample: Manual
 note:
   description: Why nothing was written where that is not simply because the model already names the image.
   returned: success
@@ -151,6 +175,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.rollout_image import set_image
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import image as images
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -163,6 +188,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
         "scale_set": change.before.id,
         "image_before": before,
         "image_after": after,
+        "upgrade_mode": change.after.upgrade_mode,
         "note": change.note,
         "warnings": change.warnings,
         **_module.diff_of(before, {**(after or {}), **other_sas}),
@@ -183,10 +209,12 @@ def main() -> None:
                 "selection": {"type": "str"},
                 "started": {"type": "str"},
                 "suspended": {"type": "list", "elements": "str"},
+                "state": {"type": "str", "default": record.IN_PROGRESS, "choices": list(record.STATES)},
             },
         },
         "latest_must_mean": {"type": "raw"},
         "replaces": {"type": "raw"},
+        "replaces_rollout": {"type": "str"},
         "timeout": {"type": "int", "default": 1800},
         "journal": {"type": "path"},
     }

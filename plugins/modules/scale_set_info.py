@@ -120,7 +120,8 @@ scale_sets:
       description: Tags.
       type: dict
     rollout:
-      description: The rollout record on the tags, of the rollout that runs or of the last one.
+      description: The rollout record on the tags, of the rollout that runs or of the last one. C(state) says which, and
+        C(way_back) is the image that the role P(steady.vmss.rollback#role) would go back to.
       type: dict
     target_image:
       description: The image that the instances were judged against; null where it could not be told.

@@ -48,6 +48,10 @@ options:
     description: Whether an unfinished rollout to another image may be ended by this one.
     type: bool
     default: false
+  going_back:
+    description: Whether this rollout is a way back to an earlier image, which its record then says.
+    type: bool
+    default: false
 seealso:
   - module: steady.vmss.image
   - module: steady.vmss.instance_upgrade
@@ -90,7 +94,8 @@ latest_image:
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: latest}
 previous_image:
-  description: The image that most outdated instances run, never V(latest) where Azure reports better.
+  description: The image that the rollout's record names as the one before; where there is none, the one that most
+    outdated instances run. Never V(latest).
   returned: success
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
@@ -100,10 +105,30 @@ model_image:
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
 write_model:
-  description: Whether the model has to be written.
+  description: Whether the image, the upgrade mode or the rollout record has to be written before the first batch.
   returned: success
   type: bool
   sample: true
+recorded:
+  description: Whether the rollout's record is on the scale set's tags.
+  returned: success
+  type: bool
+  sample: false
+close_record:
+  description: Whether nothing is left of a rollout whose record does not say that it has ended.
+  returned: success
+  type: bool
+  sample: false
+all_on_target:
+  description: Whether every chosen instance that can be upgraded runs the target already.
+  returned: success
+  type: bool
+  sample: false
+replaces_rollout:
+  description: The id of the rollout whose record is on the tags, for O(steady.vmss.image#module:replaces_rollout).
+  returned: success
+  type: str
+  sample: ""
 follow_latest:
   description: Whether the model has to be set back to following the newest version at the end.
   returned: success
@@ -143,6 +168,7 @@ record:
     selection: all
     started: "2026-11-21T02:00:00Z"
     suspended: [AutomaticRepairs]
+    state: in_progress
 findings:
   description: Preflight findings, errors first. An error ends a rollout before anything is written.
   returned: success
@@ -229,6 +255,7 @@ def main() -> None:
         "suspend_services": {"type": "bool", "default": False},
         "protected": {"type": "str", "choices": ["skip", "refuse"], "default": "skip"},
         "take_over": {"type": "bool", "default": False},
+        "going_back": {"type": "bool", "default": False},
     }
     _module.run(body, spec)
 

@@ -409,13 +409,17 @@ class Azure:
         pages = self._pages(f"list the versions of image {image.base_id}", "", listing, *gallery.names)
         return [wire.image_version(item, image, gallery.region) for page in pages for item in page]
 
-    def image_facts(self, image: Image, location: str) -> ImageFacts:
-        """What Azure knows of one image; `found` is False where it does not exist. Nothing can be asked of a VHD."""
+    def image_facts(self, image: Image, location: str, version: ImageVersion | None = None) -> ImageFacts:
+        """What Azure knows of one image; `found` is False where it does not exist. Nothing can be asked of a VHD.
+
+        `version`: of a gallery image, as its list has just shown it.
+        """
         if image.kind == images.VHD:
             return ImageFacts(image=image)
-        read = {images.PLATFORM: self._platform_facts, images.MANAGED: self._managed_facts}
         try:
-            return read.get(image.kind, self._gallery_facts)(image, location)
+            if image.is_gallery:
+                return self._gallery_facts(image, location, version)
+            return (self._platform_facts if image.kind == images.PLATFORM else self._managed_facts)(image, location)
         except AzureError as exc:
             if exc.problem.kind == kinds.MISSING:
                 return ImageFacts(image=image, found=False)
@@ -435,10 +439,9 @@ class Azure:
         body = _object(self._call(f"read image {image}", "", self._compute(subscription).images.get, group, name))
         return wire.image_facts(image, body, wire.managed_image(body, image))
 
-    def _gallery_facts(self, image: Image, location: str) -> ImageFacts:
+    def _gallery_facts(self, image: Image, location: str, version: ImageVersion | None) -> ImageFacts:
         gallery = self._gallery(image, location)
-        version = None
-        if image.gallery_version:
+        if image.gallery_version and version is None:
             body = _object(
                 self._call(f"read image {image}", "", gallery.versions.get, *gallery.names, image.gallery_version)
             )

@@ -52,13 +52,17 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
     what = f"{'delete' if absent else 'write'} extension {name} of scale set {scale_set.name}"
     if before == after and not protected:
         return ExtensionChange(scale_set, before, after)
-    model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
+
+    def judge(fresh: ScaleSet) -> None:
+        model_write.refuse_beside_rolling_upgrade(azure, fresh, what)
+
     warnings = [] if absent or protected or before is None else [_UNSEEN.format(name=name)]
     if scale_set.upgrade_mode == AUTOMATIC:
         warnings.append(
             f"scale set {scale_set.name} is in mode Automatic: Azure brings every instance to this at once."
         )
     if check_mode:
+        judge(scale_set)
         return ExtensionChange(scale_set, before, after, protected, warnings=warnings)
     # Without a tag nothing shows that Azure has the protected settings but that it took the write.
     taken = not protected or bool(options.get("force_update_tag"))
@@ -76,7 +80,7 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
         taken = True
         return ref
 
-    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
+    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
     return ExtensionChange(written, before, after, protected, note, warnings)
 
 

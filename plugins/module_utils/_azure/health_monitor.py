@@ -50,7 +50,10 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     before, after = health_monitor.shown(scale_set), health_monitor.wanted(scale_set, options)
     if before == after:
         return SourceChange(scale_set, before, after)
-    model_write.refuse_beside_rolling_upgrade(azure, scale_set, f"set the health source of scale set {scale_set.name}")
+    if check_mode:
+        model_write.refuse_beside_rolling_upgrade(
+            azure, scale_set, f"set the health source of scale set {scale_set.name}"
+        )
     mode = scale_set.upgrade_mode
     notes = [_TO_THE_MODEL if mode == MANUAL else _BY_AZURE.format(mode=mode)]
     steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
@@ -88,7 +91,8 @@ def _extension(
 
     verb, into = ("take", "out of") if wanted is None else ("put", "into")
     what = f"{verb} the Application Health extension {into} the model of scale set {scale_set.name}"
-    return model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
+    judge = _judge(azure, what)
+    return model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
 
 
 def _probe(
@@ -108,6 +112,12 @@ def _probe(
         f"az vmss update -g {scale_set.resource_group} -n {scale_set.name} "
         "--remove virtualMachineProfile.networkProfile.healthProbe"
     )
+    otherwise = None if wanted else by_hand
+    judge = _judge(azure, what)
     return model_write.until(
-        azure, clock, scale_set, deadline, what=what, done=done, send=send, otherwise=None if wanted else by_hand
+        azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send, otherwise=otherwise
     )
+
+
+def _judge(azure: Azure, what: str) -> t.Callable[[ScaleSet], None]:
+    return lambda fresh: model_write.refuse_beside_rolling_upgrade(azure, fresh, what)

@@ -28,11 +28,14 @@ def until(
     *,
     what: str,
     done: t.Callable[[ScaleSet], bool],
+    judge: t.Callable[[ScaleSet], None],
     send: t.Callable[[ScaleSet], OperationRef | None],
     otherwise: str | None = None,
 ) -> tuple[ScaleSet, str]:
     """Send until a fresh read of the scale set says `done`.
 
+    `judge` raises Refused where the write must not go onto this document. It is asked before each send, of the very
+    document whose ETag the write carries: what was true of an earlier one proves nothing.
     `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. Returns the scale set,
     and what Azure says of an operation that failed although its write stands in the model, as it does where an instance
     was failed before. Raises Refused and AzureError.
@@ -53,6 +56,7 @@ def until(
                 )
             clock.sleep(awaited.RETRY)
         else:
+            judge(scale_set)
             succeeded, problem = _send(azure, clock, scale_set, deadline, send)
             in_vain += succeeded
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)

@@ -38,11 +38,12 @@ def scale_set(one: ScaleSet) -> dict[str, t.Any]:
         "os_type": one.os_type,
         "plan": dict(one.purchase_plan) if one.purchase_plan else None,
         "tags": dict(one.tags),
-        "rollout": _rollout(record.read(one.tags)),
+        "rollout": _rollout(one),
     }
 
 
-def _rollout(found: record.Record | None) -> dict[str, t.Any] | None:
+def _rollout(one: ScaleSet) -> dict[str, t.Any] | None:
+    found = record.read(one.tags)
     if found is None:
         return None
     return {
@@ -52,6 +53,8 @@ def _rollout(found: record.Record | None) -> dict[str, t.Any] | None:
         "selection": found.selection,
         "started": timestamp(found.started),
         "suspended": list(found.suspended),
+        "state": found.state,
+        "way_back": images.show(found.way_back(one.image)),
     }
 
 

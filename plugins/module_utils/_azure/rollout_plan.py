@@ -32,13 +32,22 @@ _REPAIRS = "AutomaticRepairs"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a rollout would do now. `record` is what its model write puts on the set, or what stands there already."""
+    """What a rollout would do now.
+
+    `record` is what its write puts on the set, or what stands there already; `recorded`: the latter. `write_model`: the
+    image, the mode or the record is to be written before the first action. `close_record`: nothing is left of a rollout
+    whose record says otherwise. `all_on_target`: a breach is then no reason to go back.
+    """
 
     survey: Survey
     findings: list[preflight.Finding]
     record: Record
     previous: Image | None
     write_model: bool
+    recorded: bool
+    close_record: bool
+    all_on_target: bool
+    replaces_rollout: str  # the id of the record on the set that this rollout's may replace, "" for none
     follow_latest: bool
     services: t.Mapping[str, str]  # the states of the orchestration services
 
@@ -91,7 +100,10 @@ def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image
     if reason := images.type_switch(wanted, scale_set.image):
         raise Refused(f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
     if target.follows_latest:
-        target = resolve.newest(target, azure.image_versions(target, scale_set.location), scale_set.location)
+        versions = azure.image_versions(target, scale_set.location)
+        target = resolve.newest(target, versions, scale_set.location)
+        version = next((one for one in versions if images.same(one.image, target)), None)
+        return target, azure.image_facts(target, scale_set.location, version)
     return target, azure.image_facts(target, scale_set.location)
 
 
@@ -105,32 +117,43 @@ def make(azure: Azure, options: Options) -> Plan:
         raise Refused(f"the model of scale set {scale_set.name} names no image; give one.")
     instances = tuple(azure.instances(scale_set))
     standing = record.standing(scale_set)
-    if standing is None or standing.selection != str(selection):
+    if standing is None or not standing.selects(selection):
         selection.check(instances, scale_set.name)  # of one that goes on, some may be gone meanwhile
     wanted = images.complete(wanted, scale_set.image)
     survey = Survey(scale_set, instances, wanted, policy, selection, read_at=azure.server_time, health_lag=0.0)
     target, facts = exact_image(azure, resolve.resumed(survey, standing) or wanted, scale_set)
     names_target = images.same(scale_set.image, target)
-    ours = standing if standing and names_target else None
-    survey = replace(survey, target=target, model_names_target=names_target, since=ours.started if ours else None)
-    previous = ours.previous_image if ours else resolve.previous(survey.outdated, scale_set.image, target)
-    earlier = record.read(scale_set.tags)
-    if policy.downgrade and earlier and images.same(earlier.previous_image, target):
-        previous = target  # a rollback that is run again goes on back, and never forth
+    ours = standing if names_target else None
+    survey = replace(
+        survey,
+        target=target,
+        model_names_target=names_target,
+        since=ours.started if ours else None,
+        unfinished=ours is not None and ours.resumable,
+    )
+    ran = resolve.images_before(survey.outdated, scale_set.image, target)
+    previous = ours.previous_image if ours else next(iter(ran), None)
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
+    to_manual = (options.get("upgrade_mode") or "").lower() == "manual"
     services = _services(azure, scale_set)
-    mine = ours or Record(
-        id=uuid.uuid4().hex,
+    suspend = bool(options.get("suspend_services")) and bool(survey.left)
+    mine = Record(
+        id=ours.id if ours else uuid.uuid4().hex,
         target=str(target),
         previous=str(previous or ""),
-        selection=str(selection),
-        started=azure.server_time or 0.0,
-        suspended=_suspended(scale_set, services, bool(options.get("suspend_services")) and not settled),
+        selection=record.in_words(selection),
+        started=ours.started if ours else azure.server_time or 0.0,
+        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None)),
+        state=record.GOING_BACK if options.get("going_back") else record.IN_PROGRESS,
     )
-    if not settled:
+    if ours and (not survey.left or (ours.open and ours.selects(selection))):
+        mine = ours
+    write_model = not settled or (to_manual and scale_set.upgrade_mode.lower() != "manual") or (ours or mine) != mine
+    if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
+    on_set = record.read(scale_set.tags)
     return Plan(
         survey=survey,
         findings=preflight.findings(
@@ -138,18 +161,23 @@ def make(azure: Azure, options: Options) -> Plan:
             azure.latest_rolling_upgrade(scale_set),
             facts,
             preflight.Request(
-                to_manual=(options.get("upgrade_mode") or "").lower() == "manual",
+                to_manual=to_manual,
                 take_over=bool(options.get("take_over")),
                 protected=options.get("protected") or "skip",
                 repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration.SUSPENDED,
             ),
             standing=standing,
             facts_before=_facts_before(azure, scale_set, previous, target),
+            ran=() if ours else ran,
             now=azure.server_time,
         ),
         record=mine,
         previous=previous,
-        write_model=not settled,
+        write_model=write_model,
+        recorded=ours is not None,
+        close_record=ours is not None and ours.resumable and not survey.left,
+        all_on_target=names_target and not survey.to_do,
+        replaces_rollout=on_set.id if on_set else "",
         follow_latest=stays_on_latest and not (settled and follows),
         services=services,
     )
@@ -206,6 +234,10 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "previous_image": images.show(plan.previous),
         "model_image": images.show(survey.scale_set.image),
         "write_model": plan.write_model,
+        "recorded": plan.recorded,
+        "close_record": plan.close_record,
+        "all_on_target": plan.all_on_target,
+        "replaces_rollout": plan.replaces_rollout,
         "follow_latest": plan.follow_latest,
         "suspend": plan.to_suspend,
         "resume": list(plan.record.suspended),
@@ -218,6 +250,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
             "selection": plan.record.selection,
             "started": timestamp(plan.record.started),
             "suspended": list(plan.record.suspended),
+            "state": plan.record.state,
         },
         "findings": [finding.as_dict() for finding in plan.findings],
         "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
@@ -246,4 +279,5 @@ def record_from(fields: t.Mapping[str, t.Any] | None) -> Record | None:
         selection=fields.get("selection") or "all",
         started=seconds_of(fields.get("started")) or 0.0,
         suspended=tuple(fields.get("suspended") or ()),
+        state=fields.get("state") or record.IN_PROGRESS,
     )

@@ -97,9 +97,17 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches")):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing = record.standing(scale_set)
-    since = standing.started if standing else None
-    read_at = azure.server_time
-    return Survey(scale_set, instances, target, policy, selection, since=since, read_at=read_at), standing
+    survey = Survey(
+        scale_set,
+        instances,
+        target,
+        policy,
+        selection,
+        since=standing.started if standing else None,
+        unfinished=standing is not None and standing.resumable,
+        read_at=azure.server_time,
+    )
+    return survey, standing
 
 
 def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> Image:

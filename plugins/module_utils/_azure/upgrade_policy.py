@@ -39,18 +39,14 @@ def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     wanted = policies.asked(options)
     deadline = clock.now() + options["timeout"]
     scale_set = azure.scale_set(options["resource_group"], options["name"])
-    before = policies.shown(policies.stored(scale_set))
-    later = policies.after(policies.stored(scale_set), wanted)
-    found = _findings(azure, scale_set, wanted, later)
-    change = PolicyChange(scale_set, before, later, found)
-    if change.changed and (errors := automatic.errors(found)):
-        purposes = " and ".join(_purposes(wanted)) or "this policy"
-        raise Refused(automatic.refusal(scale_set, purposes, errors), findings=[finding.as_dict() for finding in found])
     what = f"set the upgrade policy of scale set {scale_set.name}"
-    if change.changed:
-        model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
+    change = _judged(azure, scale_set, wanted, what)
     if check_mode or not change.changed:
         return change
+
+    def judge(fresh: ScaleSet) -> None:
+        if fresh is not scale_set:
+            _judged(azure, fresh, wanted, what)
 
     def done(fresh: ScaleSet) -> bool:
         now = policies.stored(fresh)
@@ -60,8 +56,22 @@ def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
         body = model_write.patch(fresh, {"upgradePolicy": policies.patch(policies.stored(fresh), wanted)})
         return azure.write_model(fresh, body, what=what)
 
-    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, send=send)
+    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
     return replace(change, after=policies.shown(policies.stored(written)), note=note)
+
+
+def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str) -> PolicyChange:
+    """What the write would change on this document. Raises Refused where it must not be."""
+    before = policies.shown(policies.stored(scale_set))
+    later = policies.after(policies.stored(scale_set), wanted)
+    found = _findings(azure, scale_set, wanted, later)
+    change = PolicyChange(scale_set, before, later, found)
+    if change.changed and (errors := automatic.errors(found)):
+        purposes = " and ".join(_purposes(wanted)) or "this policy"
+        raise Refused(automatic.refusal(scale_set, purposes, errors), findings=[finding.as_dict() for finding in found])
+    if change.changed:
+        model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
+    return change
 
 
 def _purposes(wanted: Policy) -> list[str]:

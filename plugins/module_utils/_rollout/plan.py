@@ -61,7 +61,8 @@ class Wait:
 class Survey:
     """One look at a scale set, judged against a target.
 
-    `since`: when this rollout started on Azure's clock, None where the rollout has not written the model yet.
+    `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
+    a rollout to the target has not ended, so what it started may still be under way.
     `set_aside`: instances that failed in this rollout, by id with the reason. `proven`: those it saw run the target.
     `read_at`: when this run first looked, on Azure's clock. The health of an instance whose disk was younger than
     `health_lag` then may still be that of the old disk; 0 where no killed run can have left one.
@@ -74,6 +75,7 @@ class Survey:
     selection: Selection = Selection()
     model_names_target: bool = True
     since: float | None = None
+    unfinished: bool = True
     set_aside: t.Mapping[str, str] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
     read_at: float | None = None
@@ -156,7 +158,7 @@ class Survey:
     def in_hand(self) -> list[Instance]:
         """Instances that this rollout has started and not finished, as a killed run leaves them."""
         since = self.since
-        if since is None:
+        if since is None or not self.unfinished:
             return []
         return [i for i in self.instances if self.skip_reason(i) is None and self._unfinished(i, since)]
 

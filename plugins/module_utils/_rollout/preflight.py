@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from . import health, model_limit, references, resolve, running_image, thresholds
 from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
+from .image import Image
 from .model import ImageFacts, RollingUpgrade
 from .plan import Survey
 from .record import Record
@@ -36,18 +37,21 @@ def findings(
     *,
     standing: Record | None = None,
     facts_before: ImageFacts | None = None,
+    ran: t.Sequence[Image] = (),
     now: float | None = None,
 ) -> list[Finding]:
     """All findings, errors first.
 
     `standing`: the rollout that the model is in. `facts_before`: of the image that the target replaces, where it is
-    another one and no other version of the same. `now`: Azure's clock.
+    another one and no other version of the same. `ran`: the images that the outdated instances run, the most common
+    first, where the first is taken for the previous one. `now`: Azure's clock.
     """
     found = [
         *_policy(survey, rolling_upgrade, request),
         *_rollout(survey, standing, request),
         *_image(survey, facts, facts_before),
         *_instances(survey, request),
+        *_previous(ran),
         *references.findings(survey.scale_set.document, now),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
@@ -194,6 +198,16 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             f"{scale_set.name} carries "
             f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
             "Create a scale set with that plan, or choose an image under the plan the set has.",
+        )
+
+
+def _previous(ran: t.Sequence[Image]) -> t.Iterator[Finding]:
+    if len(ran) > 1:
+        yield Finding(
+            INFO,
+            "previous_image",
+            f"the outdated instances run {len(ran)} images: {', '.join(map(str, ran))}. The previous image, which a way "
+            f"back goes to, is the most common one, {ran[0]}.",
         )
 
 

@@ -2,14 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rollout record: what a scale set's tags say of the rollout it is in, so that any controller can go on with it."""
+"""The rollout record: what a scale set's tags say of the rollout it is in, so that any controller can go on with it.
+
+It is input: whoever may write tags wrote it. What does not have the exact form is no record.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import image as images
+from .domains import Selection
 from .image import Image, ImageError
 from .model import ScaleSet
 from .problem import Refused
@@ -17,14 +23,29 @@ from .result import seconds_of, timestamp
 
 PREFIX = "steady-vmss-"
 
+# The states. A record is written before the first action, so a run that was killed has left one of the first two.
+IN_PROGRESS = "in_progress"
+GOING_BACK = "going_back"  # in progress, by the role rollback
+FINISHED = "finished"
+STOPPED = "stopped"
+ROLLED_BACK = "rolled_back"
+STATES = (IN_PROGRESS, GOING_BACK, FINISHED, STOPPED, ROLLED_BACK)
+SERVICES = ("AutomaticRepairs", "AutomaticZoneRebalancing")
+
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
 _MOST_TAGS = 50
 _LONGEST_VALUE = 256
+_ID = re.compile(r"[0-9a-f]{32}")
+_EARLIEST, _LATEST = 1_500_000_000.0, 10_000_000_000.0  # seconds: 2017, and 2286
+_DIGEST = "sha256 "
+_KEYS = ("rollout", "target", "previous", "selection", "started", "suspended", "state")
+_OURS = re.compile(f"{PREFIX}({'|'.join(_KEYS)})(-[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Record:
-    """`started`: seconds on Azure's clock. `target`, `previous`: images as one string, a VHD without its SAS."""
+    """`started`: when the model was made to name the target, seconds on Azure's clock. `target`, `previous`: images as
+    one string, a VHD without its SAS. `selection`: in words, or their digest where they are longer than a tag."""
 
     id: str
     target: str
@@ -32,16 +53,29 @@ class Record:
     selection: str
     started: float
     suspended: tuple[str, ...] = ()  # orchestration services that ran before, and that the rollout puts back
+    state: str = IN_PROGRESS
 
     def tags(self) -> dict[str, str]:
-        return {
-            f"{PREFIX}rollout": self.id,
-            f"{PREFIX}target": self.target,
-            f"{PREFIX}previous": self.previous,
-            f"{PREFIX}selection": self.selection,
-            f"{PREFIX}started": timestamp(self.started) or "",
-            f"{PREFIX}suspended": ",".join(self.suspended),
-        }
+        values = (
+            self.id,
+            self.target,
+            self.previous,
+            self.selection,
+            timestamp(self.started) or "",
+            ",".join(self.suspended),
+            self.state,
+        )
+        keyed = zip(_KEYS, values, strict=True)
+        return {name: part for key, value in keyed for name, part in _spread(PREFIX + key, value)}
+
+    @property
+    def open(self) -> bool:
+        """Whether the rollout may have work of its own under way."""
+        return self.state in (IN_PROGRESS, GOING_BACK)
+
+    @property
+    def resumable(self) -> bool:
+        return self.open or self.state == STOPPED
 
     @property
     def target_image(self) -> Image | None:
@@ -54,16 +88,56 @@ class Record:
     def names(self, target: Image | None) -> bool:
         return target is not None and images.same(self.target_image, target)
 
+    def selects(self, selection: Selection) -> bool:
+        return self.selection == in_words(selection)
+
+    def selected(self, known: Selection) -> Selection:
+        """The selection; all where only a digest of it is kept and it is not `known`'s."""
+        if self.selection.startswith(_DIGEST):
+            return known if self.selects(known) else Selection()
+        return Selection.parse(self.selection)
+
+    def way_back(self, model: Image | None) -> Image | None:
+        """The image that the role rollback goes to. A way back that is run again goes on back, and never forth."""
+        if self.state in (GOING_BACK, ROLLED_BACK):
+            return next((i for i in (self.target_image, self.previous_image) if i and images.same(i, model)), None)
+        return self.previous_image
+
+    def ended(self, state: str, suspended: t.Sequence[str] = ()) -> Record:
+        return replace(self, state=state, suspended=tuple(suspended))
+
+
+def in_words(selection: Selection) -> str:
+    """The selection as a record keeps it. One tag holds it, however many instances are named."""
+    words = str(selection)
+    if len(words) <= _LONGEST_VALUE:
+        return words
+    return _DIGEST + hashlib.sha256(words.encode()).hexdigest()
+
 
 def read(tags: t.Mapping[str, str]) -> Record | None:
-    """The record in these tags; None where there is none, or a person has broken it."""
-    ours = {name[len(PREFIX) :]: value for name, value in tags.items() if name.startswith(PREFIX)}
+    """The record in these tags; None where there is none, or it is not one that a rollout has written."""
+    ours = {name[len(PREFIX) :]: str(value) for name, value in tags.items() if name.startswith(PREFIX)}
     started = seconds_of(ours.get("started"))
-    if not ours.get("rollout") or not ours.get("target") or started is None:
-        return None
-    suspended = tuple(name for name in ours.get("suspended", "").split(",") if name)
-    return Record(
-        ours["rollout"], ours["target"], ours.get("previous", ""), ours.get("selection", "all"), started, suspended
+    record = Record(
+        ours.get("rollout", ""),
+        _joined(ours, "target"),
+        _joined(ours, "previous"),
+        _joined(ours, "selection") or "all",
+        started or 0.0,
+        tuple(name for name in ours.get("suspended", "").split(",") if name in SERVICES),
+        ours.get("state", IN_PROGRESS),
+    )
+    return record if _is_sound(record) else None
+
+
+def _is_sound(record: Record) -> bool:
+    return (
+        bool(_ID.fullmatch(record.id))
+        and record.target_image is not None
+        and (not record.previous or record.previous_image is not None)
+        and _EARLIEST <= record.started <= _LATEST
+        and record.state in STATES
     )
 
 
@@ -74,22 +148,33 @@ def standing(scale_set: ScaleSet) -> Record | None:
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
-    """Every tag the set has, and the record's. Raises Refused where Azure would not take them."""
-    merged = {**tags, **record.tags()}
+    """Every tag the set has, and the record's. Raises Refused where Azure would not take so many."""
+    ours = record.tags()
+    merged = {**{name: value for name, value in tags.items() if not _OURS.fullmatch(name)}, **ours}
     if len(merged) > _MOST_TAGS:
         raise Refused(
-            f"the rollout record needs {len(record.tags())} tags, and the scale set has {len(tags)} of the "
-            f"{_MOST_TAGS} that "
-            "Azure allows. Remove some of its tags."
+            f"the rollout record needs {len(ours)} tags, and the scale set has {len(merged) - len(ours)} others; Azure "
+            f"allows {_MOST_TAGS}. Remove some of its tags."
         )
-    for name, value in record.tags().items():
-        if len(value) > _LONGEST_VALUE:
-            raise Refused(
-                f"the rollout record's tag {name} would have {len(value)} characters, and Azure allows "
-                f"{_LONGEST_VALUE}: "
-                f"'{value[:60]}…'. Choose fewer instances at a time or whole domains, or give the image a shorter id."
-            )
     return merged
+
+
+def _spread(name: str, value: str) -> t.Iterator[tuple[str, str]]:
+    """A value over as many tags as it needs. A full tag is followed by another, so what an older and longer value left
+    behind is never read as part of this one."""
+    for number in range(len(value) // _LONGEST_VALUE + 1):
+        part = value[number * _LONGEST_VALUE : (number + 1) * _LONGEST_VALUE]
+        yield (f"{name}-{number + 1}" if number else name), part
+
+
+def _joined(ours: t.Mapping[str, str], key: str) -> str:
+    value = part = ours.get(key, "")
+    number = 1
+    while len(part) == _LONGEST_VALUE and number < _MOST_TAGS:
+        number += 1
+        part = ours.get(f"{key}-{number}", "")
+        value += part
+    return value
 
 
 def _image(text: str) -> Image | None:

@@ -62,27 +62,29 @@ def resumed(survey: Survey, standing: Record | None) -> Image | None:
     wanted, chosen = survey.target, standing.target_image if standing else None
     if chosen is None or standing is None or not wanted.follows_latest or not images.same_series(wanted, chosen):
         return None
-    own = replace(survey, target=chosen, since=standing.started, selection=Selection.parse(standing.selection))
+    own = replace(survey, target=chosen, since=standing.started, selection=standing.selected(survey.selection))
     return chosen if own.left else None
 
 
 def unfinished(survey: Survey, standing: Record | None) -> list[str]:
     """The instances that the standing rollout to another image has still to do, by its own selection."""
     target = standing.target_image if standing else None
-    if standing is None or target is None or images.same(target, survey.target):
+    if standing is None or not standing.resumable or target is None or images.same(target, survey.target):
         return []
     other = replace(
         survey,
         target=target,
-        selection=Selection.parse(standing.selection),
+        selection=standing.selected(Selection()),
         since=standing.started,
         model_names_target=True,
     )
     return [i.instance_id for i in other.to_do]
 
 
-def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> Image | None:
-    """What the instances ran before, None where nobody knows; never the word latest, which may mean the target."""
+def images_before(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> list[Image]:
+    """What the instances ran before, the most common first; empty where nobody knows. Never the word latest, which may
+    mean the target.
+    """
     exact = [
         running
         for i in outdated
@@ -90,7 +92,7 @@ def previous(outdated: t.Sequence[Instance], model: Image | None, target: Image)
         and not running.follows_latest
         and not images.same(running, target)
     ]
+    by_name = {str(image): image for image in exact}
     if exact:
-        counted = Counter(map(str, exact))
-        return next(image for image in exact if str(image) == counted.most_common(1)[0][0])
-    return model if model is not None and not (model.follows_latest or images.same(model, target)) else None
+        return [by_name[name] for name, _count in Counter(map(str, exact)).most_common()]
+    return [model] if model is not None and not (model.follows_latest or images.same(model, target)) else []
