@@ -89,6 +89,10 @@ def know_secrets(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str
     _known_secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
 
 
+def known_secrets() -> frozenset[str]:
+    return frozenset(_known_secrets)
+
+
 def _texts(value: object) -> t.Iterator[str]:
     if isinstance(value, str):
         yield value

@@ -14,11 +14,13 @@ import shlex
 import typing as t
 
 from . import image as images
+from .model import ScaleSet
 
 TO_FILL_IN = "..."
 _LONGEST = 4096
 _TEMPLATE = re.compile(r"\{[{%#]")
 _NAME = re.compile(r"(?!-)[\w.()-]{1,90}")
+_WORD = re.compile(r"[\w.,:=/()\[\]@%+-]{1,1000}")
 _INSTANCE_IDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,-]*")
 # What is of one form wherever it came from. Any other variable is one that the user set.
 _FORMS: dict[str, t.Callable[[str], bool]] = {
@@ -36,14 +38,19 @@ def playbook(name: str, variables: t.Mapping[str, object]) -> str:
     return " ".join([f"ansible-playbook steady.vmss.{name}", *given])
 
 
-def az(words: str, resource_group: str, scale_set: str = "", rest: str = "") -> str:
-    """az of a resource group, and of a scale set where one is named. `words` and `rest` are ours."""
-    parts = [f"az {words} -g {_name(resource_group)}", f"-n {_name(scale_set)}" if scale_set else "", rest]
-    return " ".join(part for part in parts if part)
+def of(name: str, scale_set: ScaleSet) -> str:
+    """A playbook that needs no more than the scale set."""
+    return playbook(name, {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name})
 
 
-def _name(text: str) -> str:
-    return shlex.quote(text) if _NAME.fullmatch(text) else TO_FILL_IN
+def az(words: str, resource_group: str, scale_set: str = "", *more: str) -> str:
+    """az of a resource group, and of a scale set where one is named. `words` are ours, the others may be Azure's."""
+    named = ["-n", _word(_NAME, scale_set)] if scale_set else []
+    return " ".join(["az", words, "-g", _word(_NAME, resource_group), *named, *(_word(_WORD, one) for one in more)])
+
+
+def _word(form: re.Pattern[str], text: str) -> str:
+    return shlex.quote(text) if form.fullmatch(text) else TO_FILL_IN
 
 
 def _assignment(name: str, value: object) -> str:

@@ -14,7 +14,7 @@ import unicodedata
 
 LONGEST_MESSAGE = 2000
 LONGEST_NAME = 300  # a code, a target, a name
-LONGEST_VALUE = 20_000
+LONGEST_VALUE = 100_000
 
 # Azure Pipelines reads "##vso[" and "##[" as its own commands, GitHub Actions a line that starts with "::name".
 _HASHES = re.compile(r"#(?=#)")

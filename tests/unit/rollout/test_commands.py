@@ -36,7 +36,7 @@ def test_a_group_that_a_shell_would_stumble_over_is_quoted() -> None:
     said = commands.playbook("status", {"rollout_resource_group": "shop(prod)"})
     assert said == """ansible-playbook steady.vmss.status -e '{"rollout_resource_group": "shop(prod)"}'"""
     assert commands.az("vmss list-instances", "shop(prod)", "web") == "az vmss list-instances -g 'shop(prod)' -n web"
-    assert commands.az("monitor activity-log list", "shop", rest="--offset 1h") == (
+    assert commands.az("monitor activity-log list", "shop", "", "--offset", "1h") == (
         "az monitor activity-log list -g shop --offset 1h"
     )
 
@@ -69,6 +69,7 @@ def test_what_is_not_of_its_form_is_left_for_a_person(name: str, value: object) 
 def test_az_too(group: str, name: str) -> None:
     assert "..." in commands.az("vmss show", group, name)
     assert not re.search("id|{|[$]", commands.az("vmss show", group, name))
+    assert commands.az("vmss update", "g", "n", "--set", f"a.b=x{name};id") == "az vmss update -g g -n n --set ..."
 
 
 def test_an_image_is_written_as_one_word() -> None:
