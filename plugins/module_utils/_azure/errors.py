@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from .._rollout import model_limit
 from .._rollout import problem as kinds
@@ -112,21 +112,24 @@ def signatures(value: object) -> t.Iterator[str]:
 def redact(text: object, secrets: t.Iterable[str] = ()) -> str:
     """The text without SAS queries, tokens, passwords, and the secrets that are given or known."""
     result = str(text)
-    for secret in sorted((_known_secrets | set(secrets)) - {""}, key=len, reverse=True):
-        for form in {secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"), json.dumps(secret)[1:-1]}:
-            result = result.replace(form, "***")
+    known = sorted((_known_secrets | set(secrets)) - {""}, key=len, reverse=True)
+    for secret in known:
+        for form in (secret, quote(secret, safe="", errors="replace"), json.dumps(secret)[1:-1]):
+            result = result.replace(form, "***")  # in the whole text, for one that is cut in two is not found
     # First as it stands, for decoding may end a value early; then decoded, where that shows more of them.
-    shown = masked = _masked(result[:_LONGEST_READ])
+    shown = masked = _masked(result[:_LONGEST_READ], known)
     for _dummy in range(3):
         decoded = _ESCAPED.sub(_decoded, masked)
         if decoded == masked:
             break
-        masked = _masked(decoded)
+        masked = _masked(decoded, known)
         shown = shown if masked == decoded else masked
     return shown
 
 
-def _masked(text: str) -> str:
+def _masked(text: str, known: t.Iterable[str]) -> str:
+    for secret in known:
+        text = text.replace(secret, "***")
     text = _URL.sub(lambda found: _without_secrets(found[0]), text)
     text = _MEMBER.sub(r'\1"***"', text)
     text = _PAIR.sub(r"\1=***", text)

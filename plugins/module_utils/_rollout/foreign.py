@@ -24,16 +24,15 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(/\d+)?")  # IPv6 may start with two colon
 
 def printable(text: object, longest: int = LONGEST_VALUE) -> str:
     """The text with control, format and bidirectional characters escaped, no CI command in it, and bounded."""
-    result = str(text)
-    cut = len(result) > longest
-    result = result[:longest]
+    whole = str(text)
+    result = whole[:longest]
     if not result.isprintable():
         result = "".join(one if one.isprintable() else _escaped(one) for one in result)
     if "##" in result:
         result = _HASHES.sub("# ", result)
     if "::" in result and not _ADDRESS.fullmatch(result):
         result = _COLONS.sub(r"\1: ", result, count=1) if _COLONS.match(result) else result
-    return result + "…" if cut else result
+    return result if len(whole) <= longest >= len(result) else result[:longest] + "…"
 
 
 def _escaped(one: str) -> str:
