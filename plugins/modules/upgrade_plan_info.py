@@ -109,11 +109,6 @@ write_model:
   returned: success
   type: bool
   sample: true
-recorded:
-  description: Whether the rollout's record is on the scale set's tags.
-  returned: success
-  type: bool
-  sample: false
 close_record:
   description: Whether nothing is left of a rollout whose record does not say that it has ended.
   returned: success

@@ -20,7 +20,7 @@ SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web"
 # Simulated seconds in one of the client's.
 TIME_SCALE = 60
-OTHER_TAG = "written-by-another-hand"
+OTHER_TAG = "written-by-another-client"
 
 SETS, VMS = "VirtualMachineScaleSets_", "VirtualMachineScaleSetVMs_"
 READS = [SETS + "Get", "*VMs_List", "VirtualMachines_List", "Operations_Get", "*Rolling*", "*Image*", "*"]

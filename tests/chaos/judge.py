@@ -120,12 +120,12 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
 
 
 def hands_off(case: Case, before: World, after: World, run: Ran) -> Iterator[str]:
-    """Rule 3: the image and our tags have changed, and nothing else that no other hand has changed."""
+    """Rule 3: the image and our tags have changed, and nothing else that no other client has changed."""
     mine, theirs = (_kept(case, world) for world in (before, after))
     if mine != theirs:
         yield f"the document changed: {mine} is now {theirs}"
-    if [*after.changes("written by another hand")] and OTHER_TAG not in after.scale_set["document"]["tags"]:
-        yield "the other hand's tag was overwritten"
+    if [*after.changes("written by another client")] and OTHER_TAG not in after.scale_set["document"]["tags"]:
+        yield "the other client's tag was overwritten"
     mine, theirs = before.scale_set["services"], after.scale_set["services"]
     if mine != theirs and "could not be put back" not in "".join(run.failures):
         yield f"the services were {mine} and are {theirs}"

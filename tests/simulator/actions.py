@@ -25,6 +25,7 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     """manualupgrade: bring the named instances to the present model, all at once, with no look at their health."""
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances)
+    world.recorder.named(world.now, owner, "upgrade", instances, world.by)
     protected = [i for i in instances if i.protect_actions]
     if protected and owner.knobs.protected_upgrade == "refuse":
         raise ArmError(
@@ -35,12 +36,17 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
         )
     instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "manualupgrade", "action", instances)
+    owner.etag += 1  # as recorded, also where nothing is to do
     end = world.now + owner.knobs.noop.median
     before = world.recorder.before(owner)
-    working = [i for i in instances if i.generation != owner.generation or i.provisioning == "Failed"]
+    working = [
+        i
+        for i in instances
+        if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
+    ]
     end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
     if working:
-        world.recorder.accept(world.now, owner, "upgrade", working, before)
+        world.recorder.accept(world.now, owner, "upgrade", working, before, world.by)
     _end_action(world, owner, operation, end)
     return operation
 
@@ -69,6 +75,9 @@ def upgrade_one(world: World, owner: ScaleSet, instance: Instance, operation: Op
     if instance.instance_id not in operation.instance_ids:
         operation.instance_ids.append(instance.instance_id)
     if same and owner.knobs.same_reference_reimages and target != instance.image:
+        same = False
+    other_data = owner.profile.get("osProfile", {}).get("customData") != instance.custom_data
+    if instance.fell or (other_data and owner.knobs.custom_data_upgrade == "replaces"):
         same = False
     if same or owner.knobs.upgrade_keeps_disk:
         return _apply_model(world, owner, instance, operation)
@@ -185,7 +194,8 @@ def _replace(
     fault = world.fault(owner, instance, target, action)
     if fault is not None and fault.seconds is not None:
         seconds = fault.seconds
-    asleep = instance.power == "deallocated" and knobs.deallocated_upgrade == "stays" and action == "upgrade"
+    stays = knobs.fallen_upgrade if instance.fell else knobs.deallocated_upgrade
+    asleep = instance.power == "deallocated" and stays == "stays" and action == "upgrade"
     profile = copy.deepcopy(profile)
     old_exact, old_health = instance.image.exact, instance.shown_health(world.now)
     instance.work += 1
@@ -203,6 +213,7 @@ def _replace(
             name = disk or world.new_disk_name(owner, instance.instance_id, rng)
             world.change(owner, instance, image=target, os_disk=name)
             instance.disk_time = world.now
+            instance.custom_data = profile.get("osProfile", {}).get("customData")
             world.recorder.replaced(owner.name, instance.instance_id, action)
             world.notice_replaced()
         world.change(owner, instance, model=profile, generation=generation)
@@ -234,7 +245,8 @@ def _settle(
 ) -> None:
     """The work is done, or has failed; health comes after a lag."""
     if fault is not None and fault.kind == "fail":
-        goal = "running" if fault.disk == "new" else "stopped"
+        goal = fault.power or ("running" if fault.disk == "new" else "stopped")
+        instance.fell = goal == "deallocated"
         world.change(owner, instance, provisioning="Failed", power=goal, failure=fault.failure(), busy=None)
         return
     world.change(owner, instance, provisioning="Succeeded", power=power, busy=None)
@@ -243,12 +255,23 @@ def _settle(
 
 
 def reimage(
-    world: World, owner: ScaleSet, instance_ids: list[str] | None, *, kind: str = "action", exact: str | None = None
+    world: World,
+    owner: ScaleSet,
+    instance_ids: list[str] | None,
+    *,
+    kind: str = "action",
+    exact: str | None = None,
+    force: bool = False,
 ) -> Operation:
-    """New OS disks from each instance's own applied model: a reimage is no upgrade."""
+    """New OS disks from each instance's own applied model: a reimage is no upgrade.
+
+    An ephemeral disk goes back to the image that the instance was created from, unless `force`
+    (forceUpdateOSDiskForEphemeral).
+    """
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances, kind)
-    images = {i.instance_id: _own_image(world, owner, i, exact) for i in instances}
+    images = {i.instance_id: _own_image(world, owner, i, exact, force=force) for i in instances}
+    world.recorder.named(world.now, owner, "reimage", instances, world.by)
     if kind == "action":
         instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "reimage", kind, instances)
@@ -260,13 +283,15 @@ def reimage(
             end,
             _replace(world, owner, i, operation, "reimage", images[i.instance_id], seconds, i.model, i.generation),
         )
-    world.recorder.accept(world.now, owner, "reimage", instances, before)
+    world.recorder.accept(world.now, owner, "reimage", instances, before, world.by)
     _end_action(world, owner, operation, end)
     return operation
 
 
-def _own_image(world: World, owner: ScaleSet, instance: Instance, exact: str | None) -> Resolved:
+def _own_image(world: World, owner: ScaleSet, instance: Instance, exact: str | None, *, force: bool) -> Resolved:
     storage = instance.model["storageProfile"]
+    if "diffDiskSettings" in storage.get("osDisk", {}) and instance.original and not (force or exact):
+        return instance.original
     if exact is not None:
         storage = {**storage, "imageReference": {**storage.get("imageReference", {}), "version": exact}}
     return world.catalogue.resolve(storage, owner.document["location"])
@@ -275,7 +300,7 @@ def _own_image(world: World, owner: ScaleSet, instance: Instance, exact: str | N
 def repair(world: World, owner: ScaleSet, instance: Instance, operation: Operation) -> float:
     """A repair by reimage; the time at which the instance is up."""
     seconds = world.draw(owner, instance, "reimage", owner.knobs.reimage)
-    image = _own_image(world, owner, instance, None)
+    image = _own_image(world, owner, instance, None, force=True)
     return _replace(world, owner, instance, operation, "repair", image, seconds, instance.model, instance.generation)
 
 
@@ -285,6 +310,7 @@ def power(
     """`start`, `poweroff`, `deallocate` or `restart`."""
     instances = world.targets(owner, instance_ids)
     world.admit(owner, instances, kind)
+    world.recorder.named(world.now, owner, action, instances, world.by)
     operation = world.begin(owner, action, kind, instances)
     duration: Duration = getattr(owner.knobs, action)
     goal = {"start": "running", "restart": "running", "poweroff": "stopped", "deallocate": "deallocated"}[action]
@@ -342,10 +368,18 @@ def delete_set(world: World, owner: ScaleSet) -> Operation:
 
 def orchestrate(world: World, owner: ScaleSet, service: str, action: str) -> Operation:
     """setOrchestrationServiceState: `Suspend` or `Resume`."""
-    world.admit(owner, [])
-    operation = world.begin(owner, "setOrchestrationServiceState", "action")
+    beside = owner.knobs.orchestration_beside
+    if beside:
+        world.refuse_busy(owner)
+    else:
+        world.admit(owner, [])
+    operation = world.begin(owner, "setOrchestrationServiceState", "service" if beside else "action")
+    others = owner.running("action") if beside else []
 
     def done() -> None:
+        if any(op.status == "InProgress" for op in others):
+            world.at(world.now + 1, done)  # it ends with what ran when it came
+            return
         owner.services[service] = "Suspended" if action == "Suspend" else "Running"
         world.finish(owner, operation)
 

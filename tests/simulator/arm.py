@@ -75,6 +75,7 @@ class Arm:
         self.by_action: Counter[str] = Counter()
         self.not_get: list[dict[str, Any]] = []
         self.accepted_writes = 0
+        self.first_answers: dict[str, float] = {}
 
     # The way of a request.
 
@@ -96,6 +97,19 @@ class Arm:
         self._count(request, reply)
         self.world.notice_call(request.operation)
         return reply
+
+    def rendered(self, reply: Reply) -> tuple[dict[str, str], bytes]:
+        """The headers and the body as they go over the wire."""
+        date = self.world.timestamp(self.world.now).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = {**COMMON, "Date": date, **reply.headers}
+        content = b"" if reply.body is None else json.dumps(reply.body, separators=(",", ":")).encode()
+        if reply.body is not None:
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        if reply.spoil == "html":
+            headers["Content-Type"] = "text/html"
+            content = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+            reply.status = 502
+        return headers, content
 
     def _answer(self, route: Route | None, request: Request) -> Reply:
         fault = None
@@ -246,6 +260,7 @@ class Arm:
     def _count(self, request: Request, reply: Reply) -> None:
         operation = request.operation or f"{request.method} {request.path}"
         self.by_operation[operation] += 1
+        self.first_answers.setdefault(operation, self.world.now)
         self.by_status[reply.status] += 1
         if not request.path.lower().startswith("/subscriptions/"):
             return

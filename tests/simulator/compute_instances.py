@@ -123,8 +123,10 @@ class Instances(Service):
         if owner.flexible:
             raise self.not_allowed(owner, "VirtualMachineScaleSetVMs.reimage.POST")
         instance = self.instance(owner, request)
+        body = request.json()
+        force = bool(body.get("forceUpdateOSDiskForEphemeral")) and request.api_version >= "2024-03-01"
         operation = actions.reimage(
-            self.world, owner, [instance.instance_id], kind="vm", exact=request.json().get("exactVersion")
+            self.world, owner, [instance.instance_id], kind="vm", exact=body.get("exactVersion"), force=force
         )
         return self.asynchronous(owner, operation, request, status=202)
 

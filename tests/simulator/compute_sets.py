@@ -62,7 +62,9 @@ class ScaleSets(Service):
         return reply
 
     def get(self, request: Request) -> Reply:
-        return self.shown(self.owner(request), request)
+        owner = self.owner(request)
+        self.world.recorder.read_model(self.world.now, owner)
+        return self.shown(owner, request)
 
     def list_group(self, request: Request) -> Reply:
         self.check_group(request.parameters["group"])
@@ -155,7 +157,11 @@ class ScaleSets(Service):
         owner = self.owner(request)
         if owner.flexible:
             raise self.not_allowed(owner, "VirtualMachineScaleSets.reimage.POST")
-        operation = actions.reimage(self.world, owner, self._ids(request), exact=request.json().get("exactVersion"))
+        body = request.json()
+        force = bool(body.get("forceUpdateOSDiskForEphemeral")) and request.api_version >= "2024-03-01"
+        operation = actions.reimage(
+            self.world, owner, self._ids(request), exact=body.get("exactVersion"), force=force
+        )
         return self.asynchronous(owner, operation, request, status=202)
 
     def power(self, action: str) -> Callable[[Request], Reply]:

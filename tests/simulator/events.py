@@ -1,14 +1,15 @@
-"""What may happen to the simulated world by another hand, at a time of the scenario or by POST /_simulator/events."""
+"""What may happen to the simulated world by another client, at a time of the scenario or by POST /_simulator/events."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import actions, automatic_upgrades, model, upgrade_policy, writes
-from .errors import PREEMPTED, ArmError
+from .errors import PREEMPTED, ArmError, conflict
 from .images import GalleryVersion, Resolved
 from .instance import Shown
 
@@ -46,18 +47,20 @@ def _instances(world: World, event: dict[str, Any]) -> tuple[ScaleSet, list[Inst
 
 
 def _scale(world: World, event: dict[str, Any]) -> None:
+    """`creating`: the new instances take so many seconds; `ends_after`: the write is over by then all the same."""
     owner = _set(world, event)
     document = copy.deepcopy(owner.document)
     document["sku"]["capacity"] = int(event["capacity"])
-    writes.write(world, owner, document, "autoscale")
+    creating, ends_after = (float(event[key]) if key in event else None for key in ("creating", "ends_after"))
+    writes.write(world, owner, document, "autoscale", creating=creating, ends_after=ends_after)
 
 
 def _write(world: World, event: dict[str, Any]) -> None:
     """`patch` is merged: whoever writes knows what is there."""
     owner = _set(world, event)
     merging = dataclasses.replace(owner.knobs, patch_tags="merge", patch_os_disk="merge")
-    writes.write(world, owner, model.patched(owner.document, event["patch"], merging), "write by another hand")
-    world.recorder.change(world.now, owner.name, "", "written by another hand", None, event["patch"])
+    writes.write(world, owner, model.patched(owner.document, event["patch"], merging), "write")
+    world.recorder.change(world.now, owner.name, "", "written by another client", None, event["patch"])
 
 
 def _publish(world: World, event: dict[str, Any]) -> None:
@@ -129,7 +132,7 @@ def _power(world: World, event: dict[str, Any]) -> None:
 
 
 def _disk(world: World, event: dict[str, Any]) -> None:
-    """The instance runs another version without anybody's upgrade (an earlier rollout, another hand)."""
+    """The instance runs another version without anybody's upgrade (an earlier rollout, another client)."""
     owner, instances = _instances(world, event)
     for instance in instances:
         old = instance.image
@@ -178,6 +181,84 @@ def _mend(world: World, _event: dict[str, Any]) -> None:
     world.instance_faults.clear()
 
 
+def _policy(world: World, event: dict[str, Any]) -> None:
+    """Azure Policy adds `extension` where there is none of its name, and `tags`."""
+    owner = _set(world, event)
+    document = copy.deepcopy(owner.document)
+    document["tags"] = {**document.get("tags", {}), **event.get("tags", {})}
+    extension = event.get("extension")
+    if extension:
+        there = model.profile_of(document).setdefault("extensionProfile", {}).setdefault("extensions", [])
+        if all(one["name"] != extension["name"] for one in there):
+            there.append(copy.deepcopy(extension))
+    writes.write(world, owner, document, "Azure Policy")
+
+
+def _service(world: World, event: dict[str, Any]) -> None:
+    """An orchestration service is suspended or resumed: `service`, `action: Suspend | Resume`."""
+    actions.orchestrate(world, _set(world, event), event.get("service", "AutomaticRepairs"), event["action"])
+
+
+def _protect(world: World, event: dict[str, Any]) -> None:
+    """`scale_in` and `actions`, both true where left out."""
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        everything = bool(event.get("actions", True))
+        actions.protect(world, owner, instance, bool(event.get("scale_in", True)), everything)
+
+
+def _work(world: World, event: dict[str, Any]) -> None:
+    """Another client works on instances for `seconds`; then they are as `ends` says: Succeeded, Failed, Canceled."""
+    owner, instances = _instances(world, event)
+    world.refuse_busy(owner)
+    if any(instance.busy for instance in instances):
+        raise conflict(len(instances))
+    ends = str(event.get("ends", "Succeeded"))
+    failure = {"code": event.get("code", "InternalExecutionError"), "message": event.get("message", "It failed.")}
+
+    def end(instance: Instance) -> None:
+        world.change(
+            owner, instance, provisioning=ends, busy=None, failure=failure if ends == "Failed" else None
+        )
+
+    for instance in instances:
+        instance.work += 1
+        world.change(owner, instance, provisioning="Updating", busy="another client")
+        world.later(instance, world.now + float(event["seconds"]), partial(end, instance))
+
+
+def _canceled(world: World, event: dict[str, Any]) -> None:
+    """What was done to instances is cancelled half way: provisioning state Canceled, and nobody works on them."""
+    owner, instances = _instances(world, event)
+    for instance in instances:
+        instance.work += 1
+        power = "running" if instance.power != "deallocated" else instance.power
+        world.change(owner, instance, provisioning="Canceled", power=power, busy=None)
+
+
+def _attach(world: World, event: dict[str, Any]) -> None:
+    """A VM made elsewhere joins a Flexible set: of another `image`, or without one, of a disk of its own."""
+    owner = _set(world, event)
+    if not owner.flexible:
+        raise EventError(f"attach: {owner.name} is no Flexible scale set")
+    instance = world.attach(owner, event.get("image"), event.get("name"))
+    owner.document["sku"]["capacity"] = owner.capacity + 1
+    owner.etag += 1
+    world.recorder.change(world.now, owner.name, instance.instance_id, "exists", False, True)
+    world.start_health(owner, instance)
+
+
+def _upgrade(world: World, event: dict[str, Any]) -> None:
+    """Another client brings instances to the model."""
+    owner, instances = _instances(world, event)
+    actions.upgrade(world, owner, [instance.instance_id for instance in instances])
+
+
+def _quiet(world: World, _event: dict[str, Any]) -> None:
+    """From now on nothing comes that was scheduled."""
+    world.quiet = True
+
+
 EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "scale": _scale,
     "write": _write,
@@ -192,20 +273,41 @@ EVENTS: dict[str, Callable[[World, dict[str, Any]], None]] = {
     "show": _show,
     "rolling_upgrade": _rolling,
     "mend": _mend,
+    "quiet": _quiet,
+    "policy": _policy,
+    "service": _service,
+    "protect": _protect,
+    "work": _work,
+    "canceled": _canceled,
+    "attach": _attach,
+    "upgrade": _upgrade,
 }
 
 
+def occur(world: World, event: dict[str, Any]) -> None:
+    """An event that was scheduled; `{"do": "quiet"}` has called it off."""
+    if not world.quiet:
+        trigger(world, event)
+
+
 def trigger(world: World, event: dict[str, Any]) -> None:
-    """`{"do": "scale", "scale_set": "web", "capacity": 5}`. Where Azure refuses, the other hand has lost."""
+    """`{"do": "scale", "scale_set": "web", "capacity": 5}`. Where Azure refuses, the other client has lost, or tries
+    again `retry` seconds later.
+    """
     name = event.get("do", "")
     if name in world.hooks:
         world.hooks[name](event)
         return
     if name not in EVENTS:
         raise EventError(f"do: {name!r} is none of {', '.join(sorted([*EVENTS, *world.hooks]))}")
+    acting, world.by = world.by, "another client"
     try:
         EVENTS[name](world, event)
     except KeyError as missing:
         raise EventError(f"{name}: {missing.args[0]} is missing") from missing
     except ArmError as refused:
         world.recorder.change(world.now, str(event.get("scale_set", "")), "", f"{name} refused", None, str(refused))
+        if "retry" in event:
+            world.at(world.now + float(event["retry"]), partial(occur, world, event))
+    finally:
+        world.by = acting

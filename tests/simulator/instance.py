@@ -34,7 +34,12 @@ class Shown:
 
 @dataclass
 class Instance:
-    """Times are simulated seconds. `health` is None on a set without a health source."""
+    """Times are simulated seconds. `health` is None on a set without a health source.
+
+    `original` is the image it was created from, `custom_data` what its present disk was provisioned with; `attached`
+    says that somebody made it elsewhere and joined it to a Flexible set, `fell` that an upgrade which failed left it
+    deallocated.
+    """
 
     instance_id: str
     name: str
@@ -62,6 +67,10 @@ class Instance:
     tags: dict[str, str] = field(default_factory=dict)
     etag: int = 1
     busy: str | None = None
+    original: Resolved | None = None
+    custom_data: str | None = None
+    attached: bool = False
+    fell: bool = False
     joining: bool = False
     leaving: bool = False
     gone: bool = False

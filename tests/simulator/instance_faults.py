@@ -23,7 +23,8 @@ class InstanceFault:
     among its settings and protected settings, and with that `force_update_tag`, where these are given: new credentials
     in the model mend it. `chance` is drawn once for each instance and image; `times` bounds how often the fault
     strikes. `disk` says whether the new disk was there when it failed (`new`) or not yet (`old`: the instance keeps
-    its image and stays stopped).
+    its image and stays stopped), `power: deallocated` that the failed work leaves it deallocated, as a failed
+    allocation does.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class InstanceFault:
     code: str = "VMExtensionProvisioningError"
     message: str = "VM has reported a failure when processing extension 'app'. Error message: \"Enable failed\"."
     disk: str = "new"
+    power: str | None = None
     seconds: float | None = None
     extension: str | None = None
     while_settings: dict[str, Any] | None = None

@@ -74,6 +74,9 @@ class Knobs:
     same_reference_reimages: bool = False
     protected_upgrade: str = "skip"
     deallocated_upgrade: str = "stays"
+    fallen_upgrade: str = "starts"
+    custom_data_upgrade: str = "keeps"
+    automatic_acts_on: str = "model"
     gallery_exact_version: bool = True
     # Azure's own rolling upgrades.
     rolling_prepare: Duration = Duration(0)
@@ -108,11 +111,13 @@ class Knobs:
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
-    tags_cost_generation: bool = True
+    tags_write_is_a_model: bool = True
     capacity_costs_generation: bool = False
     etag_bumps: str = "write"
     model_limit: int = 10
+    image_write_loses: str = ""
     overprovision_extra: int = 0
+    orchestration_beside: bool = True
     missing_image: str = "404 PlatformImageNotFound"
     # Pages and ids.
     page_size: int = 120
@@ -132,6 +137,9 @@ CHOICES = {
     "health_time": ("transition", "report", "never"),
     "protected_upgrade": ("skip", "refuse"),
     "deallocated_upgrade": ("stays", "starts"),
+    "fallen_upgrade": ("starts", "stays"),
+    "custom_data_upgrade": ("keeps", "replaces"),
+    "automatic_acts_on": ("model", "any"),
     "rolling_needs_latest": ("instances", "model", "nothing"),
     "unhealthy_below_batch": ("accept", "refuse"),
     "health_sources": ("one", "two"),

@@ -80,7 +80,17 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     _clean(stored, result)
     if knobs.protected_settings == "keep":
         _keep_protected_settings(stored, result)
+    if knobs.image_write_loses and reference_text(storage_of(stored)) != reference_text(storage_of(result)):
+        _lose(profile_of(result), knobs.image_write_loses)
     return result
+
+
+def _lose(profile: dict[str, Any], path: str) -> None:
+    """A member of the model that nobody named is gone, as `storageProfile.dataDisks` once was."""
+    *above, last = path.split(".")
+    for key in above:
+        profile = profile.get(key) or {}
+    profile.pop(last, None)
 
 
 def _keep_protected_settings(stored: dict[str, Any], document: dict[str, Any]) -> None:

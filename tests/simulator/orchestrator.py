@@ -245,7 +245,7 @@ def _batch(world: World, owner: ScaleSet, upgrade: RollingUpgrade, batch: list[s
         upgrade.worked_on += [i.instance_id for i in working]
         upgrade.previous |= {i.instance_id: actions.Previous.of(i) for i in working}
         end = max(_work(world, owner, upgrade, i) for i in working)
-        world.recorder.accept(world.now, owner, f"rolling {upgrade.kind} upgrade", working, before)
+        world.recorder.accept(world.now, owner, f"rolling {upgrade.kind} upgrade", working, before, "Azure")
         judge = partial(_judge, world, owner, upgrade, [i.instance_id for i in working])
         world.at(end, partial(_wait, world, owner, working, end, judge))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,26 @@ if TYPE_CHECKING:
     from .scale_set import ScaleSet
 
 
+def differences(old: Any, new: Any, path: str = "") -> dict[str, list[Any]]:
+    """`{path: [old, new]}` of every member that differs; None where there is none. Lists are compared as wholes."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return {} if old == new else {path: [copy.deepcopy(old), copy.deepcopy(new)]}
+    found: dict[str, list[Any]] = {}
+    for key in [*old, *(key for key in new if key not in old)]:
+        found |= differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    return found
+
+
 @dataclass(frozen=True)
 class Before:
-    """A set just before an action: who is unavailable, and who was when a client last read the instances."""
+    """A set just before an action: who is unavailable, who was when a client last read the instances, and when a client
+    last read the set itself.
+    """
 
     there: int
     unavailable: frozenset[str]
     unavailable_when_read: frozenset[str]
+    model_read: float = float("-inf")
 
 
 @dataclass
@@ -35,6 +49,7 @@ class Batch:
     started: float
     unavailable_then: int
     before: Before
+    by: str = "client"
     up: dict[str, float] = field(default_factory=dict)
     available: dict[str, float] = field(default_factory=dict)
 
@@ -45,6 +60,7 @@ class Batch:
         return {
             "scale_set": self.scale_set,
             "action": self.action,
+            "by": self.by,
             "instance_ids": self.instance_ids,
             "started": self.started,
             "ended": ended,
@@ -52,6 +68,7 @@ class Batch:
             "unavailable_when_accepted": self.unavailable_then,
             "there_then": self.before.there,
             "down_already": sorted(self.before.unavailable & self.before.unavailable_when_read),
+            "model_read": max(self.before.model_read, 0.0),
             "taken_down": [i for i in self.instance_ids if i not in self.before.unavailable],
             "up": self.up,
             "available": self.available,
@@ -65,6 +82,8 @@ class SetFigures:
     unavailable: set[str] = field(default_factory=set)
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
+    protected_when_read: frozenset[str] = frozenset()
+    model_read: float = float("-inf")
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -97,6 +116,8 @@ class Recorder:
         self.restores: dict[str, Counter[str]] = {}
         self.touched: dict[str, set[str]] = {}
         self.rolling_upgrades: list[tuple[str, RollingUpgrade]] = []
+        self.writes: list[dict[str, Any]] = []
+        self.actions: list[dict[str, Any]] = []
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -113,9 +134,8 @@ class Recorder:
         """After each change of an instance: keeps who is unavailable and who is in an action's hands."""
         figures = self.of(owner.name)
         key = instance.instance_id
-        counted = (
-            not instance.gone and not instance.joining and not instance.leaving and instance.power != "deallocated"
-        )
+        there = not instance.gone and not instance.joining and not instance.leaving
+        counted = there and (instance.power != "deallocated" or instance.fell)
         if counted and not instance.available:
             if key not in figures.unavailable:
                 self.change(now, owner.name, key, "available", True, False)
@@ -126,7 +146,9 @@ class Recorder:
                 self.change(now, owner.name, key, "available", False, True)
         batch = self._open.get((owner.name, key))
         if instance.gone or (
-            batch is not None and not instance.busy and (instance.available or instance.power == "deallocated")
+            batch is not None
+            and not instance.busy
+            and (instance.available or (instance.power == "deallocated" and not instance.fell))
         ):
             figures.in_hand.pop(key, None)
             if batch is not None:
@@ -144,22 +166,68 @@ class Recorder:
         """A client reads the instances now."""
         figures = self.of(owner.name)
         figures.unavailable_when_read = frozenset(figures.unavailable)
+        figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
+
+    def read_model(self, now: float, owner: ScaleSet) -> None:
+        """A client reads the set now."""
+        self.of(owner.name).model_read = now
+
+    def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
+        """An action on these instances was accepted. Call it before anything is done to them."""
+        known = self.of(owner.name).protected_when_read
+        self.actions.append(
+            {
+                "time": now,
+                "scale_set": owner.name,
+                "by": by,
+                "action": action,
+                "instance_ids": [i.instance_id for i in instances],
+                "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in known],
+                "attached": [i.instance_id for i in instances if i.attached],
+                "fallen": [i.instance_id for i in instances if i.fell],
+            }
+        )
 
     def before(self, owner: ScaleSet) -> Before:
         figures = self.of(owner.name)
-        there = [i for i in owner.instances.values() if not i.leaving and i.power != "deallocated"]
-        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read)
+        there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
+        return Before(
+            len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read
+        )
 
-    def accept(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before) -> None:
+    def accept(
+        self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
+    ) -> None:
         """An action was accepted that takes these instances down. Call it once they are down."""
         figures = self.of(owner.name)
-        batch = Batch(owner.name, action, [i.instance_id for i in instances], now, len(figures.unavailable), before)
+        ids = [i.instance_id for i in instances]
+        batch = Batch(owner.name, action, ids, now, len(figures.unavailable), before, by)
         figures.max_when_accepted = max(figures.max_when_accepted, len(figures.unavailable))
         self.batches.append(batch)
         for instance in instances:
             figures.in_hand[instance.instance_id] = instance
             self._open[(owner.name, instance.instance_id)] = batch
         figures.see()
+
+    def wrote(self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any]) -> dict[str, Any]:
+        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon."""
+        old = owner.document
+        policy = old["properties"].get("upgradePolicy") or {}
+        entry = {
+            "time": now,
+            "scale_set": owner.name,
+            "by": by,
+            "name": name,
+            "etag": owner.etag,
+            "mode": owner.mode,
+            "automatic_os_upgrade": bool((policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")),
+            "while_writing": [op.name for op in owner.running("write")],
+            "tags": dict(old.get("tags") or {}),
+            "changes": differences(old, document),
+            "upgraded": [],
+        }
+        self.writes.append(entry)
+        return entry
 
     def up(self, now: float, scale_set: str, instance: str) -> None:
         batch = self._open.get((scale_set, instance))
@@ -197,6 +265,8 @@ class Recorder:
         self.restores.clear()
         self.rolling_upgrades = [(name, upgrade) for name, upgrade in self.rolling_upgrades if upgrade.running]
         self.touched.clear()
+        self.writes.clear()
+        self.actions.clear()
         for figures in self.figures.values():
             figures.reset()
         self.max_unavailable = self.unavailable_now()
@@ -226,5 +296,7 @@ class Recorder:
             },
             "domains_down_at_once": max((f.max_domains for f in self.figures.values()), default=0),
             "batches": [batch.as_dict() for batch in self.batches],
+            "model_writes": self.writes,
+            "actions": self.actions,
             "rolling_upgrades": [{"scale_set": name, **upgrade.as_dict()} for name, upgrade in self.rolling_upgrades],
         }

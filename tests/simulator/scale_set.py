@@ -15,7 +15,7 @@ from .rolling_upgrade import RollingUpgrade
 @dataclass
 class Operation:
     """`kind`: `write` (of the model), `action` (on instances), `rolling` (an upgrade of Azure's own), `cancel` (of
-    one), `vm` (on one instance, by a client) or `repair`.
+    one), `vm` (on one instance, by a client), `service` (suspended or resumed) or `repair`.
     """
 
     id: str
@@ -42,6 +42,7 @@ class ScaleSet:
     fault_domains: int | None = 5
     id_gaps: bool = False
     generation: int = 1
+    same_model: dict[int, int] = field(default_factory=dict)
     etag: int = 1
     instances: dict[str, Instance] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
@@ -99,6 +100,10 @@ class ScaleSet:
             if policy:
                 states.setdefault(name, "Running" if policy.get("enabled") else "NotRunning")
         return states
+
+    def models(self) -> set[int]:
+        """The models that instances refer to. Some writes begin a generation without being a model of their own."""
+        return {self.same_model.get(i.generation, i.generation) for i in self.instances.values()}
 
     @property
     def rolling(self) -> bool:

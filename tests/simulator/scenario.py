@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from . import automatic_upgrades, model, repairs, upgrade_policy
-from .events import EVENTS, trigger
+from .events import EVENTS, occur
 from .faults import WireFault
 from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, PlatformImage, Resolved
 from .instance import seeded_uuid
@@ -42,7 +42,7 @@ SET = {
 }  # fmt: skip
 INSTANCE = {
     "version", "power", "provisioning", "health", "zone", "update_domain", "fault_domain", "protect_scale_in",
-    "protect_actions", "failure", "tags", "generation_behind",
+    "protect_actions", "failure", "tags", "generation_behind", "attached",
 }  # fmt: skip
 HEALTH = ("rich", "binary", "probe", "none")
 SUBSCRIPTION = {"id", "tenant", "client_id", "secret", "name"}
@@ -177,7 +177,7 @@ def schedule(world: World, entry: object, where: str) -> None:
         raise ScenarioError(f"{where}: do must be one of {', '.join(sorted(EVENTS))}, expire_tokens")
     event = {key: value for key, value in entry.items() if key not in ("at", "when", "delay")}
     if "at" in entry:
-        world.at(float(entry["at"]), lambda: trigger(world, event))
+        world.at(float(entry["at"]), lambda: occur(world, event))
         return
     when = _keys(entry.get("when"), {"calls", "upgraded"}, f"{where}.when")
     delay = float(entry.get("delay", 0))
@@ -441,7 +441,10 @@ def _instances(world: World, owner: ScaleSet, entry: dict[str, Any], where: str)
         if version is not None:
             old = instance.image
             instance.image = Resolved(old.kind, old.identity, str(version), old.os, old.plan)
-        for member in INSTANCE - {"version", "health", "generation_behind"}:
+        if "attached" in given:
+            attached = _keys(given["attached"], {"image"}, f"{where}.instances.{key}.attached")
+            world.make_attached(instance, attached.get("image"))
+        for member in INSTANCE - {"version", "health", "generation_behind", "attached"}:
             if member in given:
                 setattr(instance, member, str(given[member]) if member == "zone" else given[member])
         if given.get("generation_behind"):

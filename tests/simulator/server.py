@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import secrets
 import shlex
@@ -19,7 +18,7 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from .arm import COMMON, Arm
+from .arm import Arm
 from .control import Control
 from .protocol import Reply, Request
 from .scenario import Account, ScenarioError, load
@@ -64,15 +63,7 @@ class App:
         return await self._send(incoming, reply)
 
     async def _send(self, incoming: web.Request, reply: Reply) -> web.StreamResponse:
-        date = self.arm.world.timestamp(self.arm.world.now).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        headers = {**COMMON, "Date": date, **reply.headers}
-        content = b"" if reply.body is None else json.dumps(reply.body, separators=(",", ":")).encode()
-        if reply.body is not None:
-            headers["Content-Type"] = "application/json; charset=utf-8"
-        if reply.spoil == "html":
-            headers["Content-Type"] = "text/html"
-            content = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-            reply.status = 502
+        headers, content = self.arm.rendered(reply)
         transport = incoming.transport
         if reply.spoil in ("close", "reset") and transport is not None:
             transport.abort() if reply.spoil == "reset" else transport.close()

@@ -303,7 +303,7 @@ class Wire:
         status = {"code": f"ProvisioningState/{word}", "level": level, "displayStatus": text}
         if instance.failure and instance.provisioning == "Failed":
             status["message"] = instance.failure["message"]
-        if provisioning in ("Succeeded", "Failed"):
+        if provisioning in ("Succeeded", "Failed", "Canceled"):
             status["time"] = self.time(instance.provisioning_time)
         on = instance.shown("power", now) or instance.power
         power = {"code": f"PowerState/{on}", "level": "Info", "displayStatus": f"VM {on}"}

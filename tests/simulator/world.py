@@ -39,6 +39,8 @@ class World:
         self.started = started
         self.seed = seed
         self.now = 0.0
+        self.quiet = False  # no event comes any more that was scheduled
+        self.by = "client"  # who acts now; `another client` while an event does
         self.sets: dict[tuple[str, str], ScaleSet] = {}
         self.catalogue = Catalogue()
         self.recorder = Recorder()
@@ -162,6 +164,8 @@ class World:
                 self.recorder.change(self.now, owner.name, instance.instance_id, name, old.text(), value.text())
             elif name not in ("model", "extensions_pending"):
                 self.recorder.change(self.now, owner.name, instance.instance_id, name, old, value)
+        if values.get("power") == "running":
+            instance.fell = False
         if "provisioning" in values:
             instance.provisioning_time = self.now
         if "health" in values:
@@ -234,11 +238,33 @@ class World:
             created=self.now,
             disk_time=self.now,
             has_health=model.health_source(owner.document) is not None,
+            custom_data=owner.profile.get("osProfile", {}).get("customData"),
         )
+        instance.original = instance.image
         owner.instances[instance_id] = instance
         return instance
 
-    def create(self, owner: ScaleSet, count: int) -> float:
+    def attach(self, owner: ScaleSet, reference: dict[str, Any] | None, name: str | None = None) -> Instance:
+        """A VM that was made elsewhere joins a Flexible set: of another image, or None, of a disk of its own."""
+        instance = self.place(owner, instance_id=name)
+        self.make_attached(instance, reference)
+        return instance
+
+    @staticmethod
+    def make_attached(instance: Instance, reference: dict[str, Any] | None) -> None:
+        text = ":".join(str(value) for key, value in (reference or {}).items() if key != "version") or instance.os_disk
+        exact = None if reference is None else reference.get("version")
+        instance.image = Resolved("attached", text, exact, instance.image.os)
+        instance.original, instance.attached = instance.image, True
+        storage = instance.model["storageProfile"]
+        storage.pop("imageReference", None)
+        if reference is not None:
+            storage["imageReference"] = copy.deepcopy(reference)
+        else:
+            storage.setdefault("osDisk", {})["createOption"] = "Attach"
+            instance.model.pop("osProfile", None)
+
+    def create(self, owner: ScaleSet, count: int, seconds: float | None = None) -> float:
         """Scale out by `count`; the time at which the last one is up."""
         end = self.now
         for _instance in range(count):
@@ -246,7 +272,8 @@ class World:
             instance.joining = True
             instance.provisioning, instance.power, instance.health = "Creating", "starting", None
             self.recorder.change(self.now, owner.name, instance.instance_id, "exists", False, True)
-            up = self.now + self.draw(owner, instance, "create", owner.knobs.create)
+            drawn = self.draw(owner, instance, "create", owner.knobs.create)
+            up = self.now + (drawn if seconds is None else seconds)
             struck = self.fault(owner, instance, instance.image, "create")
 
             def start(instance: Instance = instance, fault: InstanceFault | None = struck) -> None:
@@ -300,4 +327,4 @@ class World:
         ready = [w for w in self.waiting if due(w)]
         self.waiting = [w for w in self.waiting if w not in ready]
         for waiting in ready:
-            self.at(self.now + waiting.delay, partial(events.trigger, self, waiting.action))
+            self.at(self.now + waiting.delay, partial(events.occur, self, waiting.action))

@@ -76,7 +76,12 @@ class _Write:
         return len(self.sent) > 1 or (bool(self.sent) and not images.same(self.first.image, self.target))
 
     def record_stands(self, fresh: ScaleSet) -> bool:
-        return self.record is None or record.read(fresh.tags) == self.record
+        if self.record is None:
+            return True
+        found = record.read(fresh.tags)
+        if self.image_stands(fresh) and not self.record.open and (found is None or found.id != self.record.id):
+            return True  # the end of a rollout that is not there is not written
+        return found == self.record
 
     def stands(self, fresh: ScaleSet) -> bool:
         return self.image_stands(fresh) and self.record_stands(fresh)

@@ -34,9 +34,9 @@ _REPAIRS = "AutomaticRepairs"
 class Plan:
     """What a rollout would do now.
 
-    `record` is what its write puts on the set, or what stands there already; `recorded`: the latter. `write_model`: the
-    image, the mode or the record is to be written before the first action. `close_record`: nothing is left of a rollout
-    whose record says otherwise. `all_on_target`: a breach is then no reason to go back.
+    `record` is what its write puts on the set, or what stands there already. `write_model`: the image, the mode or
+    the record is to be written before the first action. `close_record`: nothing is left of a rollout whose record says
+    otherwise. `all_on_target`: a breach is then no reason to go back.
     """
 
     survey: Survey
@@ -44,7 +44,6 @@ class Plan:
     record: Record
     previous: Image | None
     write_model: bool
-    recorded: bool
     close_record: bool
     all_on_target: bool
     replaces_rollout: str  # the id of the record on the set that this rollout's may replace, "" for none
@@ -174,7 +173,6 @@ def make(azure: Azure, options: Options) -> Plan:
         record=mine,
         previous=previous,
         write_model=write_model,
-        recorded=ours is not None,
         close_record=ours is not None and ours.resumable and not survey.left,
         all_on_target=names_target and not survey.to_do,
         replaces_rollout=on_set.id if on_set else "",
@@ -234,7 +232,6 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "previous_image": images.show(plan.previous),
         "model_image": images.show(survey.scale_set.image),
         "write_model": plan.write_model,
-        "recorded": plan.recorded,
         "close_record": plan.close_record,
         "all_on_target": plan.all_on_target,
         "replaces_rollout": plan.replaces_rollout,

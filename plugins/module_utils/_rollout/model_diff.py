@@ -26,7 +26,6 @@ _NOT_COMPARED = frozenset(
         ("properties", "virtualmachineprofile", "storageprofile", "osdisk", "image"),
     }
 )  # fmt: skip
-_EMPTY: tuple[object, ...] = (None, "", [], {})
 _IDENTITIES = ("name", "lun", "id", "type")
 
 Path = tuple[str, ...]
@@ -59,11 +58,13 @@ def _members(path: Path, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.
 
 
 def _value(path: Path, before: t.Any, after: t.Any, found: Difference) -> None:
-    if not _counts(path) or (before in _EMPTY and after in _EMPTY):
+    if not _counts(path) or (_empty(before) and _empty(after)):
         return
-    if before in _EMPTY:
+    if path == ("tags",):  # one by one, for some are the record's
+        _members(path, before or {}, after or {}, found)
+    elif _empty(before):
         found.added[".".join(path)] = after
-    elif after in _EMPTY:
+    elif _empty(after):
         found.lost[".".join(path)] = before
     elif isinstance(before, dict) and isinstance(after, dict):
         _members(path, before, after, found)
@@ -98,6 +99,13 @@ def _counts(path: Path) -> bool:
     lower = tuple(name.lower() for name in path)
     ours = len(path) == 2 and lower[0] == "tags" and lower[1].startswith(PREFIX)
     return lower[-1] not in _READ_ONLY and lower not in _NOT_COMPARED and not ours
+
+
+def _empty(value: t.Any) -> bool:
+    """An empty member says as little as none."""
+    if isinstance(value, dict):
+        return all(_empty(item) for item in value.values())
+    return value is None or value in ("", [])
 
 
 def _same(one: t.Any, other: t.Any) -> bool:

@@ -1,0 +1,235 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sequence of the role `rollout` in Python, for tests that need no ansible-playbook: what roles/rollout/tasks do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import requests
+
+from ansible_collections.steady.vmss.plugins.module_utils._azure import (
+    orchestration,
+    rollout_image,
+    rollout_plan,
+    rollout_upgrade,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
+
+from .simulated import Clock
+
+SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+OLD, NEW, NEWER = "24.4.20261001", "24.4.20261118", "24.4.20261201"
+SET = {"resource_group": "shop", "name": "web"}
+LIMITS = {"max_unavailable": "20%", "max_unhealthy": "20%", "max_unhealthy_upgraded": "0", "order_by": "domain"}
+PATIENCE = {"upgrade_timeout": 3600, "health_timeout": 300, "health_lag": 120, "version_lag": 120}
+
+
+def image(version: str) -> dict[str, str]:
+    return {**SERIES, "version": version}
+
+
+def scenario(capacity: int = 5, version: str = OLD, **changes: Any) -> dict[str, Any]:
+    """One scale set of a platform image, in quick times."""
+    knobs = {"upgrade": 60, "health_lag": 15, "write": 5, "create": 60, **changes.pop("knobs", {})}
+    web = {**SET, "capacity": capacity, "image": image(version), "knobs": knobs, **changes}
+    return {"images": {"platform": [{**SERIES, "versions": [OLD, NEW, NEWER]}]}, "scale_sets": [web]}
+
+
+class Client(Protocol):
+    """`Simulated` itself, or a `Controller` on it."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def session(self) -> requests.Session: ...
+
+
+class Failed(Exception):
+    """A task of the play failed. `code` as its result has it."""
+
+    def __init__(self, message: str, code: str = "stopped") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Play:
+    """One run of the role. `options` are the modules'; `check` is the user's rollout_health_check, which may raise."""
+
+    def __init__(
+        self,
+        client: Client,
+        connection: dict[str, Any],
+        version: str | None = NEW,
+        *,
+        on_failure: str = "stop",
+        keep_model: bool = False,
+        check: Callable[[list[str]], None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.clock = client.clock
+        self.azure = connect(connection, {"HOME": "/nonexistent"}, self.clock, client.session())
+        self.on_failure, self.keep_model, self.check = on_failure, keep_model, check
+        wanted = {"image": image(version)} if version else {}
+        self.options: dict[str, Any] = {**SET, **LIMITS, **PATIENCE, **wanted, "suspend_services": True, **options}
+        self.plan: dict[str, Any] = {}
+        self.outcome = "refused"
+        self.why = ""
+        self.warnings: list[str] = []
+        self.batches: list[dict[str, Any]] = []
+        self.changed = False
+        self.back_failed = ""
+
+    # -- the tasks ------------------------------------------------------------------------------
+
+    def run(self) -> Play:
+        self.plan = rollout_plan.as_result(rollout_plan.make(self.azure, self.options))
+        errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
+        if errors and not self.plan["nothing_to_do"]:
+            self.why = " ".join(errors)
+            return self
+        self.outcome = "unchanged"
+        code = ""
+        if not self.plan["nothing_to_do"]:
+            try:
+                self._roll()
+                self.outcome = "upgraded"
+            except Failed as failure:
+                self.outcome, self.why, code = "stopped", str(failure), failure.code
+                self._stop(code)
+            resumed = self._resume()
+        else:
+            resumed = True
+        self._end(code, resumed=resumed)
+        return self
+
+    def _roll(self) -> None:
+        plan = self.plan
+        if plan["write_model"]:
+            with _told():
+                self._write(
+                    image=plan["target_image"],
+                    upgrade_mode=self.options.get("upgrade_mode"),
+                    record=plan["record"],
+                    replaces=plan["model_image"],
+                    replaces_rollout=plan["replaces_rollout"],
+                )
+        with _told():
+            self._services("Suspended", plan["suspend"])
+        following, left = plan["next_batch"], plan["left"]
+        for _turn in range(200):
+            if not left:
+                return
+            ids = following["instance_ids"] if following else []
+            done = self._upgrade(
+                image=plan["target_image"], batch=ids, wait_only=not ids, earlier_batches=self.batches
+            )
+            if ids and self.check:
+                self.check(ids)
+            following, left = done["next_batch"], done["left"]
+        raise Failed("instances of the old image keep appearing")
+
+    def _stop(self, code: str) -> None:
+        plan = self.plan
+        rolls_back = self.on_failure != "stop"
+        if code == rollout_image.MEMBERS_LOST or not plan["previous_image"]:
+            return
+        if not rolls_back and (self.keep_model or plan["all_on_target"]):
+            return
+        try:
+            with _told():
+                self._write(
+                    image=plan["previous_image"],
+                    replaces=plan["target_image"],
+                    record={**plan["record"], "state": "stopped"},
+                    replaces_rollout=plan["record"]["id"],
+                )
+        except Failed as failure:
+            self.back_failed = str(failure)
+            return
+        self.model_back = True
+        if not rolls_back:
+            return
+        touched = [i for batch in self.batches for i in batch["instance_ids"]]
+        failed = [i for batch in self.batches for i in batch["failed_instance_ids"]]
+        ids = touched if self.on_failure == "rollback_all" else failed
+        try:
+            back = self._upgrade(
+                image=plan["previous_image"], batch=ids, downgrade=True, canary=0, max_unhealthy="100%", keep=False
+            )
+            self.outcome = "rolled_back" if not set(ids) & set(back["left_alone"]) else "stopped"
+        except Failed as failure:
+            self.why += f" {failure}"
+
+    def _resume(self) -> bool:
+        try:
+            with _told():
+                self._services("Running", self.plan["resume"])
+        except Failed as failure:
+            self.why += f" {failure}"
+            return False
+        return True
+
+    def _end(self, code: str, *, resumed: bool) -> None:
+        plan = self.plan
+        worked = not plan["nothing_to_do"] and code != rollout_image.MEMBERS_LOST
+        if not (plan["close_record"] and plan["nothing_to_do"]) and not (worked and not self.back_failed):
+            return
+        going_back = plan["record"]["state"] == "going_back"
+        state = "rolled_back" if going_back else "finished"
+        if code:
+            state = "going_back" if going_back else self.outcome
+        model = plan["previous_image"] if getattr(self, "model_back", False) else plan["target_image"]
+        suspended = [] if resumed else plan["record"]["suspended"]
+        try:
+            with _told():
+                self._write(
+                    image=model,
+                    replaces=model,
+                    record={**plan["record"], "state": state, "suspended": suspended},
+                    replaces_rollout=plan["record"]["id"],
+                )
+        except Failed as failure:
+            self.warnings.append(str(failure))
+
+    # -- the modules ----------------------------------------------------------------------------
+
+    def _write(self, **options: Any) -> None:
+        given = {**SET, "timeout": 1800, **{name: value for name, value in options.items() if value is not None}}
+        change = rollout_image.set_image(self.azure, self.clock, given, check_mode=False)
+        self.changed = self.changed or change.changed
+        self.warnings += change.warnings
+
+    def _services(self, state: str, services: list[str]) -> None:
+        if services:
+            options = {**SET, "services": services, "state": state, "timeout": 600}
+            orchestration.set_state(self.azure, self.clock, options, check_mode=False)
+
+    def _upgrade(self, *, keep: bool = True, **options: Any) -> dict[str, Any]:
+        with _told():
+            result, stopped = rollout_upgrade.upgrade(
+                self.azure, self.clock, {**self.options, **options}, check_mode=False
+            )
+        self.changed = self.changed or result["changed"]
+        if keep:
+            self.batches += result["rollout_result"]["batches"]
+        if stopped:
+            raise Failed(stopped)
+        return result
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A module that fails, as the play sees it."""
+    try:
+        yield
+    except Refused as error:
+        raise Failed(str(error), error.fields.get("code", "stopped")) from error
+    except AzureError as error:
+        raise Failed(str(error)) from error
