@@ -21,7 +21,7 @@ TOKEN_HEADER = "x-simulator-token"
 
 
 class Control:
-    def __init__(self, arm: Arm, time_scale: float, token: str) -> None:
+    def __init__(self, arm: Arm, time_scale: float, token: str = "") -> None:
         self.arm = arm
         self.token = token
         self.world = arm.world
@@ -51,7 +51,7 @@ class Control:
             return Reply(400, {"error": {"code": "BadRequest", "message": str(error)}})
 
     def _may_ask(self, request: Request) -> bool:
-        return hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
+        return bool(self.token) and hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
 
     def metrics(self, _request: Request) -> dict[str, Any]:
         """Times are simulated seconds; divide by `time_scale` for wall seconds."""
