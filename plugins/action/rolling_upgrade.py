@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import rolling_words
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.foreign import LONGEST_MESSAGE, printable
 from ansible_collections.steady.vmss.plugins.plugin_utils._tied import ActionModule as TiedModule
 
 _EVERY = 1.0  # seconds between two looks into the journal
@@ -100,7 +101,7 @@ def shown(lines: t.Iterable[bytes], scale_set: str) -> t.Iterator[str]:
         if not isinstance(event, dict) or _place(str(event.get("scale_set"))) != scale_set.lower():
             continue
         if words := rolling_words.progress(event):
-            yield f"{str(event.get('time'))[11:]} {scale_set}: {words}"
+            yield printable(f"{str(event.get('time'))[11:]} {scale_set}: {words}", LONGEST_MESSAGE)
 
 
 def _place(resource_id: str) -> str:

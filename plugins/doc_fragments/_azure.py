@@ -57,6 +57,7 @@ requirements:
   - python >= 3.10
   - azure-identity >= 1.19
   - azure-mgmt-compute >= 33
+  - requests
 notes:
   - A user name and password are refused, because Azure asks such accounts for a second factor.
   - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.

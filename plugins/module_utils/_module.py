@@ -15,9 +15,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._azure import client, sdk
 from ._azure.credentials import AUTH_SOURCES
-from ._azure.errors import AzureError
+from ._azure.errors import AzureError, known_secrets, signatures
 from ._controller import VARIABLE, Cancellation
 from ._journal import Journal
+from ._rollout.foreign import all_printable
 from ._rollout.image import ImageError
 from ._rollout.problem import Cancelled, Refused
 from ._rollout.result import timestamp
@@ -73,6 +74,22 @@ class Failed(Exception):
         self.fields = fields
 
 
+class Module(AnsibleModule):  # type: ignore[misc]
+    """What Azure, a guest or a tag supplied leaves it as plain text, and no secret that is known leaves it at all."""
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        self.no_log_values.update(known_secrets())
+        super().exit_json(**all_printable(kwargs))
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        self.no_log_values.update(known_secrets())
+        trace = {name: kwargs.pop(name) for name in ("exception",) if name in kwargs}
+        super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
+
+    def warn(self, warning: str, **kwargs: t.Any) -> None:
+        super().warn(all_printable(warning), **kwargs)
+
+
 class SystemClock:
     """Wall time, in seconds since the epoch."""
 
@@ -91,7 +108,7 @@ class Body(t.Protocol):
 
 def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     """Sign in, run the body, and exit or fail with its result and the count of ARM calls."""
-    module = AnsibleModule(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
+    module = Module(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
     _hide_signatures(module)
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
@@ -151,20 +168,7 @@ def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]
 def _hide_signatures(module: AnsibleModule) -> None:
     """Keep the signatures of URIs out of all that Ansible prints of this module, its arguments included."""
     for name in ("image", "latest_must_mean", "replaces", "settings"):
-        for text in _texts(module.params.get(name)):
-            if query := text.partition("?")[2]:
-                module.no_log_values.add(query)
-
-
-def _texts(value: object) -> t.Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        module.no_log_values.update(signatures(module.params.get(name)))
 
 
 def _counters(azure: client.Azure | None) -> dict[str, t.Any]:

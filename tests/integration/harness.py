@@ -48,6 +48,7 @@ class Simulator:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = self.environment["REQUESTS_CA_BUNDLE"]
+        self._session.headers["X-Simulator-Token"] = self.environment["SIMULATOR_TOKEN"]
         self._actions_before: set[str] = set()
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import sdk
-from .errors import error_member, http_date, retry_after
+from .errors import error_member, http_date, read_json, retry_after
 
 PATIENCE_WHEN_LOST = 120.0  # seconds that a GET is repeated after 5xx and lost connections
 PATIENCE_WHEN_THROTTLED = 1200.0  # Azure asks for up to 20 minutes
@@ -170,7 +170,7 @@ def _unanswered(response: t.Any, may_be_empty: bool) -> bool:
 def is_json(response: t.Any) -> bool:
     """Whether all of the answer came, and it is Azure's own: a proxy's page is HTML."""
     try:
-        json.loads(body_text(response))
+        read_json(body_text(response))
     except ValueError:
         return False
     return True

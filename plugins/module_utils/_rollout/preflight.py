@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from . import health, model_limit, references, resolve, running_image, thresholds
+from . import commands, health, model_limit, references, resolve, running_image, thresholds
 from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
 from .image import Image
@@ -98,8 +98,7 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "automatic_os_upgrade",
             f"{name} has automatic OS image upgrades on: Azure would roll beside this rollout.",
-            "Let Azure do the upgrade, or turn them off: ansible-playbook steady.vmss.disable_automatic_upgrades "
-            f"-e rollout_resource_group={scale_set.resource_group} -e rollout_scale_set={scale_set.name}",
+            f"Let Azure do the upgrade, or turn them off: {commands.of('disable_automatic_upgrades', scale_set)}",
         )
     if scale_set.service_fabric:
         yield Finding(
@@ -113,8 +112,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "rolling_upgrade_running",
             f"{name} has a rolling upgrade of Azure's running ({rolling_upgrade.code}).",
-            f"Wait for it, or cancel it: az vmss rolling-upgrade cancel -g {scale_set.resource_group} -n "
-            f"{scale_set.name}",
+            "Wait for it, or cancel it: "
+            + commands.az("vmss rolling-upgrade cancel", scale_set.resource_group, scale_set.name),
         )
     if len(scale_set.health_sources) > 1:
         yield Finding(
