@@ -40,8 +40,8 @@ def test_a_finished_rollout_is_finished(simulator: StartSimulator) -> None:
     assert scenes.roll(sim, variables=IMPATIENT).rc == 0
     found = tags(sim)
     assert (found["state"], found["suspended"]) == ("finished", "")
-    sim.event({"do": "unhealthy", "instance": "2"})
     assert scenes.module(sim, "orchestration_service", args={"state": "Suspended"})["changed"]
+    sim.event({"do": "unhealthy", "instance": "2"})
     sim.reset()
     again = scenes.roll(sim, variables=IMPATIENT)
     assert (again.rc, again.fact("rollout_result")["outcome"]) == (0, "unchanged"), again.output
