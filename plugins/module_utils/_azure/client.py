@@ -32,7 +32,7 @@ from .errors import (
     root_words,
 )
 from .guard import explicit_ids
-from .retries import Authentication, Clock, Meter, Retries, Usage, body_text
+from .retries import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text, is_json
 from .transport import Transport, secure
 from .urls import OneEndpoint, resource_path
 
@@ -90,6 +90,7 @@ class Azure:
     def __init__(self, subscription_id: str, cloud: Cloud, credential: t.Any, transport: t.Any, clock: Clock) -> None:
         self.subscription_id = subscription_id
         self.usage = Usage()
+        self.check_wanted: t.Callable[[], None] = lambda: None  # raises Cancelled where nothing may be asked any more
         self._cloud = cloud
         self._credential = credential
         self._transport = transport
@@ -98,6 +99,9 @@ class Azure:
         self._generic: t.Any = sdk.ARMPipelineClient(
             base_url=cloud.endpoint, policies=self._policies(), transport=transport
         )
+
+    def _check_wanted(self) -> None:
+        self.check_wanted()
 
     @property
     def server_time(self) -> float | None:
@@ -111,6 +115,10 @@ class Azure:
             f"read scale set {name}", name, self._compute().virtual_machine_scale_sets.get, resource_group, name
         )
         return wire.scale_set(_object(answer), answer.headers.get("ETag"))
+
+    def scale_set_id(self, resource_group: str, name: str) -> str:
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{resource_group}"
+        return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{name}"
 
     def scale_sets(self, resource_group: str | None = None) -> t.Iterator[ScaleSet]:
         group = self._compute().virtual_machine_scale_sets
@@ -333,7 +341,13 @@ class Azure:
     ) -> OperationRef:
         """`what` completes the sentence "Cannot …"."""
         names = (scale_set.resource_group, scale_set.name)
-        return self._operation_ref(self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs))
+        answer = self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs)
+        ref = self._operation_ref(answer)
+        has_body = bool(body_text(answer).strip()) or answer.request.method in ("PATCH", "PUT")
+        if not ref.url and (answer.status_code == 202 or (has_body and not is_json(answer))):
+            problem = Problem(kinds.LOST, "", "the answer is no JSON", answer.status_code)
+            raise AzureError(problem, what, scale_set.name)
+        return ref
 
     # Lifecycle hook events, which the oldest supported SDK has no operations for
 
@@ -354,7 +368,7 @@ class Azure:
         """Look once at a long-running operation. Azure forgets old ones: an AzureError of kind "missing"."""
         if not ref.url:
             return Operation("Succeeded")
-        answer = self._get("read the state of the operation", "", ref.url)
+        answer = self._get("read the state of the operation", "", ref.url, may_be_empty=True)
         if answer.status_code == 202:
             return Operation("InProgress", retry_after=retry_after(answer.headers))
         return wire.operation(_json(answer) if answer.text().strip() else {}, retry_after(answer.headers))
@@ -489,6 +503,7 @@ class Azure:
             Retries(self.usage, self._clock),
             Authentication(self._credential, self._cloud.scope, self.usage),
             sdk.policies.CustomHookPolicy(),
+            Wanted(self._check_wanted),
             Meter(self.usage),
         ]
 
@@ -525,13 +540,15 @@ class Azure:
     def _url(self, resource_id: str, below: str, api_version: str) -> str:
         return f"{self._cloud.endpoint}{resource_path(resource_id + below)}?api-version={api_version}"
 
-    def _get(self, attempted: str, scale_set: str, url: str) -> t.Any:
-        return self._request("GET", attempted, scale_set, url)
+    def _get(self, attempted: str, scale_set: str, url: str, **options: t.Any) -> t.Any:
+        return self._request("GET", attempted, scale_set, url, **options)
 
-    def _request(self, method: str, attempted: str, scale_set: str, url: str, body: object = None) -> t.Any:
+    def _request(
+        self, method: str, attempted: str, scale_set: str, url: str, body: object = None, **options: t.Any
+    ) -> t.Any:
         """A request to an address that no operation of the SDK has."""
         with _told(attempted, scale_set, []):
-            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body))
+            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body), **options)
         if answer.status_code >= 300:
             raise AzureError(
                 problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set

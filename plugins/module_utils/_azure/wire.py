@@ -300,14 +300,15 @@ def operation(document: object, retry_after: float | None = None) -> Operation:
     word = known.get(str(status).lower(), "InProgress")
     if word == "InProgress":
         return Operation(word, retry_after=retry_after)
+    end = timestamp(at(document, "endTime"))
     if word == "Succeeded":
-        return Operation(word)
+        return Operation(word, end=end)
     error = error_member(document)
     preempted = str(error.get("code") or "").lower() in CONFLICT_CODES
     found = problem_of(error, kinds.CONFLICT if preempted else kinds.LOST)
     if not error:
         found = Problem(kinds.LOST, "", f"the operation ended as {word} and Azure gave no reason")
-    return Operation(word, found)
+    return Operation(word, found, end=end)
 
 
 def image_version(document: Document, image: Image, location: str | None = None) -> ImageVersion:

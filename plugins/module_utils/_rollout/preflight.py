@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import commands, health, model_limit, references, resolve, running_image, thresholds
 from . import image as images
@@ -52,9 +52,24 @@ def findings(
         *_image(survey, facts, facts_before),
         *_instances(survey, request),
         *_previous(ran),
+        *_canary(survey),
         *references.findings(survey.scale_set.document, now),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
+
+
+def _canary(survey: Survey) -> t.Iterator[Finding]:
+    """What it costs in time."""
+    without = replace(survey, policy=replace(survey.policy, canary=0))
+    batches, fewer = len(survey.batches()), len(without.batches())
+    if batches > fewer:
+        yield Finding(
+            INFO,
+            "canary",
+            f"the canary makes it {batches} batches instead of {fewer}, and each takes as long as its slowest instance "
+            "takes to be upgraded and healthy.",
+            "rollout_canary: 0 leaves it out.",
+        )
 
 
 def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Request) -> t.Iterator[Finding]:
