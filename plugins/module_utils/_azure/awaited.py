@@ -36,6 +36,11 @@ def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Op
     return None
 
 
+def pause(clock: Clock, deadline: float, problem: Problem) -> None:
+    """As long as Azure asks, and never past the deadline."""
+    clock.sleep(min(problem.retry_after or RETRY, max(0.0, deadline - clock.now()) + 1.0))
+
+
 def until(
     clock: Clock,
     deadline: float,
@@ -65,7 +70,7 @@ def until(
                 raise
             last = error.problem
             sent = clock.now() if error.problem.kind == problem.LOST else None
-            clock.sleep(error.problem.retry_after or RETRY)
+            pause(clock, deadline, error.problem)
         else:
             refused = operation.problem if operation else None
             sent = None if refused else clock.now()

@@ -25,6 +25,7 @@ CERTIFICATE_HOWTO = (
 )
 
 _MOST_DETAILS = 2000  # one for each instance, and some
+_LONGEST_WAIT = 3600.0  # seconds; Azure asks for up to 20 minutes
 _LONGEST_READ = 4 * LONGEST_MESSAGE  # of a text; only then patterns run over it
 _SHORTEST_SECRET = 6  # a shorter one would hide half of every sentence
 
@@ -241,10 +242,13 @@ def retry_after(headers: t.Mapping[str, str]) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        asked = float(value)
     except ValueError:
         then, sent = http_date(value), http_date(headers.get("Date"))
-        return max(0.0, then - sent) if then is not None and sent is not None else None
+        if then is None or sent is None:
+            return None
+        asked = then - sent
+    return min(max(0.0, asked), _LONGEST_WAIT)
 
 
 def http_date(value: str | None) -> float | None:

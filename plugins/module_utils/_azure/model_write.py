@@ -79,7 +79,7 @@ def _send(
     except AzureError as error:
         if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
             raise
-        clock.sleep(error.problem.retry_after or awaited.RETRY)
+        awaited.pause(clock, deadline, error.problem)
         return False, None
     if operation and operation.status == "Failed":
         return False, operation.problem

@@ -11,7 +11,6 @@ Limits: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-li
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -209,6 +208,6 @@ def body_text(response: t.Any) -> str:
 
 def _error_code(response: t.Any) -> str:
     try:
-        return str(error_member(json.loads(body_text(response))).get("code") or "")
+        return str(error_member(read_json(body_text(response))).get("code") or "")
     except ValueError:
         return ""

@@ -15,7 +15,7 @@ import requests
 from azure.core.exceptions import ServiceResponseError
 from urllib3.exceptions import ProtocolError
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import errors
+from ansible_collections.steady.vmss.plugins.module_utils._azure import awaited, errors
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import (
     AzureError,
@@ -24,11 +24,13 @@ from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import (
     message_text,
     problem_of_answer,
     redact,
+    retry_after,
     root_words,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Problem
 
-from .conftest import WEB, FakeAzure
+from .conftest import WEB, FakeAzure, FakeClock
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOi.eyJhdWQiOiJodHRwcz.c2lnbmF0dXJl"
 VHD = "https://store.blob.core.windows.net/vhds/web.vhd"
@@ -200,3 +202,19 @@ def test_codes_and_targets_are_text_like_any_other() -> None:
 @pytest.mark.parametrize("value", ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00", "x" * 100_000])
 def test_a_date_that_is_none(value: str) -> None:
     assert http_date(value) is None or isinstance(http_date(value), float)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("5", 5.0), ("1200", 1200.0), ("1000000000", 3600.0), ("1e400", 3600.0), ("nan", 0.0), ("-1", 0.0), ("soon", None)],
+)
+def test_an_absurd_wait_is_bounded(value: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": value}) == seconds
+
+
+def test_no_wait_passes_the_deadline() -> None:
+    clock = FakeClock()
+    awaited.pause(clock, clock.now() + 60, Problem(problem.THROTTLED, "", "", retry_after=1500.0))
+    awaited.pause(clock, clock.now() - 60, Problem(problem.CONFLICT, "", ""))
+    awaited.pause(clock, clock.now() + 60, Problem(problem.CONFLICT, "", ""))
+    assert clock.slept == [61.0, 1.0, awaited.RETRY]
