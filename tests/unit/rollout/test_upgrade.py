@@ -505,6 +505,33 @@ def test_an_end_that_azure_told_too_early_proves_no_health() -> None:
     assert judge(done, START + 180) == "done"
 
 
+def test_what_was_seen_before_a_reimage_proves_no_health_after_it() -> None:
+    """The upgrade kept the disk and restarted the instance; its health then outlives the disk that it was of."""
+    fleet = uniform(1, faults=Faults(keeps_disk=frozenset({"0"}), health_times="none"))
+    before = fleet.instances()[0][0]
+    upgrade = Upgrade(fleet.survey(), Patience(), now=START)
+    assert upgrade.next(START) == Send("upgrade", ("0",))
+    upgrade.accepted(START)
+    upgrade.saw(START + 15, down(fleet))
+    upgrade.saw_operation(START + 30, Operation("Succeeded"))
+    kept = replace(before, image=fleet.target, latest_model_applied=True)
+    now = START + 30
+    while not isinstance(step := upgrade.next(now), Send):
+        assert isinstance(step, Look)
+        now = step.at
+        upgrade.saw(now, [kept])
+    assert step == Send("reimage", ("0",))
+    upgrade.accepted(now)
+    upgrade.saw_operation(now + 30, Operation("Succeeded"))
+    fresh = replace(kept, os_disk="new", exact_version=NEW, os_disk_time=None)
+    began = now = now + 30
+    while not isinstance(step := upgrade.next(now), Finished):
+        assert isinstance(step, Look | Poll)
+        now = step.at
+        upgrade.saw(now, [fresh], fleet.scale_set())
+    assert upgrade.report.outcome == "upgraded" and now - began >= Patience.health_lag
+
+
 def test_a_report_older_than_the_one_that_called_it_unhealthy_proves_nothing() -> None:
     fleet = uniform(1)
     before = fleet.instances()[0][0]
