@@ -433,10 +433,11 @@ def took(faults: Faults, *, lag: float = 13.0, shown: float = 13.0) -> tuple[flo
     return fleet.now - START - 6 * (60.0 + shown), fleet
 
 
+@pytest.mark.parametrize("lag", [13.0, 1.0])  # the second is over before the operation's end is noticed
 @pytest.mark.parametrize("ends", [True, False])
 @pytest.mark.parametrize(("health", "disk_moves", "provisioning"), CLOCKS)
 def test_an_instance_seen_down_is_believed_at_once_whatever_the_clocks_say(
-    health: str, disk_moves: bool, provisioning: str, ends: bool
+    health: str, disk_moves: bool, provisioning: str, ends: bool, lag: float
 ) -> None:
     late, fleet = took(
         Faults(
@@ -444,9 +445,11 @@ def test_an_instance_seen_down_is_believed_at_once_whatever_the_clocks_say(
             disk_times_move=disk_moves,
             provisioning_times=provisioning,
             forgets_ends=not ends,
-        )
+        ),
+        lag=lag,
+        shown=lag,
     )
-    assert late <= 0.04 * 6 * 73.0
+    assert late <= 0.06 * 6 * (60.0 + lag)
     assert sum(fleet.reads.values()) <= 62
 
 
