@@ -61,7 +61,7 @@ requirements:
 notes:
   - A user name and password are refused, because Azure asks such accounts for a second factor.
   - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.
-  - A module that changes Azure ends with the play, also with one that is killed, and its C(outcome) and journal then say
-    V(cancelled). Not with C(async), and not on another host than the controller.
+  - A module that changes Azure ends with the play, also with one that is killed. Its C(outcome) and its journal
+    then say V(cancelled). Not with C(async), and not on another host than the controller.
   - AWX's credential "Azure Resource Manager" works as it is, with a client secret.
 """
