@@ -108,6 +108,7 @@ class Knobs:
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
+    mode_change_acts: bool = False
     tags_cost_generation: bool = True
     capacity_costs_generation: bool = False
     etag_bumps: str = "write"

@@ -44,7 +44,9 @@ def write(world: World, owner: ScaleSet, document: dict[str, Any], name: str = "
     operation = world.begin(owner, name, "write")
     end = world.now + knobs.write.draw(Random(f"{world.seed}/{owner.name}/write/{owner.etag}"))
     end = max(end, _scale(world, owner))
-    if old["properties"].get("virtualMachineProfile") != document["properties"].get("virtualMachineProfile"):
+    changed = old["properties"].get("virtualMachineProfile") != document["properties"].get("virtualMachineProfile")
+    moved = upgrade_policy.of(old).get("mode", "Manual") != owner.mode
+    if changed or (moved and knobs.mode_change_acts):
         if owner.mode == "Automatic":
             end = max(end, _upgrade_all(world, owner, list(owner.instances.values()), operation))
         elif owner.mode == "Rolling":

@@ -15,6 +15,7 @@ from .errors import AzureError
 
 RETRY = 5.0
 _MOST_FAILED = 2  # operations that Azure ended as failed
+_MOST_SENT = 5  # requests that Azure took and that had no effect
 # Azure surely did nothing, or a fresh read can tell whether it did.
 AGAIN = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
 
@@ -48,9 +49,9 @@ def until(
     `write` returns its operation's end, as `end_of` does. One that failed twice is not sent until the deadline passes.
     """
     last = Problem(problem.LOST, "", "the write had no effect within the timeout")
-    failed = 0
+    failed = taken = 0
     while not done():
-        if failed >= _MOST_FAILED or clock.now() > deadline:
+        if failed >= _MOST_FAILED or taken >= _MOST_SENT or clock.now() > deadline:
             raise AzureError(last, what, scale_set)
         try:
             operation = write()
@@ -60,6 +61,7 @@ def until(
             last = error.problem
             clock.sleep(error.problem.retry_after or RETRY)
         else:
+            taken += 1
             if operation and operation.problem:
                 last = operation.problem
                 failed += operation.status == "Failed"
