@@ -97,7 +97,8 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
 def _previous(watch: Watch) -> Image | None:
     """What the instances ran before that were to be upgraded."""
     asked = [watch.before[i] for i in sorted(watch.asked)]
-    return resolve.previous(asked, watch.scale_set.image, watch.target) if watch.target else None
+    found = resolve.images_before(asked, watch.scale_set.image, watch.target) if watch.target else []
+    return found[0] if found else None
 
 
 def _check(options: Options) -> None:
