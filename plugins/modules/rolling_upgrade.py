@@ -232,7 +232,8 @@ reason:
 put_back:
   description:
     - What the instances ran before that failed or were upgraded, for a way back; the most common image last. C(image) is
-      none where nobody knows it. Instances that others have made meanwhile are in none.
+      none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one. Instances that
+      others have made meanwhile are in none.
   returned: outside check mode
   type: list
   elements: dict
@@ -240,6 +241,7 @@ put_back:
     - image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
       failed: ["0"]
       all: ["0", "1"]
+      assumed: []
 unproven:
   description: The instances of which nothing shows what they run, though Azure calls their upgrade completed, with why.
   returned: always

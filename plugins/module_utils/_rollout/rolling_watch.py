@@ -259,7 +259,8 @@ class Watch:
     def put_back(self, reports: t.Mapping[str, InstanceReport]) -> list[dict[str, t.Any]]:
         """What a way back would put on which instances: what each ran before, the most common image last.
 
-        `failed`: of those that failed, `all`: of those that were upgraded too. `image` is None where nobody knows.
+        `failed`: of those that failed, `all`: of those that were upgraded too. Of `assumed` nobody knows what they ran:
+        where all others ran one image it is taken to be theirs; else they are a group of their own, whose image is None.
         """
         groups: dict[str, dict[str, t.Any]] = {}
         for instance_id, report in reports.items():
@@ -267,9 +268,15 @@ class Watch:
                 continue
             ran = running_image.running_image(report.before)
             known = ran if ran is not None and not ran.follows_latest else None
-            group = groups.setdefault(str(known or ""), {"image": images.show(known), "failed": [], "all": []})
+            empty = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
+            group = groups.setdefault(str(known or ""), empty)
             group["all"].append(instance_id)
             group["failed"] += [instance_id] if report.outcome == "failed" else []
+            group["assumed"] += [] if known else [instance_id]
+        if len(groups) == 2 and (unknown := groups.pop("", None)):
+            (group,) = groups.values()
+            for name in ("failed", "all", "assumed"):
+                group[name] = sorted([*group[name], *unknown[name]], key=lambda i: instance_order(Instance(i)))
         return sorted(groups.values(), key=lambda group: (group["image"] is not None, len(group["all"])))
 
     def most_unavailable(self, upgrade: RollingUpgrade | None) -> int:

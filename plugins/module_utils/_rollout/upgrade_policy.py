@@ -251,15 +251,15 @@ def would_bring_instances(
     how = (
         "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
     )
+    stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
+    first = f"{'Write mode: Manual along; or bring' if stays else 'Bring'} them to it first,"
     yield Finding(
         WARNING if may else ERROR,
         "behind",
         f"{len(unproven)} of {len(instances)} instances of scale set {scale_set.name} are not proven to have the newest "
         f"model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for that.",
-        ""
-        if may
-        else "Bring them to it first, in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do "
-        f"it, with {PERMISSION}: true.",
+        "" if may else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
+        f"with {PERMISSION}: true.",
     )
 
 
