@@ -181,6 +181,7 @@ def instance(document: Document) -> Instance:
         latest_model_applied=at(properties, "latestModelApplied"),
         protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
         protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
+        created=timestamp(at(properties, "timeCreated")),
         extension_versions=tuple(
             (str(item.get("name")), str(item.get("typeHandlerVersion") or ""))
             for item in _dicts(at(view, "extensions"))
