@@ -118,6 +118,9 @@ class Survey:
             return running_image.judge_model(instance, since=self.since, disk=self.policy.unproven == REIMAGE)
         names_target, since = self.model_names_target, self.since
         verdict = running_image.judge(instance, self.target, model_names_target=names_target, since=since)
+        if instance.instance_id in self.touched and instance.power == "deallocated":
+            # It starts with what its model names, whatever is on its disk now.
+            return verdict if images.same(instance.image, self.target) else running_image.OUTDATED
         return running_image.OUTDATED if verdict == running_image.NEWER and self.policy.downgrade else verdict
 
     def _made_here(self, instance: Instance) -> bool:

@@ -231,9 +231,8 @@ class Upgrade:
         self._operation = None
         if batch.adopted:
             for instance_id in batch.instance_ids:
-                track = self._tracks[instance_id]
-                track.worked_on = track.before.power != "deallocated"  # one that is down is tried again first
-                track.adopted_since = self.survey.since
+                self._tracks[instance_id].worked_on = True
+                self._tracks[instance_id].adopted_since = self.survey.since
             self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
         else:
             self._sending = self._ask(REIMAGE if batch.reimage else UPGRADE, batch.instance_ids, now)

@@ -61,6 +61,7 @@ class Track:
     started: bool = False
     retried: bool = False
     worked_on: bool = False
+    seen_at_work: bool = False
     seen_not_healthy: bool = False
     on_target_since: float | None = None
     available_since: float | None = None
@@ -94,11 +95,11 @@ class Track:
         if now - self.sent > patience.upgrade:
             self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or self._behind})"
             return FAILED
-        if instance.provisioning == "Failed" and self.worked_on:
-            return FAILED
         if not health.settled(instance):
-            self.idle_since = None
+            self.idle_since, self.seen_at_work = None, True
             return PENDING
+        if instance.provisioning == "Failed" and self.worked_on and not (fell and self._was_down):
+            return FAILED
         if self.idle_since is None:
             self.idle_since = now
         idle = now - self.idle_since
@@ -109,6 +110,11 @@ class Track:
         applied = images.same(instance.image, target) and not images.same(self.before.image, target)
         applied = applied or self.reimaged
         return self._await_image(instance, idle, patience, operation, applied=applied, can_reimage=can_reimage)
+
+    @property
+    def _was_down(self) -> bool:
+        """One that was down before is tried again; nothing has been done to it yet."""
+        return self.before.power == "deallocated" and not self.seen_at_work
 
     @property
     def _behind(self) -> str:
