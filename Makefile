@@ -36,6 +36,10 @@ chaos: python  ## 200 rollouts under random faults, 50 killed ones (long; CHAOS_
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
+long: python  ## every state of a scale set of five that a batch may be decided on (some minutes)
+	@$(ENVIRONMENTS) newest
+	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
+
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/benchmark -s
@@ -51,4 +55,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos bench docs clean python
+.PHONY: help demo test lint units integration contract package chaos long bench docs clean python
