@@ -40,6 +40,10 @@ fuzz: python  ## any answer of Azure's, for minutes (FUZZ_EXAMPLES answers to ea
 	@$(ENVIRONMENTS) newest
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
 
+long: python  ## every state of a scale set of five that a batch may be decided on (some minutes)
+	@$(ENVIRONMENTS) newest
+	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
+
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/benchmark -s
@@ -55,4 +59,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos fuzz bench docs clean python
+.PHONY: help demo test lint units integration contract package chaos fuzz long bench docs clean python
