@@ -82,7 +82,7 @@ class SetFigures:
     unavailable: set[str] = field(default_factory=set)
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
-    protected_when_read: frozenset[str] = frozenset()
+    spared_when_read: frozenset[str] = frozenset()
     model_read: float = float("-inf")
     max_unavailable: int = 0
     max_in_hand: int = 0
@@ -166,15 +166,22 @@ class Recorder:
         """A client reads the instances now."""
         figures = self.of(owner.name)
         figures.unavailable_when_read = frozenset(figures.unavailable)
-        figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
+        figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
+
+    @staticmethod
+    def _spared(instance: Instance) -> bool:
+        """Protected, or deallocated by somebody's wish."""
+        return instance.protect_actions or (instance.power == "deallocated" and not instance.fell)
 
     def read_model(self, now: float, owner: ScaleSet) -> None:
         """A client reads the set now."""
         self.of(owner.name).model_read = now
 
     def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
-        """An action on these instances was accepted. Call it before anything is done to them."""
-        known = self.of(owner.name).protected_when_read
+        """An action on these instances was accepted. Call it before anything is done to them. `spared`: those that
+        were protected or deallocated when a client last read them, and still are.
+        """
+        known = self.of(owner.name).spared_when_read
         self.actions.append(
             {
                 "time": now,
@@ -182,7 +189,7 @@ class Recorder:
                 "by": by,
                 "action": action,
                 "instance_ids": [i.instance_id for i in instances],
-                "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in known],
+                "spared": [i.instance_id for i in instances if self._spared(i) and i.instance_id in known],
                 "attached": [i.instance_id for i in instances if i.attached],
                 "fallen": [i.instance_id for i in instances if i.fell],
             }

@@ -335,7 +335,7 @@ class TestFigures:
         upgrade(world, owner, "0", "1", "2")
         (action,) = world.recorder.actions
         assert (action["by"], action["action"], action["instance_ids"]) == ("client", "upgrade", ["0", "1", "2"])
-        assert (action["protected"], action["attached"], action["fallen"]) == (["1"], [], [])
+        assert (action["spared"], action["attached"], action["fallen"]) == (["1"], [], [])
         assert world.recorder.batches[0].as_dict()["model_read"] == 0
 
     def test_when_it_is_quiet_nothing_comes_that_was_scheduled(self) -> None:
