@@ -4,8 +4,8 @@
 
 """A user's health check that keeps what it was asked, and refuses what a case draws. Run as a program, it is the check.
 
-`{"kind": "never"}` refuses nothing, `always` everything, `some` a batch that holds one of the instances whose name falls
-on `modulo`, `number` the batch of that number, `first` as many as `times`.
+`{"kind": "never"}` refuses nothing, `always` everything, `some` a batch that holds one of the instances whose name
+falls on `modulo`, `number` the batch of that number, `first` as many as `times`.
 """
 
 from __future__ import annotations

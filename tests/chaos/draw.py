@@ -26,7 +26,9 @@ OTHER_TAG = "written-by-another-client"
 RECORD = "steady-vmss-rollout"
 APPLIANCE = {"publisher": "other", "offer": "appliance", "sku": "standard", "version": "7.0.1"}
 AGENT = {"name": "AzureMonitorLinuxAgent", "properties": {"publisher": "Microsoft.Azure.Monitor", "type": "Agent"}}
-DATA_DISKS = [{"lun": 0, "createOption": "Empty", "diskSizeGB": 64, "managedDisk": {"storageAccountType": "Premium_LRS"}}]
+DATA_DISKS = [
+    {"lun": 0, "createOption": "Empty", "diskSizeGB": 64, "managedDisk": {"storageAccountType": "Premium_LRS"}}
+]
 
 SETS, VMS = "VirtualMachineScaleSets_", "VirtualMachineScaleSetVMs_"
 READS = [SETS + "Get", "*VMs_List", "VirtualMachines_List", "Operations_Get", "*Rolling*", "*Image*", "*"]
@@ -41,8 +43,8 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class Case:
-    """`variables` are the role's; `limit` and `order_by` are two of them, for the judge. `check`: what the user's health
-    check refuses (checks.py), None without one.
+    """`variables` are the role's; `limit` and `order_by` are two of them, for the judge. `check`: what the user's
+    health check refuses (checks.py), None without one.
     """
 
     seed: int
@@ -129,7 +131,12 @@ def case(seed: int) -> Case:
         "server": {"throttle_body": rng.choice(["wrapped", "bare"])},
         "images": {
             "platform": [{**SERIES, "versions": [OLD, THIRD, NEW]}],
-            "galleries": [{"name": "golden", "images": [{"name": "web", "versions": [_version(OLD), _version(THIRD), _version(NEW)]}]}],
+            "galleries": [
+                {
+                    "name": "golden",
+                    "images": [{"name": "web", "versions": [_version(OLD), _version(THIRD), _version(NEW)]}],
+                }
+            ],
         },
         "scale_sets": [scale_set],
         "faults": [_fault(rng) for _number in range(rng.choice([0, 1, 2, 3, 5, 8]))] + _forbidden(rng),
@@ -382,7 +389,12 @@ def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list
         record,
         {"do": "write", "patch": {"tags": {OTHER_TAG: "yes", "owner": "another team"}}},
         {"do": "policy", "extension": AGENT, "tags": {"policy": "applied"}},
-        {"do": "scale", "capacity": capacity + rng.randint(1, 2), "creating": rng.choice([600, 1800]), "ends_after": 15},
+        {
+            "do": "scale",
+            "capacity": capacity + rng.randint(1, 2),
+            "creating": rng.choice([600, 1800]),
+            "ends_after": 15,
+        },
         {"do": "service", "action": rng.choice(["Suspend", "Resume"])},
         {"do": "work", "seconds": rng.choice([300, 1500]), "ends": rng.choice(["Succeeded", "Failed", "Canceled"])},
         {"do": "canceled"},

@@ -287,9 +287,7 @@ def lost_members(case: Case, world: World, run: Ran, result: dict[str, Any] | No
         yield f"{member} was lost, and it ended {outcome}: {run.failures[-1:]}"
 
 
-def checks(
-    case: Case, world: World, result: dict[str, Any] | None, asked: Sequence[dict[str, Any]]
-) -> Iterator[str]:
+def checks(case: Case, world: World, result: dict[str, Any] | None, asked: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Rules 1, 5 and 6: what is called upgraded has passed the user's check; after one that failed nothing more is
     upgraded; what a run before may have left is checked within the limit.
     """

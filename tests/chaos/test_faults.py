@@ -92,7 +92,9 @@ def the_same_again(
     """
     said = result["outcome"] if result else "refused"
     target = judge.target_of(case, after)
-    unfit = [key for key, one in judge.mine(case, after).items() if one["version"] == target and _refused(case, one, key)]
+    unfit = [
+        key for key, one in judge.mine(case, after).items() if one["version"] == target and _refused(case, one, key)
+    ]
     stopped = said == "stopped" and bool(unfit)
     finished = said == "upgraded" and judge.settled(case, after)
     if not (stopped or finished):
@@ -109,9 +111,7 @@ def the_same_again(
         directory = tmp_path / f"again-{number}"
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=directory, **options)
         world = judge.World.of(sim)
-        yield from judge.again(
-            world, run, outcome_of(run), refused=stopped, closes=closes and not number
-        )
+        yield from judge.again(world, run, outcome_of(run), refused=stopped, closes=closes and not number)
         if services != world.scale_set["services"]:
             yield f"the same command again made the services {world.scale_set['services']} of {services}"
         yield from judge.secrets(sim, run, tmp_path / "journal")

@@ -493,7 +493,9 @@ def test_what_is_right_breaks_no_rule(happens: Callable[[Rollout], None], tmp_pa
     assert rollout.wrong(tmp_path) == []
 
 
-def again(rollout: Rollout, *, rc: int = 0, outcome: str = "unchanged", refused: bool = False, closes: bool = False) -> Any:
+def again(
+    rollout: Rollout, *, rc: int = 0, outcome: str = "unchanged", refused: bool = False, closes: bool = False
+) -> Any:
     run = Ended(rc=rc)
     return list(judge.again(rollout.after, run, {"outcome": outcome}, refused=refused, closes=closes))
 
@@ -510,7 +512,9 @@ def calm() -> Rollout:
 def test_the_same_command_again_does_nothing() -> None:
     assert again(calm()) == []
     assert again(calm(), rc=2, outcome="stopped", refused=True) == []
-    assert again(calm(), refused=True) == ["what the user's check refuses runs the target, and the same command ended unchanged"]
+    assert again(calm(), refused=True) == [
+        "what the user's check refuses runs the target, and the same command ended unchanged"
+    ]
     rollout = calm()
     rollout.written.append(write(900, {"tags.steady-vmss-outcome": [None, "finished"]}))
     assert again(rollout, closes=True) == []

@@ -40,9 +40,7 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     end = world.now + owner.knobs.noop.median
     before = world.recorder.before(owner)
     working = [
-        i
-        for i in instances
-        if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
+        i for i in instances if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
     ]
     end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
     if working:

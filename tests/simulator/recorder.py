@@ -198,9 +198,7 @@ class Recorder:
     def before(self, owner: ScaleSet) -> Before:
         figures = self.of(owner.name)
         there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
-        return Before(
-            len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read
-        )
+        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read)
 
     def accept(
         self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
@@ -227,7 +225,9 @@ class Recorder:
             "name": name,
             "etag": owner.etag,
             "mode": owner.mode,
-            "automatic_os_upgrade": bool((policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")),
+            "automatic_os_upgrade": bool(
+                (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")
+            ),
             "while_writing": [op.name for op in owner.running("write")],
             "tags": dict(old.get("tags") or {}),
             "changes": differences(old, document),

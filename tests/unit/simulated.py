@@ -111,9 +111,13 @@ class Simulated(HTTPAdapter):
         """The real SDK, whose waiting is virtual."""
         account = self.arm.account
         credential = ClientSecretCredential(
-            account.tenant, account.client_id, account.secret,
-            authority=URL, transport=Transport(session or self.session(), clock or self), disable_instance_discovery=True,
-        )  # fmt: skip
+            account.tenant,
+            account.client_id,
+            account.secret,
+            authority=URL,
+            transport=Transport(session or self.session(), clock or self),
+            disable_instance_discovery=True,
+        )
         return ComputeManagementClient(
             credential,
             account.subscription,
