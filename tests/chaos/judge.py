@@ -473,7 +473,7 @@ def again(world: World, run: Ran, result: dict[str, Any] | None, *, refused: boo
     """Rules 5, 6 and 8, of the same command after it has ended, counted from there. `refused`: an instance that the
     user's check refuses runs the target. `closes`: the run before may have left its record to be closed.
     """
-    written = [write for write in world.writes() if not (closes and _only_record(write))]
+    written = [write for write in world.writes() if not (closes and only_record(write))]
     if written:
         yield f"the same command again wrote {[sorted(write['changes']) for write in written]}"
     if named := [(one["action"], one["instance_ids"]) for one in world.metrics["actions"] if one["by"] == "client"]:
@@ -487,7 +487,7 @@ def again(world: World, run: Ran, result: dict[str, Any] | None, *, refused: boo
         yield f"what the user's check refuses runs the target, and the same command ended {outcome}"
 
 
-def _only_record(write: dict[str, Any]) -> bool:
+def only_record(write: dict[str, Any]) -> bool:
     return all(path.startswith(f"tags.{OUR_TAGS}") for path in write["changes"])
 
 

@@ -63,7 +63,7 @@ class ScaleSets(Service):
 
     def get(self, request: Request) -> Reply:
         owner = self.owner(request)
-        self.world.recorder.read_model(self.world.now, owner)
+        self.world.recorder.read_model(self.world.now, owner, self.world.client)
         return self.shown(owner, request)
 
     def list_group(self, request: Request) -> Reply:

@@ -83,7 +83,7 @@ class SetFigures:
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
     spared_when_read: frozenset[str] = frozenset()
-    model_read: float = float("-inf")
+    model_read: dict[str, float] = field(default_factory=dict)
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -173,9 +173,9 @@ class Recorder:
         """Protected, or deallocated by somebody's wish."""
         return instance.protect_actions or (instance.power == "deallocated" and not instance.fell)
 
-    def read_model(self, now: float, owner: ScaleSet) -> None:
-        """A client reads the set now."""
-        self.of(owner.name).model_read = now
+    def read_model(self, now: float, owner: ScaleSet, client: str = "") -> None:
+        """A client reads the set now; it may have a name, where there are two."""
+        self.of(owner.name).model_read[client] = now
 
     def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
         """An action on these instances was accepted. Call it before anything is done to them. `spared`: those that
@@ -195,10 +195,11 @@ class Recorder:
             }
         )
 
-    def before(self, owner: ScaleSet) -> Before:
+    def before(self, owner: ScaleSet, client: str = "") -> Before:
         figures = self.of(owner.name)
         there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
-        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read)
+        read = figures.model_read.get(client, float("-inf"))
+        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read, read)
 
     def accept(
         self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
