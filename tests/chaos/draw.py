@@ -353,7 +353,7 @@ def _others(rng: Random, kind: str, gallery: bool, capacity: int) -> list[dict[s
     ]
     kinds = _other_clients(rng, kind, gallery, capacity)
     events: list[dict[str, Any]] = []
-    for _number in range(rng.choice([0, 0, 1, 1, 2])):
+    for _number in range(rng.choice([0, 1, 1, 1, 2])):
         operation, most = rng.choice(points)
         when: dict[str, Any] = {"calls": {operation: rng.randint(1, most)}}
         if rng.random() < 0.2:
