@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -116,7 +115,7 @@ def everything(
     yield from ending(case, after, run, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
-    yield from writes(case, after, result)
+    yield from writes(case, after)
     yield from services(case, before, after, run)
     yield from hands_off(case, before, after)
     yield from other_clients(after)
@@ -160,18 +159,20 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
     return f"{instance['zone']}/{row}"
 
 
-def writes(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+def writes(case: Case, world: World) -> Iterator[str]:
     """Rules 3 and 10: the image and our tags are written and nothing else, in mode Manual, over nobody else's image or
-    record.
+    record. An image that was there when the rollout was planned is what it starts from.
     """
     # The rollouts whose record it is: its own ones, and what was there before it wrote the image.
-    records, begun, image_by = {""}, False, "client"
+    records, begun = {""}, False
+    their_image = -math.inf  # when another client wrote the image that is there
     for write in world.metrics["model_writes"]:
         changes, met = write["changes"], str(write["tags"].get(RECORD, ""))
         if not begun:
             records.add(met)
         if write["by"] != "client":
-            image_by = write["by"] if _of_image(write) and write["time"] >= world.first_read else image_by
+            if _of_image(write) and write["time"] >= world.first_read:
+                their_image = write["time"]
             continue
         yield from _not_ours(case, changes)
         if write["mode"] != "Manual" and set(changes) != {MODE}:
@@ -181,10 +182,9 @@ def writes(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[
         if met not in records:
             yield f"{sorted(changes)} written over the record of the rollout {met}"
         if _of_image(write):
-            planned_on_it = not begun and OLD not in json.dumps((result or {}).get("previous_image", OLD))
-            if image_by != "client" and not planned_on_it:
+            if their_image > -math.inf and (begun or write["planned_on"] <= their_image):
                 yield f"another client's image was overwritten: {_image_change(write)}"
-            image_by, begun = "client", True
+            their_image, begun = -math.inf, True
         records.add(str(_new_tags(write).get(RECORD, "")))
 
 

@@ -50,7 +50,13 @@ def instance(version: str, update_domain: int) -> dict[str, Any]:
 
 
 def write(time: float, changes: dict[str, list[Any]], by: str = "client", **met: Any) -> dict[str, Any]:
-    calm = {"mode": "Manual", "automatic_os_upgrade": False, "tags": {"owner": "shop"}, "upgraded": []}
+    calm = {
+        "mode": "Manual",
+        "automatic_os_upgrade": False,
+        "planned_on": 5.0,
+        "tags": {"owner": "shop"},
+        "upgraded": [],
+    }
     return {"time": time, "by": by, "changes": changes, **calm, **met}
 
 
@@ -433,8 +439,7 @@ def an_image_from_before(rollout: Rollout) -> None:
 
 def an_image_planned_on(rollout: Rollout) -> None:
     an_image_from_before(rollout)
-    rollout.written[0]["time"] = 6.0
-    rollout.result["previous_image"] = {**SERIES, "version": THIRD}
+    rollout.written[0]["time"], rollout.written[1]["planned_on"] = 6.0, 7.0
 
 
 def stopped_by_their_mode(rollout: Rollout) -> None:

@@ -84,6 +84,7 @@ class SetFigures:
     unavailable_when_read: frozenset[str] = frozenset()
     spared_when_read: frozenset[str] = frozenset()
     model_read: dict[str, float] = field(default_factory=dict)
+    planned_on: dict[str, float] = field(default_factory=dict)
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -162,9 +163,10 @@ class Recorder:
     def unavailable_now(self) -> int:
         return sum(len(figures.unavailable) for figures in self.figures.values())
 
-    def read(self, owner: ScaleSet) -> None:
-        """A client reads the instances now."""
+    def read(self, owner: ScaleSet, client: str = "") -> None:
+        """A client reads the instances now: what it plans rests on the set as it read it before."""
         figures = self.of(owner.name)
+        figures.planned_on[client] = figures.model_read.get(client, 0.0)
         figures.unavailable_when_read = frozenset(figures.unavailable)
         figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
 
@@ -215,8 +217,13 @@ class Recorder:
             self._open[(owner.name, instance.instance_id)] = batch
         figures.see()
 
-    def wrote(self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any]) -> dict[str, Any]:
-        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon."""
+    def wrote(
+        self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any], client: str = ""
+    ) -> dict[str, Any]:
+        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon.
+
+        `planned_on` is when the client had read the set before it last read the instances.
+        """
         old = owner.document
         policy = old["properties"].get("upgradePolicy") or {}
         entry = {
@@ -230,6 +237,7 @@ class Recorder:
                 (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")
             ),
             "while_writing": [op.name for op in owner.running("write")],
+            "planned_on": self.of(owner.name).planned_on.get(client, 0.0),
             "tags": dict(old.get("tags") or {}),
             "changes": differences(old, document),
             "upgraded": [],

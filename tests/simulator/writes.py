@@ -43,7 +43,7 @@ def write(
             "that may be referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs "
             "to the latest model of the Virtual Machine Scale Set before trying again.",
         )
-    written = world.recorder.wrote(world.now, owner, name, world.by, document)
+    written = world.recorder.wrote(world.now, owner, name, world.by, document, world.client)
     for running in owner.running("write"):
         world.finish(owner, running, PREEMPTED, "Canceled")
     owner.document = document

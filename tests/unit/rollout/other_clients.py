@@ -59,7 +59,7 @@ def wrong(case: Case, before: judge.World, after: judge.World) -> Iterator[str]:
     """What can be judged without a run's own words."""
     yield from judge.availability(case, after)
     yield from judge.domains(case, after, None)
-    yield from judge.writes(case, after, None)
+    yield from judge.writes(case, after)
     yield from judge.hands_off(case, before, after)
     yield from judge.other_clients(after)
     yield from judge.explicit(after)

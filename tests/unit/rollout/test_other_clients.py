@@ -10,13 +10,11 @@ import contextlib
 from typing import Any
 
 import pytest
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError
 from draw import GROUP, NAME, NEW, OLD, RECORD, THIRD
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from ..simulated import Controller, Endless, Simulated
+from ..simulated import URL, Controller, Endless, Simulated
 from .other_clients import OtherClients, case_of, images, scale_set, world_of, wrong
 
 OURS = "7f3c" * 8
@@ -27,36 +25,54 @@ IMAGE = {"properties": {"virtualMachineProfile": {"storageProfile": {"imageRefer
 LOOK = settings(max_examples=20, stateful_step_count=20, deadline=None, derandomize=True, database=None)
 
 
+class Refused(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
 class Client:
     """A small rollout of a Uniform set that does what DESIGN asks, but for what a test makes it forget."""
 
     def __init__(self, controller: Controller, forgets: str = "") -> None:
-        sdk = controller.azure.sdk(controller.session(), controller.clock)
-        self.sets, self.vms = sdk.virtual_machine_scale_sets, sdk.virtual_machine_scale_set_vms
-        self.clock, self.forgets = controller.clock, forgets
+        options = controller.azure.options
+        self.session, self.clock, self.forgets = controller.session(), controller.clock, forgets
+        group = f"{URL}/subscriptions/{options['subscription_id']}/resourceGroups/{GROUP}"
+        self.url = f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{NAME}"
+        form = {"grant_type": "client_credentials", "client_id": options["client_id"], "scope": f"{URL}/.default"}
+        form["client_secret"] = options["secret"]
+        token = self.session.post(f"{URL}/{options['tenant']}/oauth2/v2.0/token", form).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
         self.written = False
+
+    def ask(self, method: str, path: str = "", body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        versioned = {"api-version": "2024-11-01"}
+        answer = self.session.request(method, self.url + path, params=versioned, json=body, headers=headers)
+        if answer.status_code >= 400:
+            raise Refused(answer.status_code)
+        return answer.json() if answer.content else None
 
     def run(self) -> str:
         while True:
             try:
                 said = self.turn()
-            except HttpResponseError as error:
-                if error.status_code not in (409, 412):
+            except Refused as refused:
+                if refused.status not in (409, 412):
                     raise
                 said = ""
-                self.clock.sleep(30)
+                self.clock.sleep(10)
             if said:
                 return said
 
     def turn(self) -> str:
         batch = self.next_batch() if self.written else []
-        found = self.sets.get(GROUP, NAME)
+        found = self.ask("GET")
         if problem := self.in_the_way(found):
             return problem
-        if found.provisioning_state == "Updating":
-            self.clock.sleep(30)
+        if found["properties"]["provisioningState"] == "Updating":
+            self.clock.sleep(10)
             return ""
-        version = found.virtual_machine_profile.storage_profile.image_reference.version
+        version = found["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"]
         if version == OLD and not self.written:
             self.write(found)
             self.written = True
@@ -67,67 +83,60 @@ class Client:
         if batch is None:
             return "upgraded"
         if batch:
-            self.sets.begin_update_instances(GROUP, NAME, {"instanceIds": batch}, polling=False)
+            self.ask("POST", "/manualupgrade", {"instanceIds": batch})
         else:
             self.clock.sleep(30)
         return ""
 
     def in_the_way(self, found: Any) -> str:
-        if found.upgrade_policy.mode != "Manual" and self.forgets != "mode":
+        if found["properties"]["upgradePolicy"]["mode"] != "Manual" and self.forgets != "mode":
             return "the mode is not Manual"
-        if (found.tags or {}).get(RECORD) not in (None, OURS) and self.forgets != "record":
+        if found["tags"].get(RECORD) not in (None, OURS) and self.forgets != "record":
             return "another rollout's record"
         return ""
 
     def write(self, found: Any) -> None:
-        tags = {RECORD: OURS} if self.forgets == "tags" else {**(found.tags or {}), RECORD: OURS}
-        body = {
-            "tags": tags,
-            "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": {"version": NEW}}}},
-        }
+        tags = {RECORD: OURS} if self.forgets == "tags" else {**found["tags"], RECORD: OURS}
+        reference = {"imageReference": {"version": NEW}}
+        body: dict[str, Any] = {"tags": tags}
+        body["properties"] = {"virtualMachineProfile": {"storageProfile": reference}}
         if self.forgets == "capacity":
             body["sku"] = {"capacity": 8}
-        condition = (
-            {} if self.forgets == "etag" else {"etag": found.etag, "match_condition": MatchConditions.IfNotModified}
-        )
-        self.sets.begin_update(GROUP, NAME, body, polling=False, **condition)
+        self.ask("PATCH", body=body, headers={} if self.forgets == "etag" else {"If-Match": found["etag"]})
 
     def next_batch(self) -> list[str] | None:
         """Of one domain, within 25 percent; empty while something has to be waited for, None when all is done."""
-        instances = [one for one in self.vms.list(GROUP, NAME, expand="instanceView") if not self.spared(one)]
+        instances = [one for one in self.ask("GET", "/virtualMachines?$expand=instanceView")["value"] if self.mine(one)]
         outdated = [one for one in instances if self.version(one) != NEW]
-        waited_for = [one for one in instances if one not in outdated and not self.available(one)]
-        if not outdated:
-            # What another client has left Failed or unhealthy is not this client's to repair.
-            return [] if any(self.moving(one) for one in waited_for) else None
         if any(self.moving(one) for one in instances):
             return []
-        limit = max(1, len(instances) // 4)
+        if not outdated:
+            return None
         down = [one for one in instances if not self.available(one)]
         domain = min(self.domain(one) for one in outdated)
         chosen = [one for one in outdated if self.domain(one) == domain or self.forgets == "domain"]
         free = [one for one in chosen if not self.available(one)]
-        batch = free + [one for one in chosen if one not in free][: max(0, limit - len(down))]
-        return [one.instance_id for one in batch]
+        room = max(0, max(1, len(instances) // 4) - len(down))
+        return [one["instanceId"] for one in free + [one for one in chosen if one not in free][:room]]
 
-    def spared(self, one: Any) -> bool:
-        policy = one.properties.protection_policy if hasattr(one, "properties") else one.protection_policy
-        return bool(policy and policy.protect_from_scale_set_actions) and self.forgets != "protection"
+    def mine(self, one: Any) -> bool:
+        policy = one["properties"].get("protectionPolicy") or {}
+        return not policy.get("protectFromScaleSetActions") or self.forgets == "protection"
 
     def version(self, one: Any) -> str:
-        return str(one.storage_profile.image_reference.exact_version)
+        return str(one["properties"]["storageProfile"]["imageReference"]["exactVersion"])
 
     def domain(self, one: Any) -> tuple[Any, ...]:
-        return (one.zones or [""])[0], one.instance_view.platform_update_domain
+        return (*one.get("zones", []), one["properties"]["instanceView"]["platformUpdateDomain"])
 
     def moving(self, one: Any) -> bool:
-        health = one.instance_view.vm_health
-        starting = health is None or health.status.code != "HealthState/healthy"
-        settled = one.provisioning_state in ("Succeeded", "Failed", "Canceled")
-        return not settled or (one.provisioning_state == "Succeeded" and starting)
+        """What others have left Failed is not moving, and is not this client's to repair."""
+        state = one["properties"]["provisioningState"]
+        return state not in ("Succeeded", "Failed", "Canceled") or (state == "Succeeded" and not self.available(one))
 
     def available(self, one: Any) -> bool:
-        return one.provisioning_state == "Succeeded" and not self.moving(one)
+        health = one["properties"]["instanceView"].get("vmHealth", {}).get("status", {}).get("code")
+        return bool(one["properties"]["provisioningState"] == "Succeeded" and health == "HealthState/healthy")
 
 
 def machine(forgets: str) -> type[OtherClients]:
