@@ -325,7 +325,9 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
         yield f"the mode is called Manual and is {mode}"
     if re.search(r"nothing (?:was|has been) written", said, re.IGNORECASE) and world.writes():
         yield f"nothing was written, it says, and {[sorted(write['changes']) for write in world.writes()]} were"
-    down = {key for key, one in world.instances.items() if one["fell"]}
+    ours = {key for one in world.metrics["actions"] if one["by"] == "client" for key in one["instance_ids"]}
+    ours -= _moved_by_others(world)
+    down = {key for key, one in world.instances.items() if one["fell"] and key in ours}
     if down and re.search(r"unavailable: none", said, re.IGNORECASE):
         yield f"unavailable: none, it says, and {sorted(down)} are down"
     if unnamed := sorted(key for key in down if not re.search(rf"\b{re.escape(key)}\b", said)):
@@ -430,7 +432,8 @@ def _may_refuse(case: Case) -> bool:
     odd = {"health", "failure", "provisioning"}
     sick = [one for one in case.scale_set["instances"].values() if odd & set(one)]
     hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "write", "work", "canceled", "scale")
-    return forbidden or len(sick) > 1 or hurt
+    gone = bool(case.variables.get("rollout_instance_ids")) and case.did("remove", "scale")
+    return forbidden or len(sick) > 1 or hurt or gone
 
 
 def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:

@@ -95,7 +95,8 @@ def the_same_again(
     unfit = [
         key for key, one in judge.mine(case, after).items() if one["version"] == target and _refused(case, one, key)
     ]
-    stopped = said == "stopped" and bool(unfit)
+    # Where it was asked to, a rollout puts back what the check refuses.
+    stopped = said == "stopped" and bool(unfit) and case.variables.get("rollout_on_failure", "stop") == "stop"
     finished = said == "upgraded" and judge.settled(case, after)
     if not (stopped or finished):
         return
@@ -112,7 +113,7 @@ def the_same_again(
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=directory, **options)
         world = judge.World.of(sim)
         yield from judge.again(world, run, outcome_of(run), refused=stopped, closes=closes and not number)
-        if services != world.scale_set["services"]:
+        if services != world.scale_set["services"] and not (closes and not number):
             yield f"the same command again made the services {world.scale_set['services']} of {services}"
         yield from judge.secrets(sim, run, tmp_path / "journal")
 
