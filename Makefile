@@ -32,7 +32,7 @@ contract: python  ## the simulator against recorded Azure traffic and the real a
 package: python  ## build, install, import; roll with the installed copy
 	@$(CHECKS) package
 
-chaos: python  ## 200 rollouts under random faults, 50 killed ones (long; CHAOS_SEEDS, CHAOS_KILLS, CHAOS_WORKERS)
+chaos: python  ## 200 rollouts under random faults, 50 killed ones, 12 rerun ones (long; CHAOS_SEEDS, CHAOS_KILLS, CHAOS_RERUNS, CHAOS_WORKERS)
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
