@@ -36,6 +36,10 @@ chaos: python  ## 200 rollouts under random faults, 50 killed ones (long; CHAOS_
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
+fuzz: python  ## any answer of Azure's, for minutes (FUZZ_EXAMPLES answers to each question)
+	@$(ENVIRONMENTS) newest
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
+
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/benchmark -s
@@ -51,4 +55,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos bench docs clean python
+.PHONY: help demo test lint units integration contract package chaos fuzz bench docs clean python

@@ -15,23 +15,20 @@ import typing as t
 from pathlib import Path
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import rolling_words
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.foreign import LONGEST_MESSAGE, printable
+from ansible_collections.steady.vmss.plugins.plugin_utils._tied import ActionModule as TiedModule
 
 _EVERY = 1.0  # seconds between two looks into the journal
 
 display = Display()
 
 
-class ActionModule(ActionBase):
-    _supports_async = True
-
-    def run(self, tmp: object = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        args = dict(self._task.args)
+class ActionModule(TiedModule):
+    def execute(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         with contextlib.ExitStack() as stack:
             if self._in_sight():
                 given = args.get("journal") or stack.enter_context(
@@ -41,10 +38,7 @@ class ActionModule(ActionBase):
                 journal = unfrackpath(str(given), follow=False, basedir=self._loader.get_basedir())
                 args["journal"] = journal if args.get("journal") else f"{journal}/shown-while-waiting.jsonl"
                 stack.enter_context(_shown(Path(args["journal"]), f"{args.get('resource_group')}/{args.get('name')}"))
-            result: dict[str, t.Any] = self._execute_module(
-                module_args=args, task_vars=task_vars, wrap_async=bool(self._task.async_val)
-            )
-        return result
+            return super().execute(args, task_vars)
 
     def _in_sight(self) -> bool:
         """Whether the journal can be read from here while the module runs, and may be shown."""
@@ -107,7 +101,7 @@ def shown(lines: t.Iterable[bytes], scale_set: str) -> t.Iterator[str]:
         if not isinstance(event, dict) or _place(str(event.get("scale_set"))) != scale_set.lower():
             continue
         if words := rolling_words.progress(event):
-            yield f"{str(event.get('time'))[11:]} {scale_set}: {words}"
+            yield printable(f"{str(event.get('time'))[11:]} {scale_set}: {words}", LONGEST_MESSAGE)
 
 
 def _place(resource_id: str) -> str:

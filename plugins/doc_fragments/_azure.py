@@ -57,8 +57,11 @@ requirements:
   - python >= 3.10
   - azure-identity >= 1.19
   - azure-mgmt-compute >= 33
+  - requests
 notes:
   - A user name and password are refused, because Azure asks such accounts for a second factor.
   - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.
+  - A module that changes Azure ends with the play, also with one that is killed. Its C(outcome) and its journal
+    then say V(cancelled). Not with C(async), and not on another host than the controller.
   - AWX's credential "Azure Resource Manager" works as it is, with a client secret.
 """

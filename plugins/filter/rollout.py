@@ -11,6 +11,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.steady.vmss.plugins.module_utils._journal import file_name
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import commands
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.result import merge
 
 
@@ -35,6 +38,24 @@ def rollout_result(steps: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]
     return merge(steps)
 
 
+def playbook_command(variables: t.Mapping[str, t.Any], playbook: str) -> str:
+    """The command that runs a playbook of this collection with these variables."""
+    return commands.playbook(str(playbook), {str(name): value for name, value in variables.items()})
+
+
+def journal_path(directory: str, scale_set: str, rollout_id: str) -> str:
+    """The file of a rollout's journal, "" where no directory is named."""
+    try:
+        return f"{directory}/{file_name(str(scale_set), str(rollout_id))}" if directory else ""
+    except Refused as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
 class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"listed": listed, "rollout_result": rollout_result}
+        return {
+            "journal_path": journal_path,
+            "listed": listed,
+            "playbook_command": playbook_command,
+            "rollout_result": rollout_result,
+        }

@@ -7,10 +7,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 import typing as t
 from pathlib import Path
 
+from ._rollout.foreign import all_printable
 from ._rollout.problem import Refused
+
+_HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def file_name(scale_set: str, rollout_id: str) -> str:
+    """The name of a rollout's journal in its directory. Raises Refused for what would lead out of that."""
+    if not re.fullmatch(r"[0-9a-f]{32}", rollout_id) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}", scale_set):
+        raise Refused("the names of a scale set and of a rollout that a journal is named after are not plain ones.")
+    return f"{scale_set}-{rollout_id}.jsonl"
 
 
 class Journal:
@@ -26,16 +39,31 @@ class Journal:
         self.warnings: list[str] = []
         if self._path:
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._path.open("a").close()
+                _make_private(self._path.parent)
+                os.close(_open(self._path))
             except OSError as exc:
                 raise Refused(f"the journal {self._path} cannot be written: {exc.strerror}.") from exc
 
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
-        lines = [json.dumps({**event, **self._common}, default=str) + "\n" for event in events]
+        lines = [json.dumps(all_printable({**event, **self._common}), default=str) + "\n" for event in events]
         if self._path and lines:
             try:
-                with self._path.open("a", encoding="utf-8") as file:
+                with open(_open(self._path), "a", encoding="utf-8") as file:  # noqa: PTH123  # a descriptor has no path
                     file.write("".join(lines))
             except OSError as exc:
                 self.warnings = [f"The journal {self._path} lacks lines: {exc.strerror}."]
+
+
+def _open(path: Path) -> int:
+    """A descriptor of the file, made for its owner alone. No link is followed, for others may have laid it there."""
+    descriptor = os.open(path, _HOW, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(0, "it is no plain file")
+
+
+def _make_private(directory: Path) -> None:
+    for one in reversed([directory, *directory.parents]):
+        if not one.exists():
+            one.mkdir(mode=0o700, exist_ok=True)

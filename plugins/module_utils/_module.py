@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import typing as t
@@ -14,9 +15,13 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._azure import client, sdk
 from ._azure.credentials import AUTH_SOURCES
-from ._azure.errors import AzureError
+from ._azure.errors import AzureError, known_secrets, signatures
+from ._controller import VARIABLE, Cancellation
+from ._journal import Journal
+from ._rollout.foreign import all_printable
 from ._rollout.image import ImageError
-from ._rollout.problem import Refused
+from ._rollout.problem import Cancelled, Refused
+from ._rollout.result import timestamp
 
 Options = t.Mapping[str, t.Any]
 Spec = dict[str, dict[str, t.Any]]
@@ -58,6 +63,8 @@ POLICY: Spec = {
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
 
+_CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
+
 
 class Failed(Exception):
     """A module's end that is a failure, with all that is known by then."""
@@ -65,6 +72,22 @@ class Failed(Exception):
     def __init__(self, message: str, **fields: t.Any) -> None:
         super().__init__(message)
         self.fields = fields
+
+
+class Module(AnsibleModule):  # type: ignore[misc]
+    """What Azure, a guest or a tag supplied leaves it as plain text, and no secret that is known leaves it at all."""
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        self.no_log_values.update(known_secrets())
+        super().exit_json(**all_printable(kwargs))
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        self.no_log_values.update(known_secrets())
+        trace = {name: kwargs.pop(name) for name in ("exception",) if name in kwargs}
+        super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
+
+    def warn(self, warning: str, **kwargs: t.Any) -> None:
+        super().warn(all_printable(warning), **kwargs)
 
 
 class SystemClock:
@@ -85,7 +108,7 @@ class Body(t.Protocol):
 
 def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     """Sign in, run the body, and exit or fail with its result and the count of ARM calls."""
-    module = AnsibleModule(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
+    module = Module(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
     _hide_signatures(module)
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
@@ -93,21 +116,46 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
             module.fail_json(msg=f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}.")
     if sdk.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("azure-mgmt-compute and azure-identity"), exception=sdk.IMPORT_ERROR)
+    cancellation = Cancellation(os.environ.get(VARIABLE, ""))
+    failed, result = _carried_out(module, body, cancellation)
+    cancellation.close()
+    (module.fail_json if failed else module.exit_json)(**result)
+
+
+def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) -> tuple[bool, dict[str, t.Any]]:
+    """Whether it failed, and the module's result."""
     azure = None
     try:
+        cancellation.listen()
         azure = client.connect(module.params, os.environ, SystemClock())
+        azure.check_wanted = cancellation.check
         result = _warned(module, body(azure, module.params, check_mode=module.check_mode))
+        return False, {**result, **_counters(azure)}
+    except Cancelled as exc:
+        journal_cancelled(module, azure, exc)
+        said = {"msg": f"Cancelled: {exc}. {_CANCELLED}", "code": "cancelled", "outcome": "cancelled"}
+        return True, {**said, **_counters(azure), **_warned(module, exc.fields)}
     except Failed as exc:
-        module.fail_json(msg=str(exc), **_counters(azure), **_warned(module, exc.fields))
+        return True, {"msg": str(exc), **_counters(azure), **_warned(module, exc.fields)}
     except Refused as exc:
-        module.fail_json(msg=str(exc), **_counters(azure), **exc.fields)
+        return True, {"msg": str(exc), **_counters(azure), **exc.fields}
     except ImageError as exc:
-        module.fail_json(msg=str(exc), **_counters(azure))
+        return True, {"msg": str(exc), **_counters(azure)}
     except AzureError as exc:
         problem = exc.problem
         error = {"code": problem.code, "message": problem.message, "status": problem.status, "kind": problem.kind}
-        module.fail_json(msg=str(exc), error=error, **_counters(azure))
-    module.exit_json(**result, **_counters(azure))
+        return True, {"msg": str(exc), "error": error, **_counters(azure)}
+
+
+def journal_cancelled(module: AnsibleModule, azure: client.Azure | None, cancelled: Cancelled) -> None:
+    """For a use case that does not tell it in its own journal."""
+    options = module.params
+    if azure is None or not options.get("journal") or module.check_mode or "rollout_result" in cancelled.fields:
+        return
+    scale_set = azure.scale_set_id(options["resource_group"], options["name"])
+    with contextlib.suppress(Refused):
+        event = {"time": timestamp(time.time()), "event": "cancelled", "why": str(cancelled)}
+        Journal(options["journal"], scale_set=scale_set).write([event])
 
 
 def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -120,20 +168,7 @@ def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]
 def _hide_signatures(module: AnsibleModule) -> None:
     """Keep the signatures of URIs out of all that Ansible prints of this module, its arguments included."""
     for name in ("image", "latest_must_mean", "replaces", "settings"):
-        for text in _texts(module.params.get(name)):
-            if query := text.partition("?")[2]:
-                module.no_log_values.add(query)
-
-
-def _texts(value: object) -> t.Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        module.no_log_values.update(signatures(module.params.get(name)))
 
 
 def _counters(azure: client.Azure | None) -> dict[str, t.Any]:

@@ -131,6 +131,7 @@ rollout_result:
       description:
         - V(unchanged), V(upgraded), V(stopped), or V(failed) where all is through and instances have failed within
           O(max_unhealthy_upgraded).
+        - V(cancelled) where the job was cancelled. What Azure has accepted goes on there.
       type: str
     why:
       description: Why the work stopped.

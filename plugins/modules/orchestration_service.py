@@ -38,9 +38,10 @@ options:
     choices: [Running, Suspended]
     required: true
   timeout:
-    description: How long to wait for the writes, in seconds.
+    description:
+      - How long to wait for the writes, in seconds. One takes as long as whatever else runs on the scale set.
     type: int
-    default: 900
+    default: 3600
 """
 
 EXAMPLES = r"""
@@ -88,7 +89,7 @@ def main() -> None:
         **_module.SCALE_SET,
         "services": {"type": "list", "elements": "str", "choices": services, "default": services},
         "state": {"type": "str", "choices": ["Running", "Suspended"], "required": True},
-        "timeout": {"type": "int", "default": 900},
+        "timeout": {"type": "int", "default": 3600},
     }
     _module.run(body, spec)
 

@@ -48,6 +48,7 @@ class Simulator:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = self.environment["REQUESTS_CA_BUNDLE"]
+        self._session.headers["X-Simulator-Token"] = self.environment["SIMULATOR_TOKEN"]
         self._actions_before: set[str] = set()
 
     def close(self) -> None:
@@ -221,17 +222,21 @@ class Run:
 
     def kill(self) -> None:
         # Ansible's workers lead sessions of their own: a signal to the process group does not reach them.
-        for pid in (self.process.pid, *_descendants(self.process.pid)):
+        for pid in (self.process.pid, *descendants(self.process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def kill_alone(self) -> list[int]:
         """End ansible-playbook and nothing that it started; the processes that live on, by id."""
-        living = _descendants(self.process.pid)
+        living = descendants(self.process.pid)
         self.process.kill()
         self.process.wait()
         return living
+
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._text("stdout") + self._text("stderr")
 
     def _text(self, name: str) -> str:
         return (self._directory / name).read_text(encoding="utf-8", errors="replace")
@@ -266,7 +271,7 @@ class Run:
         return result
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     listed = subprocess.run(["ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True)
     children: dict[int, list[int]] = {}
     for line in listed.stdout.splitlines():
@@ -276,6 +281,35 @@ def _descendants(pid: int) -> list[int]:
     for child in found:  # grows while it is walked
         found += children.get(child, ())
     return found
+
+
+def environment(sim: Simulator | None, directory: Path, collections: Path | None = None) -> dict[str, str]:
+    """The variables of a run whose files lie in `directory`."""
+    home = directory / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in ("ansible.cfg", "record"):
+        (directory / name).write_text("", encoding="utf-8")
+    return {
+        "PATH": os.pathsep.join([str(PROGRAMS), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8",
+        "HOME": str(home),
+        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
+        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections or _collections_path()),
+        "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "record",
+        "ANSIBLE_DEPRECATION_WARNINGS": "true",
+        "ANSIBLE_INJECT_FACT_VARS": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "RECORD_FILE": str(directory / "record"),
+        **(sim.environment if sim else {}),
+    }
 
 
 def start_playbook(
@@ -300,10 +334,7 @@ def start_playbook(
     `collections` is another collections path than the checkout's.
     """
     directory = directory or Path(tempfile.mkdtemp(prefix="run-", dir=sim.state_dir if sim else None))
-    home = directory / "home"
-    home.mkdir(parents=True, exist_ok=True)
-    for name in ("ansible.cfg", "record"):
-        (directory / name).write_text("", encoding="utf-8")
+    directory.mkdir(parents=True, exist_ok=True)
     if not isinstance(playbook, str | Path):
         file = directory / "playbook.json"
         file.write_text(json.dumps(playbook), encoding="utf-8")
@@ -315,28 +346,7 @@ def start_playbook(
         command += ["-i", str(inventory)]
     command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * (verbosity > 0)
     command += arguments
-    variables: dict[str, str | None] = {
-        "PATH": os.pathsep.join([str(PROGRAMS), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8",
-        "HOME": str(home),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(collections or _collections_path()),
-        "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "record",
-        "ANSIBLE_DEPRECATION_WARNINGS": "true",
-        "ANSIBLE_INJECT_FACT_VARS": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        "RECORD_FILE": str(directory / "record"),
-        **(sim.environment if sim else {}),
-        **(env or {}),
-    }
+    variables = {**environment(sim, directory, collections), **(env or {})}
     with (directory / "stdout").open("wb") as stdout, (directory / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command,

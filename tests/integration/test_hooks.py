@@ -144,7 +144,7 @@ def test_a_failing_task_before_the_batch_stops_and_the_model_may_be_kept(
     assert model_version(sim) == scenes.NEW
     assert "The model keeps the new image" in message
     operations = [call["operation"] for call in sim.metrics()["non_get"]]
-    assert operations == ["VirtualMachineScaleSets_Update"]
+    assert operations == ["VirtualMachineScaleSets_Update"] * 2  # the image with its record, and how it ended
 
 
 def test_only_the_batch_whose_check_failed_is_put_back(simulator: StartSimulator, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_token_that_expires_in_the_middle(simulator: StartSimulator) -> None:
     assert metrics["unauthorized"] >= 3
     assert scenes.judged(azure)["disks_replaced"] == {"0": 1, "1": 1}
     sent = [call["operation"] for call in metrics["non_get"] if call["status"] != 401]
-    assert sent == ["VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"]
+    assert sent == [f"VirtualMachineScaleSets_{name}" for name in ("Update", "UpdateInstances", "Update")]
     assert run.fact("rollout_result")["outcome"] == "upgraded"
     assert [secret for secret in azure.secrets() if secret in run.output] == []
     assert not re.search(r"Traceback|ExpiredAuthenticationToken", run.output)

@@ -1,7 +1,8 @@
-"""`/_simulator/*`: the judge's figures, the inner truth, and levers for tests. Loopback only, no token."""
+"""`/_simulator/*`: the judge's figures, the inner truth, and levers for tests. Loopback only; secrets need the token."""
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +17,13 @@ from .scale_set import ScaleSet
 from .scenario import ScenarioError, instance_fault, schedule, wire_fault
 
 
+TOKEN_HEADER = "x-simulator-token"
+
+
 class Control:
-    def __init__(self, arm: Arm, time_scale: float) -> None:
+    def __init__(self, arm: Arm, time_scale: float, token: str = "") -> None:
         self.arm = arm
+        self.token = token
         self.world = arm.world
         self.time_scale = time_scale
         self.paths: dict[tuple[str, str], Callable[[Request], Any]] = {
@@ -37,10 +42,16 @@ class Control:
         if what is None:
             known = ", ".join(f"{method} /_simulator/{path}" for method, path in self.paths)
             return Reply(404, {"error": {"code": "NotFound", "message": f"There are {known}."}})
+        if what == self.secrets and not self._may_ask(request):
+            message = f"{TOKEN_HEADER} must be SIMULATOR_TOKEN of environment.sh, for every user of this machine can ask."
+            return Reply(403, {"error": {"code": "Forbidden", "message": message}})
         try:
             return Reply(200, what(request))
         except (ArmError, ScenarioError, KnobError, events.EventError, ValueError) as error:
             return Reply(400, {"error": {"code": "BadRequest", "message": str(error)}})
+
+    def _may_ask(self, request: Request) -> bool:
+        return bool(self.token) and hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
 
     def metrics(self, _request: Request) -> dict[str, Any]:
         """Times are simulated seconds; divide by `time_scale` for wall seconds."""

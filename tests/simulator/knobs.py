@@ -65,6 +65,8 @@ class Knobs:
     health_lag: Duration = Duration(20)
     health_linger: float = 0.0
     health_time: str = "transition"
+    provisioning_time: str = "transition"
+    disk_time: str = "moves"
     # Lateness of what is shown.
     set_updating_late: float = 0.0
     operation_early: float = 0.0
@@ -135,6 +137,8 @@ class Knobs:
 
 CHOICES = {
     "health_time": ("transition", "report", "never"),
+    "provisioning_time": ("transition", "read"),
+    "disk_time": ("moves", "stays"),
     "protected_upgrade": ("skip", "refuse"),
     "deallocated_upgrade": ("stays", "starts"),
     "fallen_upgrade": ("starts", "stays"),

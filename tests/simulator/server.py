@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import secrets
 import shlex
 import signal
 import socket
@@ -78,8 +79,10 @@ class App:
         return web.Response(status=reply.status, body=content, headers=headers)
 
 
-def write_environment(path: Path, account: Account, base_url: str, ca: Path) -> None:
+def write_environment(path: Path, account: Account, base_url: str, ca: Path, token: str) -> None:
+    """For its owner alone: the client secret and the token of `/_simulator/secrets` stand in it."""
     values = {
+        "SIMULATOR_TOKEN": token,
         "AZURE_SUBSCRIPTION_ID": account.subscription,
         "AZURE_CLIENT_ID": account.client_id,
         "AZURE_SECRET": account.secret,
@@ -91,6 +94,8 @@ def write_environment(path: Path, account: Account, base_url: str, ca: Path) -> 
         "SSL_CERT_FILE": str(ca),
         "AZURE_CORE_INSTANCE_DISCOVERY": "false",
     }
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
     path.write_text(
         "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()), encoding="utf-8"
     )
@@ -104,7 +109,8 @@ async def serve(arm: Arm, clock: Clock, state: Path, port: int) -> None:
     listener = socket.create_server((HOST, port), backlog=256)
     base_url = f"https://{HOST}:{listener.getsockname()[1]}"
     app = web.Application(client_max_size=BODY_LIMIT)
-    handler = App(arm, Control(arm, clock.scale), clock, base_url)
+    token = secrets.token_urlsafe()
+    handler = App(arm, Control(arm, clock.scale, token), clock, base_url)
     app.router.add_route("*", "/{path:.*}", handler.handle)
     runner = web.AppRunner(
         app, access_log=None, max_line_size=LINE_LIMIT, max_field_size=LINE_LIMIT, keepalive_timeout=300
@@ -115,7 +121,7 @@ async def serve(arm: Arm, clock: Clock, state: Path, port: int) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     authority.cert_pem.write_to_path(str(state / "ca.pem"))
-    write_environment(state / "environment.sh", arm.account, base_url, state / "ca.pem")
+    write_environment(state / "environment.sh", arm.account, base_url, state / "ca.pem", token)
     (state / "ready").write_text(base_url + "\n", encoding="utf-8")
     sys.stdout.write(f"simulator: {base_url}, environment in {state / 'environment.sh'}\n")
     sys.stdout.flush()

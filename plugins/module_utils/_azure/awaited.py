@@ -14,6 +14,7 @@ from .client import Azure, Clock, OperationRef
 from .errors import AzureError
 
 RETRY = 5.0
+_SHOWS_WITHIN = 180.0  # seconds that a read may be behind a write
 _MOST_FAILED = 2  # operations that Azure ended as failed
 # Azure surely did nothing, or a fresh read can tell whether it did.
 AGAIN = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
@@ -35,6 +36,11 @@ def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Op
     return None
 
 
+def pause(clock: Clock, deadline: float, problem: Problem) -> None:
+    """As long as Azure asks, and never past the deadline."""
+    clock.sleep(min(problem.retry_after or RETRY, max(0.0, deadline - clock.now()) + 1.0))
+
+
 def until(
     clock: Clock,
     deadline: float,
@@ -46,21 +52,29 @@ def until(
     """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does.
 
     `write` returns its operation's end, as `end_of` does. One that failed twice is not sent until the deadline passes.
+    A write that Azure has done, or may have, is looked for as long as reads may lag behind before it is sent again.
     """
     last = Problem(problem.LOST, "", "the write had no effect within the timeout")
     failed = 0
+    sent: float | None = None  # when a write was done that does not show yet
     while not done():
         if failed >= _MOST_FAILED or clock.now() > deadline:
             raise AzureError(last, what, scale_set)
+        if sent is not None and (waited := clock.now() - sent) < _SHOWS_WITHIN:
+            clock.sleep(pacing.next_read(pacing.INSTANCES, waited))
+            continue
         try:
             operation = write()
         except AzureError as error:
             if error.problem.kind not in AGAIN:
                 raise
             last = error.problem
-            clock.sleep(error.problem.retry_after or RETRY)
+            sent = clock.now() if error.problem.kind == problem.LOST else None
+            pause(clock, deadline, error.problem)
         else:
-            if operation and operation.problem:
-                last = operation.problem
+            refused = operation.problem if operation else None
+            sent = None if refused else clock.now()
+            if operation and refused:
+                last = refused
                 failed += operation.status == "Failed"
                 clock.sleep(RETRY)

@@ -24,14 +24,17 @@ from . import credentials, sdk, wire
 from .clouds import Cloud, find_cloud
 from .errors import (
     AzureError,
+    know_secrets,
     message_text,
     problem_of_answer,
+    read_json,
     retry_after,
     root_words,
 )
 from .guard import explicit_ids
-from .retries import Authentication, Clock, Meter, Retries, Usage, body_text
-from .transport import Transport, certificate_bundle
+from .retries import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text, is_json
+from .transport import Transport, secure
+from .urls import OneEndpoint, resource_path
 
 IMPORT_ERROR = sdk.IMPORT_ERROR
 
@@ -39,6 +42,8 @@ IMPORT_ERROR = sdk.IMPORT_ERROR
 _SCALE_SET_INTERFACES = "2018-10-01"
 _INTERFACES = "2023-09-01"
 _LIFECYCLE_EVENTS = "2025-11-01"  # the first that has them
+
+_MOST_PAGES = 500  # of one list
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,8 @@ def connect(
     Raises AzureError, and CredentialError where no sign-in is possible.
     """
     settings = credentials.read_settings(options, environment)
-    session = session or sdk.requests.Session()
-    session.verify = certificate_bundle(environment)
+    know_secrets(options, environment)
+    session = secure(session, environment)
     cloud = find_cloud(settings.cloud_environment, environment, session)
     transport = Transport(
         session=session, session_owner=False, connection_timeout=20, read_timeout=120, connection_verify=session.verify
@@ -85,6 +90,7 @@ class Azure:
     def __init__(self, subscription_id: str, cloud: Cloud, credential: t.Any, transport: t.Any, clock: Clock) -> None:
         self.subscription_id = subscription_id
         self.usage = Usage()
+        self.check_wanted: t.Callable[[], None] = lambda: None  # raises Cancelled where nothing may be asked any more
         self._cloud = cloud
         self._credential = credential
         self._transport = transport
@@ -93,6 +99,9 @@ class Azure:
         self._generic: t.Any = sdk.ARMPipelineClient(
             base_url=cloud.endpoint, policies=self._policies(), transport=transport
         )
+
+    def _check_wanted(self) -> None:
+        self.check_wanted()
 
     @property
     def server_time(self) -> float | None:
@@ -105,7 +114,11 @@ class Azure:
         answer = self._call(
             f"read scale set {name}", name, self._compute().virtual_machine_scale_sets.get, resource_group, name
         )
-        return wire.scale_set(_json(answer), answer.headers.get("ETag"))
+        return wire.scale_set(_object(answer), answer.headers.get("ETag"))
+
+    def scale_set_id(self, resource_group: str, name: str) -> str:
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{resource_group}"
+        return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{name}"
 
     def scale_sets(self, resource_group: str | None = None) -> t.Iterator[ScaleSet]:
         group = self._compute().virtual_machine_scale_sets
@@ -170,8 +183,7 @@ class Azure:
             if exc.problem.kind == kinds.MISSING:
                 return None
             raise
-        found: dict[str, t.Any] = _json(answer)
-        return found
+        return _object(answer)
 
     def latest_rolling_upgrade(self, scale_set: ScaleSet) -> RollingUpgrade | None:
         """Azure's own latest rolling upgrade, None where there never was one."""
@@ -187,7 +199,7 @@ class Azure:
             if exc.problem.kind == kinds.MISSING:
                 return None
             raise
-        return wire.rolling_upgrade(_json(answer))
+        return wire.rolling_upgrade(_object(answer))
 
     def os_upgrade_history(self, scale_set: ScaleSet) -> list[PastUpgrade]:
         """The OS upgrades that Azure remembers, in its order; a set that it knows nothing of has none."""
@@ -216,8 +228,8 @@ class Azure:
             if scale_set.flexible and exc.problem.kind == kinds.REFUSED:
                 return {}
             raise
-        listed = _json(answer).get("orchestrationServices") or ()
-        return {str(one.get("serviceName")): str(one.get("serviceState")) for one in listed if isinstance(one, dict)}
+        listed = wire.dicts(_object(answer).get("orchestrationServices"))
+        return {str(one.get("serviceName")): str(one.get("serviceState")) for one in listed}
 
     def instance_document(self, scale_set: ScaleSet, instance_id: str) -> dict[str, t.Any]:
         """One instance as Azure sent it, every member included."""
@@ -229,12 +241,11 @@ class Azure:
             scale_set.name,
             instance_id,
         )
-        return dict(_json(answer))
+        return _object(answer)
 
     def resource(self, path: str, api_version: str, what: str) -> dict[str, t.Any]:
         """Any other resource or list of Azure's, as it sent it. `what` completes the sentence "Cannot read …"."""
-        url = f"{self._cloud.endpoint}{path}?api-version={api_version}"
-        return dict(_json(self._get(f"read {what}", "", url)))
+        return _object(self._get(f"read {what}", "", self._url(path, "", api_version)))
 
     # Writes: each is sent once and never again
 
@@ -330,28 +341,34 @@ class Azure:
     ) -> OperationRef:
         """`what` completes the sentence "Cannot …"."""
         names = (scale_set.resource_group, scale_set.name)
-        return self._operation_ref(self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs))
+        answer = self._call(what, scale_set.name, action, *names, *args, polling=False, **kwargs)
+        ref = self._operation_ref(answer)
+        has_body = bool(body_text(answer).strip()) or answer.request.method in ("PATCH", "PUT")
+        if not ref.url and (answer.status_code == 202 or (has_body and not is_json(answer))):
+            problem = Problem(kinds.LOST, "", "the answer is no JSON", answer.status_code)
+            raise AzureError(problem, what, scale_set.name)
+        return ref
 
     # Lifecycle hook events, which the oldest supported SDK has no operations for
 
     def lifecycle_events(self, scale_set: ScaleSet) -> list[dict[str, t.Any]]:
         """What Azure asks before it goes on with an automatic OS upgrade, as it sent it."""
         attempted = f"list the lifecycle hook events of scale set {scale_set.name}"
-        url = f"{self._cloud.endpoint}{scale_set.id}/lifecycleHookEvents?api-version={_LIFECYCLE_EVENTS}"
+        url = self._url(scale_set.id, "/lifecycleHookEvents", _LIFECYCLE_EVENTS)
         body = _json(self._get(attempted, scale_set.name, url))
         return [item for page in self._following(attempted, scale_set.name, body) for item in page]
 
     def write_lifecycle_event(self, scale_set: ScaleSet, name: str, body: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """PATCH of one lifecycle hook event; returns it as Azure answers."""
-        url = f"{self._cloud.endpoint}{scale_set.id}/lifecycleHookEvents/{name}?api-version={_LIFECYCLE_EVENTS}"
+        url = self._url(scale_set.id, f"/lifecycleHookEvents/{name}", _LIFECYCLE_EVENTS)
         attempted = f"answer lifecycle hook event {name} of scale set {scale_set.name}"
-        return dict(_json(self._request("PATCH", attempted, scale_set.name, url, body)))
+        return _object(self._request("PATCH", attempted, scale_set.name, url, body))
 
     def operation(self, ref: OperationRef) -> Operation:
         """Look once at a long-running operation. Azure forgets old ones: an AzureError of kind "missing"."""
         if not ref.url:
             return Operation("Succeeded")
-        answer = self._get("read the state of the operation", "", ref.url)
+        answer = self._get("read the state of the operation", "", ref.url, may_be_empty=True)
         if answer.status_code == 202:
             return Operation("InProgress", retry_after=retry_after(answer.headers))
         return wire.operation(_json(answer) if answer.text().strip() else {}, retry_after(answer.headers))
@@ -380,13 +397,13 @@ class Azure:
     def _interfaces(self, scale_set: ScaleSet, ids: list[str]) -> t.Iterator[dict[str, t.Any]]:
         """In few calls: all of a Flexible set's resource group; of a Uniform set one instance's, or all."""
         if scale_set.flexible:
-            group = scale_set.id.lower().index("/providers/")
-            url = f"{scale_set.id[:group]}/providers/Microsoft.Network/networkInterfaces?api-version={_INTERFACES}"
+            group = scale_set.id[: max(0, scale_set.id.lower().find("/providers/"))]
+            url = self._url(group, "/providers/Microsoft.Network/networkInterfaces", _INTERFACES)
         else:
             one = f"/virtualMachines/{ids[0]}" if len(ids) == 1 else ""
-            url = f"{scale_set.id}{one}/networkInterfaces?api-version={_SCALE_SET_INTERFACES}"
+            url = self._url(scale_set.id, f"{one}/networkInterfaces", _SCALE_SET_INTERFACES)
         attempted = f"read the addresses of scale set {scale_set.name}"
-        body = _json(self._get(attempted, scale_set.name, self._cloud.endpoint + url))
+        body = _json(self._get(attempted, scale_set.name, url))
         for page in self._following(attempted, scale_set.name, body):
             yield from page
 
@@ -398,7 +415,7 @@ class Azure:
             series = (image.publisher, image.offer, image.sku)
             attempted = f"list the versions of image {':'.join(series)} in {location}"
             body = _json(self._call(attempted, "", self._compute().virtual_machine_images.list, location, *series))
-            return [wire.image_version(item, image) for item in body or () if isinstance(item, dict)]
+            return [wire.image_version(item, image) for item in wire.dicts(body)]
         if not image.is_gallery:
             return []
         gallery = self._gallery(image, location)
@@ -424,7 +441,7 @@ class Azure:
 
     def _platform_facts(self, image: Image, location: str) -> ImageFacts:
         fields = (image.publisher, image.offer, image.sku, image.version)
-        body = _json(
+        body = _object(
             self._call(f"read image {image}", "", self._compute().virtual_machine_images.get, location, *fields)
         )
         return wire.image_facts(image, body, wire.image_version(body, image))
@@ -433,17 +450,17 @@ class Azure:
         subscription, group, name = (
             wire.part_of_id(image.id, part) for part in ("subscriptions", "resourceGroups", "images")
         )
-        body = _json(self._call(f"read image {image}", "", self._compute(subscription).images.get, group, name))
+        body = _object(self._call(f"read image {image}", "", self._compute(subscription).images.get, group, name))
         return wire.image_facts(image, body, wire.managed_image(body, image))
 
     def _gallery_facts(self, image: Image, location: str, version: ImageVersion | None) -> ImageFacts:
         gallery = self._gallery(image, location)
         if image.gallery_version and version is None:
-            body = _json(
+            body = _object(
                 self._call(f"read image {image}", "", gallery.versions.get, *gallery.names, image.gallery_version)
             )
             version = wire.image_version(body, image, gallery.region)
-        body = _json(self._call(f"read image {image.base_id}", "", gallery.definitions.get, *gallery.names))
+        body = _object(self._call(f"read image {image.base_id}", "", gallery.definitions.get, *gallery.names))
         return wire.image_facts(image, body, version)
 
     def _gallery(self, image: Image, location: str) -> _Gallery:
@@ -478,6 +495,7 @@ class Azure:
     def _policies(self) -> list[t.Any]:
         """Ours instead of the SDK's: it would re-send writes, and register resource providers on its own."""
         return [
+            OneEndpoint(self._cloud.endpoint),
             sdk.policies.RequestIdPolicy(),
             sdk.policies.HeadersPolicy({"Accept": "application/json"}),
             sdk.policies.UserAgentPolicy(base_user_agent="steady.vmss"),
@@ -485,6 +503,7 @@ class Azure:
             Retries(self.usage, self._clock),
             Authentication(self._credential, self._cloud.scope, self.usage),
             sdk.policies.CustomHookPolicy(),
+            Wanted(self._check_wanted),
             Meter(self.usage),
         ]
 
@@ -507,19 +526,29 @@ class Azure:
         yield from self._following(attempted, scale_set, body)
 
     def _following(self, attempted: str, scale_set: str, body: t.Any) -> t.Iterator[list[dict[str, t.Any]]]:
+        followed: set[str] = set()
         while True:
-            yield [item for item in wire.at(body, "value") or () if isinstance(item, dict)]
+            yield wire.dicts(wire.at(body, "value"))
             if not (link := wire.at(body, "nextLink")):
                 return
+            if not isinstance(link, str) or link in followed or len(followed) == _MOST_PAGES:
+                reason = f"the list does not end: its next page was read before, or is after the {_MOST_PAGES}th"
+                raise AzureError(Problem(kinds.LOST, "", reason), attempted, scale_set)
+            followed.add(link)
             body = _json(self._get(attempted, scale_set, link))
 
-    def _get(self, attempted: str, scale_set: str, url: str) -> t.Any:
-        return self._request("GET", attempted, scale_set, url)
+    def _url(self, resource_id: str, below: str, api_version: str) -> str:
+        return f"{self._cloud.endpoint}{resource_path(resource_id + below)}?api-version={api_version}"
 
-    def _request(self, method: str, attempted: str, scale_set: str, url: str, body: object = None) -> t.Any:
+    def _get(self, attempted: str, scale_set: str, url: str, **options: t.Any) -> t.Any:
+        return self._request("GET", attempted, scale_set, url, **options)
+
+    def _request(
+        self, method: str, attempted: str, scale_set: str, url: str, body: object = None, **options: t.Any
+    ) -> t.Any:
         """A request to an address that no operation of the SDK has."""
         with _told(attempted, scale_set, []):
-            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body))
+            answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body), **options)
         if answer.status_code >= 300:
             raise AzureError(
                 problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set
@@ -533,10 +562,18 @@ def _instances_named(ids: t.Sequence[str]) -> str:
 
 def _json(answer: t.Any) -> t.Any:
     try:
-        return json.loads(body_text(answer))
+        return read_json(body_text(answer))
     except ValueError:
         problem = Problem(kinds.LOST, "", "the answer is no JSON", answer.status_code)
         raise AzureError(problem, f"read {urlsplit(answer.request.url).path}") from None
+
+
+def _object(answer: t.Any) -> dict[str, t.Any]:
+    document = _json(answer)
+    if isinstance(document, dict):
+        return document
+    problem = Problem(kinds.LOST, "", "the answer is no JSON object", answer.status_code)
+    raise AzureError(problem, f"read {urlsplit(answer.request.url).path}")
 
 
 @contextmanager
@@ -548,9 +585,19 @@ def _told(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[No
         if not _is_good(answers):
             # The cause stays out of tracebacks: the SDK's words may hold what ours leave out.
             raise AzureError(_problem(exc), attempted, scale_set) from None
-    except (AttributeError, LookupError, TypeError):  # the SDK's models stumble over a shape that they do not know
+    except (AttributeError, LookupError, TypeError, RecursionError) as exc:  # a shape that the SDK does not know
         if not _is_good(answers):
-            raise
+            if not answers and not isinstance(exc, RecursionError):
+                raise
+            raise AzureError(_problem_unread(answers), attempted, scale_set) from None
+
+
+def _problem_unread(answers: list[t.Any]) -> Problem:
+    """The problem in an answer that the SDK could not read."""
+    if not answers:
+        return Problem(kinds.LOST, "", "the answer is nested too deeply to be read")
+    answer = answers[-1].http_response
+    return problem_of_answer(answer.status_code, answer.headers, body_text(answer))
 
 
 def _is_good(answers: list[t.Any]) -> bool:

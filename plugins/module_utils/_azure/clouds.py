@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from .._rollout import problem as kinds
 from .._rollout.problem import Problem
 from . import sdk
-from .errors import CERTIFICATE_HOWTO, AzureError, is_certificate_error, message_text, root_words
+from .errors import CERTIFICATE_HOWTO, AzureError, is_certificate_error, message_text, read_json, root_words
+from .urls import origin
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
     """
     if not named:
         if metadata_url := environment.get("ARM_CLOUD_METADATA_URL"):
-            return _from_metadata(metadata_url, _read(metadata_url, session), None)
+            return _same_authority(_from_metadata(metadata_url, _read(metadata_url, session), None), environment)
         authority = environment.get("AZURE_AUTHORITY_HOST")
         return replace(PUBLIC, authority=_https(authority), known=_is_known(authority)) if authority else PUBLIC
     if cloud := _BY_NAME.get(named.lower()):
@@ -79,12 +80,12 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
         )
     endpoint = _https(named)
     if "/metadata/endpoints" in endpoint:
-        return _from_metadata(endpoint, _read(endpoint, session), None)
+        return _same_authority(_from_metadata(endpoint, _read(endpoint, session), None), environment)
     error: AzureError | None = None
     for version in _API_VERSIONS:
         try:
             url = f"{endpoint}/metadata/endpoints?api-version={version}"
-            return _from_metadata(endpoint, _read(url, session), endpoint)
+            return _same_authority(_from_metadata(endpoint, _read(url, session), endpoint), environment)
         except AzureError as exc:
             error = exc
             if exc.problem.status is None:
@@ -95,22 +96,39 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
 def _https(url: str) -> str:
     if not url.lower().startswith("https://"):
         raise _unusable(url, "Azure is only spoken to over https")
+    if origin(url) is None:
+        raise _unusable(url, "it is no plain https address: no user name, blank or '..' belongs into it")
     return url.rstrip("/")
+
+
+def _same_authority(cloud: Cloud, environment: t.Mapping[str, str]) -> Cloud:
+    """Where the user named a sign-in service, the metadata does not send the secret to another."""
+    named = environment.get("AZURE_AUTHORITY_HOST")
+    if named and origin(_https(named)) != origin(cloud.authority):
+        reason = (
+            f"its metadata signs in at {urlsplit(cloud.authority).hostname}, and AZURE_AUTHORITY_HOST names "
+            f"{urlsplit(_https(named)).hostname}; unset AZURE_AUTHORITY_HOST if that is right"
+        )
+        raise _unusable(cloud.endpoint, reason)
+    return cloud
 
 
 def _read(url: str, session: t.Any) -> t.Any:
     try:
-        answer = session.get(_https(url), timeout=(10, 30))
+        # Who answers a redirect names the sign-in service, and so gets the secret.
+        answer = session.get(_https(url), timeout=(10, 30), allow_redirects=False)
     except sdk.requests.RequestException as exc:
         if is_certificate_error(exc):
             raise _unusable(url, CERTIFICATE_HOWTO) from None
         raise _unusable(url, root_words(exc)) from None
     except OSError as exc:  # requests checks here that the bundle of certificates exists
         raise _unusable(url, message_text(exc)) from None
+    if 300 <= answer.status_code < 400:
+        raise _unusable(url, "its metadata answers with a redirect, which is not followed; name the address itself")
     if answer.status_code != 200:
         raise _unusable(url, f"its metadata answers HTTP {answer.status_code}", answer.status_code)
     try:
-        return answer.json()
+        return read_json(answer.text)
     except ValueError:
         raise _unusable(url, "its metadata is no JSON", answer.status_code) from None
 

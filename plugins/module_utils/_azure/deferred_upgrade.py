@@ -47,7 +47,7 @@ def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check
                 return Approval((), current, f"nothing waits for approval now ({error.problem})")
             if error.problem.kind not in _AGAIN or clock.now() > deadline:
                 raise
-            clock.sleep(error.problem.retry_after or awaited.RETRY)
+            awaited.pause(clock, deadline, error.problem)
             continue
         end = awaited.end_of(azure, clock, ref, deadline)
         if end is not None and end.problem is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._rollout import health_monitor
+from .._rollout import commands, health_monitor
 from .._rollout.health_monitor import EXTENSION, PROBE, Shown
 from .._rollout.model import ScaleSet
 from .._rollout.problem import Refused
@@ -108,10 +108,8 @@ def _probe(
         return azure.write_model(fresh, body, what=what)
 
     what = f"{'set' if wanted else 'take away'} the health probe of scale set {scale_set.name}"
-    by_hand = (
-        f"az vmss update -g {scale_set.resource_group} -n {scale_set.name} "
-        "--remove virtualMachineProfile.networkProfile.healthProbe"
-    )
+    probe = "virtualMachineProfile.networkProfile.healthProbe"
+    by_hand = commands.az("vmss update", scale_set.resource_group, scale_set.name, "--remove", probe)
     otherwise = None if wanted else by_hand
     judge = _judge(azure, what)
     return model_write.until(

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A write of a scale set's model or policy, awaited and read back, that never goes on top of another hand's."""
+"""A write of a scale set's model or policy, awaited and read back, that never goes on top of another client's."""
 
 from __future__ import annotations
 
 import typing as t
 
+from .._rollout import commands
 from .._rollout.model import ScaleSet
 from .._rollout.problem import LOST, Problem, Refused
 from . import awaited
@@ -50,9 +51,10 @@ def until(
             raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
         if scale_set.provisioning_state in _AT_WORK:
             if clock.now() > deadline:
+                log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
                 raise Refused(
-                    f"could not {what}: the set is still {scale_set.provisioning_state} by another hand. Nothing was "
-                    f"written. See what runs: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
+                    f"could not {what}: the set is still {scale_set.provisioning_state} by another client. Nothing was "
+                    f"written. See what runs: {log}"
                 )
             clock.sleep(awaited.RETRY)
         else:
@@ -77,7 +79,7 @@ def _send(
     except AzureError as error:
         if error.problem.kind not in awaited.AGAIN or clock.now() > deadline:
             raise
-        clock.sleep(error.problem.retry_after or awaited.RETRY)
+        awaited.pause(clock, deadline, error.problem)
         return False, None
     if operation and operation.status == "Failed":
         return False, operation.problem
@@ -93,7 +95,7 @@ def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) 
     if latest is not None and latest.running:
         raise Refused(
             f"could not {what}: a rolling upgrade of Azure's is running ({latest.code}). Nothing was written. Wait for "
-            "it, or cancel it: ansible-playbook steady.vmss.cancel_upgrade"
+            "it, or cancel it: " + commands.of("cancel_upgrade", scale_set)
         )
 
 

@@ -13,7 +13,7 @@ from .._rollout import image as images
 from .._rollout.domains import instance_order
 from .._rollout.model import ImageVersion, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._rollout.plan import Survey
-from .._rollout.problem import Refused
+from .._rollout.problem import DENIED, MISSING, REFUSED, Refused
 from .._rollout.result import timestamp
 from .client import Azure
 from .errors import AzureError
@@ -54,8 +54,26 @@ def _rollout(one: ScaleSet) -> dict[str, t.Any] | None:
         "started": timestamp(found.started),
         "suspended": list(found.suspended),
         "state": found.state,
-        "way_back": images.show(found.way_back(one.image)),
+        "way_back": images.show(resolve.way_back(found.way_back(one.image), one.image, ())),
     }
+
+
+def _way_back(azure: Azure, one: ScaleSet) -> images.Image | None:
+    """Where the role rollback goes by itself; what Azure reports is read only where another image than the model's is
+    recorded."""
+    found = record.read(one.tags)
+    recorded = found.way_back(one.image) if found else None
+    if recorded is None or (known := resolve.way_back(recorded, one.image, ())):
+        return known if recorded else None
+    instances = [image for i in azure.instances(one) for image in (running_image.running_image(i), i.image)]
+    if known := resolve.way_back(recorded, one.image, instances):
+        return known
+    try:
+        return resolve.way_back(recorded, one.image, [past.target for past in azure.os_upgrade_history(one)])
+    except AzureError as error:
+        if error.problem.kind not in (DENIED, MISSING, REFUSED):
+            raise
+        return None
 
 
 def instance(one: Instance, survey: Survey) -> dict[str, t.Any]:
@@ -96,6 +114,8 @@ def scale_sets(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t
     for one in found:
         target, problem = _target(azure, one, wanted)
         entry = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
+        if name and entry["rollout"]:
+            entry["rollout"]["way_back"] = images.show(_way_back(azure, one))
         if options["instances"]:
             entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
         shown.append(entry)

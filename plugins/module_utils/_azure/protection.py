@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._rollout import commands
 from .._rollout.model import Instance, ScaleSet
 from .._rollout.problem import Operation, Refused
 from . import awaited
@@ -65,16 +66,15 @@ def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mappi
     document = azure.instance_document(scale_set, instance.instance_id)
     policy = (document.get("properties") or {}).get("protectionPolicy")
     if policy is None:
-        wanted = [
-            f"--protect-{name.replace('_', '-')} {str(options[name]).lower()}"
-            for name in _FIELDS
-            if options.get(name) is not None
-        ]
+        named = ["--instance-id", instance.instance_id]
+        for name in _FIELDS:
+            if options.get(name) is not None:
+                named += [f"--protect-{name.replace('_', '-')}", str(options[name]).lower()]
         raise Refused(
             f"Azure does not show whether instance {instance.instance_id} of the Flexible scale set {scale_set.name} "
             "is protected, so nothing was written. Keep it out of a rollout by naming the others in "
-            f"rollout_instance_ids, or set it by hand: az vmss update -g {scale_set.resource_group} -n "
-            f"{scale_set.name} --instance-id {instance.instance_id} {' '.join(wanted)}"
+            "rollout_instance_ids, or set it by hand: "
+            + commands.az("vmss update", scale_set.resource_group, scale_set.name, *named)
         )
     return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}
 

@@ -11,18 +11,19 @@ Limits: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-li
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import sdk
-from .errors import error_member, http_date, retry_after
+from .errors import error_member, http_date, read_json, retry_after
 
 PATIENCE_WHEN_LOST = 120.0  # seconds that a GET is repeated after 5xx and lost connections
 PATIENCE_WHEN_THROTTLED = 1200.0  # Azure asks for up to 20 minutes
 LONGEST_PAUSE = 30.0  # between two tries where Azure does not say
+
+MAY_BE_EMPTY = "may_be_empty"  # an option of a request whose good answer may have no body
 
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -82,8 +83,32 @@ class Meter(sdk.HTTPPolicy):
         return answer
 
 
+class Wanted(sdk.HTTPPolicy):
+    """Asks, right before each request leaves, whether there is still somebody who wants it."""
+
+    def __init__(self, check: t.Callable[[], None]) -> None:
+        super().__init__()
+        self._check = check
+
+    def send(self, request: t.Any) -> t.Any:
+        self._check()
+        return self.next.send(request)
+
+
+@dataclass
+class _Trouble:
+    """One kind of it while a request is repeated; seconds."""
+
+    patience: float
+    spent: float = 0.0
+    pause: float = 1.0  # where Azure does not say
+
+
 class Retries(sdk.HTTPPolicy):
-    """Repeats a GET after throttling, 5xx and a lost connection, with patience that ends."""
+    """Repeats a GET after throttling, 5xx, a lost and an unreadable answer, with patience that ends.
+
+    Patience for each kind of trouble is of its own: throttling leaves that for lost answers whole.
+    """
 
     def __init__(self, usage: Usage, clock: Clock) -> None:
         super().__init__()
@@ -91,9 +116,10 @@ class Retries(sdk.HTTPPolicy):
         self._clock = clock
 
     def send(self, request: t.Any) -> t.Any:
-        started, pause = self._clock.now(), 1.0
+        may_be_empty = request.context.options.pop(MAY_BE_EMPTY, False)
+        throttling, losing = _Trouble(PATIENCE_WHEN_THROTTLED), _Trouble(PATIENCE_WHEN_LOST)
         while True:
-            answer, lost = None, None
+            answer, lost, began = None, None, self._clock.now()
             try:
                 answer = self.next.send(request)
             except lost_errors() as exc:
@@ -101,22 +127,20 @@ class Retries(sdk.HTTPPolicy):
                     raise
                 lost = exc
             else:
-                status = answer.http_response.status_code
-                if request.http_request.method != "GET" or status not in _AGAIN:
+                if request.http_request.method != "GET" or not _unanswered(answer.http_response, may_be_empty):
                     return answer
             throttled = answer is not None and answer.http_response.status_code == 429
-            wait = pause
-            if answer is not None:
-                wait = asked_to_wait(answer.http_response) or pause
-            patience = PATIENCE_WHEN_THROTTLED if throttled else PATIENCE_WHEN_LOST
-            if self._clock.now() + wait - started > patience:
+            trouble = throttling if throttled else losing
+            wait = (asked_to_wait(answer.http_response) if answer is not None else None) or trouble.pause
+            trouble.spent += self._clock.now() - began + wait
+            if trouble.spent > trouble.patience:
                 if lost:
                     raise lost
                 return answer
             self._clock.sleep(wait)
             self._usage.retries += 1
             self._usage.throttled_seconds += wait if throttled else 0
-            pause = min(pause * 2, LONGEST_PAUSE)
+            trouble.pause = min(trouble.pause * 2, LONGEST_PAUSE)
 
 
 class Authentication(sdk.BearerTokenCredentialPolicy):
@@ -134,6 +158,21 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
         self._renewable.renew()
         self._usage.retries += 1
         return super().send(request)
+
+
+def _unanswered(response: t.Any, may_be_empty: bool) -> bool:
+    if response.status_code != 200:
+        return response.status_code in _AGAIN
+    return not (is_json(response) or (may_be_empty and not body_text(response).strip()))
+
+
+def is_json(response: t.Any) -> bool:
+    """Whether all of the answer came, and it is Azure's own: a proxy's page is HTML."""
+    try:
+        read_json(body_text(response))
+    except ValueError:
+        return False
+    return True
 
 
 def lost_errors() -> tuple[type[Exception], ...]:
@@ -169,6 +208,6 @@ def body_text(response: t.Any) -> str:
 
 def _error_code(response: t.Any) -> str:
     try:
-        return str(error_member(json.loads(body_text(response))).get("code") or "")
+        return str(error_member(read_json(body_text(response))).get("code") or "")
     except ValueError:
         return ""

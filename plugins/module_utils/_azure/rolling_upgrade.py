@@ -15,7 +15,7 @@ from .._rollout import image as images
 from .._rollout.finding import WARNING
 from .._rollout.image import Image
 from .._rollout.model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
-from .._rollout.problem import Operation, Refused
+from .._rollout.problem import Cancelled, Operation, Refused
 from .._rollout.result import seconds_of
 from .._rollout.rolling_upgrade import (
     CANCELLED,
@@ -80,6 +80,11 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         machine.not_ready(clock.now(), str(refusal))
         journal.write(machine.report.events[-1:])
         result |= refusal.fields
+    except Cancelled as cancelled:
+        machine.cancel(clock.now(), str(cancelled))
+        journal.write(machine.report.events[-1:])
+        result |= _result(azure, machine, _previous(machine.watch), journal.warnings)
+        raise Cancelled(str(cancelled), **result) from None
     previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
     wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
@@ -93,7 +98,8 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
 def _previous(watch: Watch) -> Image | None:
     """What the instances ran before that were to be upgraded."""
     asked = [watch.before[i] for i in sorted(watch.asked)]
-    return resolve.previous(asked, watch.scale_set.image, watch.target) if watch.target else None
+    before = resolve.images_before(asked, watch.scale_set.image, watch.target) if watch.target else []
+    return next(iter(before), None)
 
 
 def _check(options: Options) -> None:

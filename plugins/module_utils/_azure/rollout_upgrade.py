@@ -14,7 +14,7 @@ from .._rollout import problem, record, running_image, words
 from .._rollout.image import Image
 from .._rollout.model import Instance, ScaleSet
 from .._rollout.plan import Batch, Survey
-from .._rollout.problem import Refused
+from .._rollout.problem import Cancelled, Refused
 from .._rollout.record import Record
 from .._rollout.upgrade import UPGRADE, Finished, Look, Poll, Send, Upgrade
 from .._rollout.verify import Patience
@@ -40,6 +40,12 @@ def upgrade(
     except AzureError as error:
         machine.give_up(clock.now(), error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
+    except Cancelled as cancelled:
+        machine.cancel(clock.now(), str(cancelled))
+        journal.write(machine.report.events[-1:])
+        raise Cancelled(
+            str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
+        ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
     if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
         return result, words.tolerated(machine.survey, machine.report)

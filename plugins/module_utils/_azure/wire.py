@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 
 from .._rollout import image as images
 from .._rollout import problem as kinds
+from .._rollout.foreign import LONGEST_MESSAGE, printable
 from .._rollout.image import Image
 from .._rollout.model import (
     FLEXIBLE,
@@ -27,24 +28,28 @@ from .._rollout.model import (
     ScaleSet,
 )
 from .._rollout.problem import Operation, Problem
-from .errors import CONFLICT_CODES, error_member, message_text, problem_of
+from .errors import CONFLICT_CODES, error_member, message_text, name_text, problem_of
 
 Document = t.Mapping[str, t.Any]
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?$", re.I)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?", re.I | re.A)
 _HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100  # any other is no time of Azure's, and no arithmetic is safe there
+_LARGEST = 10**12
 _COUNTS = ("successful", "failed", "inProgress", "pending")
 
 
 def timestamp(value: object) -> float | None:
     """Seconds since the epoch of an RFC 3339 time; Azure writes seven digits of a second and any offset."""
-    found = _TIME.match(value.strip()) if isinstance(value, str) else None
+    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if not found:
         return None
     day, clock, fraction, offset = found.groups()
     try:
         moment = datetime.strptime(f"{day}T{clock}", "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError:
+        return None
+    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
         return None
     if offset and offset not in "Zz":
         ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
@@ -59,7 +64,11 @@ def at(document: object, *path: str) -> t.Any:
     return document
 
 
-def _dicts(value: object) -> list[dict[str, t.Any]]:
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def dicts(value: object) -> list[dict[str, t.Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -69,11 +78,16 @@ def _word(value: object) -> str:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST else None
+
+
+def _text(value: object) -> str:
+    """A name, an id or a code; "" for what is none. A number is taken for its digits."""
+    return value if isinstance(value, str) else str(value) if _whole(value) is not None else ""
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in value if item not in (None, "")) if isinstance(value, list) else ()
+    return tuple(text for item in value if (text := _text(item))) if isinstance(value, list) else ()
 
 
 def _strings(value: object) -> dict[str, str]:
@@ -98,12 +112,12 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
     profile = at(properties, "virtualMachineProfile")
     os_disk = at(profile, "storageProfile", "osDisk")
     policy = at(properties, "upgradePolicy")
-    extensions = _dicts(at(profile, "extensionProfile", "extensions"))
-    resource_id = str(document.get("id") or "")
+    extensions = dicts(at(profile, "extensionProfile", "extensions"))
+    resource_id = _text(document.get("id"))
     automatic = at(policy, "automaticOSUpgradePolicy")
     return ScaleSet(
         id=resource_id,
-        name=str(document.get("name") or ""),
+        name=_text(document.get("name")),
         resource_group=part_of_id(resource_id, "resourceGroups"),
         location=region(document.get("location")),
         orchestration_mode=FLEXIBLE if _word(at(properties, "orchestrationMode")) == FLEXIBLE else UNIFORM,
@@ -122,7 +136,7 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
         ephemeral_os_disk=str(at(os_disk, "diffDiskSettings", "option")).lower() == "local",
         purchase_plan=_strings(document.get("plan")) or None,
         tags=_strings(document.get("tags")),
-        etag=document.get("etag") or etag,
+        etag=_text(document.get("etag")) or etag,
         document=document,
     )
 
@@ -155,35 +169,35 @@ def instance(document: Document) -> Instance:
     view = at(properties, "instanceView")
     storage = at(properties, "storageProfile")
     os_disk = at(storage, "osDisk")
-    name = str(document.get("name") or "")
-    statuses = _dicts(at(view, "statuses"))
+    name = _text(document.get("name"))
+    statuses = dicts(at(view, "statuses"))
     provisioned = _status(statuses, "ProvisioningState")
     health = at(view, "vmHealth", "status")
     update_domain, fault_domain = at(view, "platformUpdateDomain"), at(view, "platformFaultDomain")
     return Instance(
-        instance_id=str(document.get("instanceId") or name),
+        instance_id=_text(document.get("instanceId")) or name,
         name=name,
-        computer_name=str(at(properties, "osProfile", "computerName") or at(view, "computerName") or ""),
+        computer_name=_text(at(properties, "osProfile", "computerName")) or _text(at(view, "computerName")),
         zone=next(iter(_names(document.get("zones"))), None),
         update_domain=_whole(update_domain),
         fault_domain=_whole(fault_domain if fault_domain is not None else at(properties, "platformFaultDomain")),
         power=_code(_status(statuses, "PowerState"), 1),
         provisioning=_word(at(properties, "provisioningState")) or _word(_code(provisioned, 1)),
         provisioning_time=timestamp(at(provisioned, "time")),
-        error=_failure(statuses, _dicts(at(view, "extensions"))),
+        error=_failure(statuses, dicts(at(view, "extensions"))),
         health=_code(health, -1) or None,
         health_time=timestamp(at(health, "time")),
-        extensions_settled=_extensions_settled(_dicts(at(view, "extensions"))),
+        extensions_settled=_extensions_settled(dicts(at(view, "extensions"))),
         image=images.from_wire(at(storage, "imageReference"), at(os_disk, "image", "uri")),
-        exact_version=at(storage, "imageReference", "exactVersion") or None,
+        exact_version=_text(at(storage, "imageReference", "exactVersion")) or None,
         os_disk=_os_disk(os_disk),
         os_disk_time=_os_disk_time(view, at(os_disk, "name")),
-        latest_model_applied=at(properties, "latestModelApplied"),
+        latest_model_applied=_truth(at(properties, "latestModelApplied")),
         protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
         protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
         extension_versions=tuple(
-            (str(item.get("name")), str(item.get("typeHandlerVersion") or ""))
-            for item in _dicts(at(view, "extensions"))
+            (name_text(item.get("name")), name_text(item.get("typeHandlerVersion")))
+            for item in dicts(at(view, "extensions"))
         ),
     )
 
@@ -200,33 +214,38 @@ def _code(status: object, part: int) -> str:
 
 
 def _extensions_settled(extensions: list[dict[str, t.Any]]) -> bool:
-    codes = [_code(_status(_dicts(item.get("statuses")), "ProvisioningState"), 1) for item in extensions]
+    codes = [_code(_status(dicts(item.get("statuses")), "ProvisioningState"), 1) for item in extensions]
     return all(code in ("", "succeeded") for code in codes)
 
 
 def _failure(statuses: list[dict[str, t.Any]], extensions: list[dict[str, t.Any]]) -> str | None:
     """What Azure says of a failed VM or extension: "code: message"."""
     views = [("", statuses)] + [
-        (f"extension {item.get('name')}: ", _dicts(item.get("statuses"))) for item in extensions
+        (f"extension {name_text(item.get('name'))}: ", dicts(item.get("statuses"))) for item in extensions
     ]
     found = []
     for prefix, group in views:
         status = _status(group, "ProvisioningState")
         if status and _code(status, 1) == "failed":
-            code = str(status["code"]).rsplit("/", maxsplit=1)[-1]
+            code = name_text(str(status["code"]).rsplit("/", maxsplit=1)[-1])
             found.append(f"{prefix}{code}: {message_text(status.get('message') or status.get('displayStatus'))}")
-    return "; ".join(found) or None
+    return printable("; ".join(found), LONGEST_MESSAGE) or None
 
 
 def _os_disk(os_disk: object) -> str | None:
     uri = at(os_disk, "vhd", "uri")
-    return at(os_disk, "managedDisk", "id") or (images.without_query(str(uri)) if uri else None) or at(os_disk, "name")
+    return (
+        _text(at(os_disk, "managedDisk", "id"))
+        or (images.without_query(str(uri)) if uri else "")
+        or _text(at(os_disk, "name"))
+        or None
+    )
 
 
 def _os_disk_time(view: object, name: object) -> float | None:
-    for disk in _dicts(at(view, "disks")):
+    for disk in dicts(at(view, "disks")):
         if name and disk.get("name") == name:
-            return timestamp(at(_status(_dicts(disk.get("statuses")), "ProvisioningState"), "time"))
+            return timestamp(at(_status(dicts(disk.get("statuses")), "ProvisioningState"), "time"))
     return None
 
 
@@ -241,7 +260,7 @@ def rolling_upgrade(document: Document) -> RollingUpgrade:
         problem=_told(at(properties, "error")),
         last_action=_word(at(status, "lastAction")),
         last_action_time=timestamp(at(status, "lastActionTime")),
-        policy=dict(at(properties, "policy") or {}),
+        policy=dict(policy) if isinstance(policy := at(properties, "policy"), dict) else {},
     )
 
 
@@ -281,14 +300,15 @@ def operation(document: object, retry_after: float | None = None) -> Operation:
     word = known.get(str(status).lower(), "InProgress")
     if word == "InProgress":
         return Operation(word, retry_after=retry_after)
+    end = timestamp(at(document, "endTime"))
     if word == "Succeeded":
-        return Operation(word)
+        return Operation(word, end=end)
     error = error_member(document)
     preempted = str(error.get("code") or "").lower() in CONFLICT_CODES
     found = problem_of(error, kinds.CONFLICT if preempted else kinds.LOST)
     if not error:
         found = Problem(kinds.LOST, "", f"the operation ended as {word} and Azure gave no reason")
-    return Operation(word, found)
+    return Operation(word, found, end=end)
 
 
 def image_version(document: Document, image: Image, location: str | None = None) -> ImageVersion:
@@ -298,8 +318,8 @@ def image_version(document: Document, image: Image, location: str | None = None)
     """
     properties = at(document, "properties")
     publishing = at(properties, "publishingProfile")
-    targets = _dicts(at(publishing, "targetRegions"))
-    version = str(document.get("name") or "")
+    targets = dicts(at(publishing, "targetRegions"))
+    version = _text(document.get("name"))
     regions = (
         tuple(region(item.get("name")) for item in targets) if publishing else (region(location),) if location else None
     )
@@ -310,7 +330,7 @@ def image_version(document: Document, image: Image, location: str | None = None)
         excluded_from_latest=(at(publishing, "excludeFromLatest") or at(properties, "excludeFromLatest")) is True,
         regions=regions,
         excluded_regions=tuple(region(item.get("name")) for item in targets if item.get("excludeFromLatest") is True),
-        published=at(publishing, "publishedDate") or at(properties, "publishedDate"),
+        published=_text(at(publishing, "publishedDate")) or _text(at(properties, "publishedDate")) or None,
     )
 
 
@@ -337,15 +357,15 @@ def image_facts(image: Image, definition: Document, version: ImageVersion | None
         image=image,
         version=version,
         os_type=_word(os_type) or None,
-        architecture=at(properties, "architecture"),
-        generation=at(properties, "hyperVGeneration"),
+        architecture=_text(at(properties, "architecture")) or None,
+        generation=_text(at(properties, "hyperVGeneration")) or None,
         purchase_plan=_strings(at(properties, "plan") or at(properties, "purchasePlan")) or None,
     )
 
 
 def private_addresses(interface: Document) -> list[str]:
     """The private addresses of a network interface, its primary one first."""
-    configurations = _dicts(at(interface, "properties", "ipConfigurations"))
+    configurations = dicts(at(interface, "properties", "ipConfigurations"))
     configurations.sort(key=lambda item: at(item, "properties", "primary") is not True)
     found = [at(item, "properties", "privateIPAddress") for item in configurations]
-    return [str(address) for address in found if address]
+    return [address for address in map(_text, found) if address]

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from . import image as images
-from . import references, resolve
+from . import commands, references, resolve
 from .finding import ERROR, INFO, WARNING, Finding
 from .image import Image
 from .model import ImageVersion, ScaleSet
@@ -133,8 +133,8 @@ def service_fabric_extension(scale_set: ScaleSet) -> dict[str, t.Any]:
 
 
 def _update(scale_set: ScaleSet, path: str, value: str) -> str:
-    command = f"az vmss update -g {scale_set.resource_group} -n {scale_set.name}"
-    return f"{command} --set virtualMachineProfile.{path}={value}"
+    setting = f"virtualMachineProfile.{path}={value}"
+    return commands.az("vmss update", scale_set.resource_group, scale_set.name, "--set", setting)
 
 
 def _image(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterator[Finding]:
@@ -155,11 +155,9 @@ def _image(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterato
         wanted = "{version: latest}" if image.kind == images.PLATFORM else f"'{following}'"
         write = f"steady.vmss.image with image: {wanted}."
         if scale_set.service_fabric:  # which steady.vmss.image leaves alone, for its mode is Automatic
-            member = "version=latest" if image.kind == images.PLATFORM else f"id={following}"
-            write = (
-                f"az vmss update -g {scale_set.resource_group} -n {scale_set.name} --set "
-                f"virtualMachineProfile.storageProfile.imageReference.{member}. Azure upgrades the instances at once."
-            )
+            name, value = ("version", "latest") if image.kind == images.PLATFORM else ("id", str(following))
+            write = _update(scale_set, f"storageProfile.imageReference.{name}", value)
+            write += ". Azure upgrades the instances at once."
         yield Finding(
             ERROR,
             "image_pinned",

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from .model import Instance
 from .problem import Refused
 
+_NUMBER = re.compile(r"[0-9]{1,18}")  # of an instance or a domain; anything longer is a name
+_SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_MOST_CHOSEN = 10_000  # a scale set has at most 1,000 instances
+
 ORDERS = ("domain", "fault_domain", "zone", "none")
 
 
@@ -25,7 +29,7 @@ class Domain:
 
 
 def _natural(text: object) -> tuple[int, str]:
-    return (int(str(text)), "") if str(text).isdecimal() else (-1, str(text))
+    return (int(str(text)), "") if _NUMBER.fullmatch(str(text)) else (-1, str(text))
 
 
 def instance_order(instance: Instance) -> tuple[int, str]:
@@ -94,15 +98,17 @@ class Selection:
 
     @classmethod
     def parse(cls, text: str) -> Selection:
-        """The inverse of str(); what it does not know it takes for all."""
+        """The inverse of str(). Others may have written the text: a range that is wider than any scale set, and a
+        domain that is no number, is one that no instance has; a word that is unknown says nothing.
+        """
         parts: dict[str, list[str]] = {}
         for part in text.split("; "):
             word, _dummy, values = part.rpartition(" ")
             parts[word] = _spread(values)
         return cls(
             tuple(parts.get("instances", ())),
-            tuple(int(v) for v in parts.get("update domains", ()) if v.isdecimal()),
-            tuple(int(v) for v in parts.get("fault domains", ()) if v.isdecimal()),
+            tuple(int(v) if _NUMBER.fullmatch(v) else -1 for v in parts.get("update domains", ())),
+            tuple(int(v) if _NUMBER.fullmatch(v) else -1 for v in parts.get("fault domains", ())),
             tuple(parts.get("zones", ())),
         )
 
@@ -123,7 +129,7 @@ def _texts(values: object) -> list[str]:
 
 def _numbers(values: object, word: str) -> list[int]:
     texts = _texts(values)
-    if wrong := [text for text in texts if not text.isdecimal()]:
+    if wrong := [text for text in texts if not _NUMBER.fullmatch(text)]:
         raise Refused(f"{word} '{wrong[0]}' is not a number.")
     return [int(text) for text in texts]
 
@@ -131,8 +137,12 @@ def _numbers(values: object, word: str) -> list[int]:
 def _spread(text: str) -> list[str]:
     found: list[str] = []
     for part in text.split(","):
-        span = re.fullmatch(r"(\d+)-(\d+)", part)
-        found += [str(n) for n in range(int(span[1]), int(span[2]) + 1)] if span else [part] if part else []
+        span = _SPAN.fullmatch(part)
+        count = int(span[2]) - int(span[1]) + 1 if span else 0
+        if span and 0 < count <= _MOST_CHOSEN - len(found):
+            found += [str(n) for n in range(int(span[1]), int(span[2]) + 1)]
+        elif part:
+            found.append(part)
     return found
 
 
@@ -142,12 +152,12 @@ def ranges(values: t.Iterable[str]) -> str:
     out: list[str] = []
     run: list[int] = []
     for value in [*distinct, ""]:
-        if re.fullmatch(r"\d+", value) and (not run or int(value) == run[-1] + 1):
+        if _NUMBER.fullmatch(value) and (not run or int(value) == run[-1] + 1):
             run.append(int(value))
             continue
         if run:
             out.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
-        run = [int(value)] if value.isdecimal() else []
+        run = [int(value)] if _NUMBER.fullmatch(value) else []
         if value and not run:
             out.append(value)
     return ",".join(out)

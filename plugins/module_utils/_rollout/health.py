@@ -46,18 +46,21 @@ def why_unavailable(instance: Instance, has_health_source: bool) -> str:
     return f"{reason} ({instance.error})" if instance.error else reason
 
 
-def reported_since(instance: Instance, before: Instance) -> bool:
+def reported_since(instance: Instance, before: Instance, ended: float | None = None) -> bool:
     """Whether the health was reported after the upgrade, by Azure's own times.
 
-    The disk's time, or else the provisioning state's, tells when the upgrade happened, but only where it moved.
+    The disk's time tells when the upgrade happened where it moved; else the provisioning state's where that moved, or
+    the operation's end. One of the two is enough, for the provisioning state may bear the time of each read.
     """
-    for now, then in (
-        (instance.os_disk_time, before.os_disk_time),
-        (instance.provisioning_time, before.provisioning_time),
-    ):
-        if now is not None and now != then:
-            return instance.health_time is not None and instance.health_time > now
-    return False
+    reported = instance.health_time
+    if reported is None:
+        return False
+    if instance.os_disk_time is not None and instance.os_disk_time != before.os_disk_time:
+        return reported > instance.os_disk_time
+    provisioned = instance.provisioning_time
+    if provisioned is not None and provisioned != before.provisioning_time and reported > provisioned:
+        return True
+    return ended is not None and reported > ended
 
 
 def remade_at(instance: Instance) -> float | None:

@@ -14,6 +14,8 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .foreign import LONGEST_NAME, printable
+
 PLATFORM = "platform"
 MANAGED = "managed"
 GALLERY = "gallery"
@@ -35,23 +37,24 @@ _WIRE_FIELDS = {
     SHARED_GALLERY: "sharedGalleryImageId",
     COMMUNITY_GALLERY: "communityGalleryImageId",
 }
+# What each part may be made of. An image may stand in a tag that others write, in a command and in a path of a request.
+_WORD = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,128}"
+_NAME = r"(?!\.{1,2}(?:/|\Z))[\w.-]{1,128}"
+_IN_GROUP = rf"/subscriptions/[0-9A-Za-z-]{{1,64}}/resourceGroups/(?!\.{{1,2}}/)[\w().-]{{1,90}}/providers/Microsoft\.Compute"
+_IMAGE = rf"/images/{_NAME}(?:/versions/{_NAME})?"
 _KINDS_BY_PATH = (
-    (COMMUNITY_GALLERY, re.compile(r"^/CommunityGalleries/[^/]+/images/[^/]+(/versions/[^/]+)?$", re.IGNORECASE)),
-    (SHARED_GALLERY, re.compile(r"^/SharedGalleries/[^/]+/images/[^/]+(/versions/[^/]+)?$", re.IGNORECASE)),
-    (
-        GALLERY,
-        re.compile(
-            r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/galleries/[^/]+/images/[^/]+(/versions/[^/]+)?$",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        MANAGED,
-        re.compile(
-            r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/images/[^/]+$", re.IGNORECASE
-        ),
-    ),
+    (COMMUNITY_GALLERY, re.compile(rf"/CommunityGalleries/{_NAME}{_IMAGE}", re.IGNORECASE)),
+    (SHARED_GALLERY, re.compile(rf"/SharedGalleries/{_NAME}{_IMAGE}", re.IGNORECASE)),
+    (GALLERY, re.compile(rf"{_IN_GROUP}/galleries/{_NAME}{_IMAGE}", re.IGNORECASE)),
+    (MANAGED, re.compile(rf"{_IN_GROUP}/images/{_NAME}", re.IGNORECASE)),
 )
+_VHD = re.compile(
+    r"https://[a-z0-9][a-z0-9.-]{0,252}(?::\d{1,5})?"
+    r"(?:/(?!\.{1,2}(?:/|\Z))(?:[\w.~!$()*,;:+=-]|%(?!3f|23|00)[0-9a-f]{2}){1,1024}){1,32}"
+    r"(?:\?[\w.~!$&()*,;:@+=/?%#-]{0,2048})?",
+    re.IGNORECASE | re.ASCII,
+)
+_QUERY = re.compile(r"[?#]|%(?:25){0,3}(?:3f|23)|\\u003f", re.IGNORECASE)
 _FORMS = (
     "publisher, offer, sku and version of a platform image; id of a managed image or gallery image (version); "
     "shared_gallery_image_id; community_gallery_image_id; or vhd_uri"
@@ -121,7 +124,8 @@ class Image:
 
 
 def without_query(uri: str) -> str:
-    return uri.split("?", 1)[0].split("#", 1)[0]
+    """The URI up to its query, in whatever way that is spelled."""
+    return _QUERY.split(uri, maxsplit=1)[0]
 
 
 def parse(value: object) -> Image:
@@ -147,24 +151,24 @@ def _parse_text(text: str) -> Image:
                 exc if isinstance(exc, ImageError) else ImageError(f"the image starts like JSON and is none: {exc}")
             ) from exc
     if text.lower().startswith("https://"):
-        return Image(VHD, id=text)
+        return _vhd(text)
     if text.startswith("/"):
         return _from_id(text)
     parts = [part.strip() for part in text.split(":")]
     if len(parts) == 4 and all(parts):
-        return Image(PLATFORM, *parts)
-    if len(parts) == 1 and (text.lower() == LATEST or re.fullmatch(r"\d+(\.\d+)*", text)):
+        return _platform(**dict(zip(_PLATFORM_FIELDS, parts, strict=True)))
+    if len(parts) == 1 and (text.lower() == LATEST or re.fullmatch(r"[0-9]{1,32}(\.[0-9]{1,32}){0,9}", text)):
         return Image(PLATFORM, version=text)
     raise ImageError(
-        f"'{without_query(text)}' names no image. Write a URN publisher:offer:sku:version, a resource id, "
+        f"'{_shown(text)}' names no image. Write a URN publisher:offer:sku:version, a resource id, "
         "the https URI of a VHD, or a version alone."
     )
 
 
 def _parse_fields(fields: dict[str, str]) -> Image:
     known = {*_PLATFORM_FIELDS, *_ID_FIELDS, "vhd_uri"}
-    if unknown := sorted(set(fields) - known):
-        raise ImageError(f"an image has no {', '.join(unknown)}. Give one of: {_FORMS}.")
+    if not known.issuperset(fields):  # not named, for a URI that slipped into a name may carry its signature
+        raise ImageError(f"the image has a member that no image has. Give one of: {_FORMS}.")
     platform = [name for name in _PLATFORM_FIELDS if name in fields]
     forms = [name for name in (*_ID_FIELDS, "vhd_uri") if name in fields]
     if len(forms) + bool(platform) > 1:
@@ -172,14 +176,12 @@ def _parse_fields(fields: dict[str, str]) -> Image:
             f"an image has one form, and {', '.join(platform + forms)} are of several. Give one of: {_FORMS}."
         )
     if platform:
-        image = Image(PLATFORM, **{name: fields[name] for name in platform})
+        image = _platform(**{name: fields[name] for name in platform})
         return image if image.version else replace(image, version=LATEST)
     if not forms:
         raise ImageError(f"the image is empty. Give one of: {_FORMS}.")
     if forms == ["vhd_uri"]:
-        if not fields["vhd_uri"].lower().startswith("https://"):
-            raise ImageError("vhd_uri must be the https URI of a page blob.")
-        return Image(VHD, id=fields["vhd_uri"])
+        return _vhd(fields["vhd_uri"])
     image = _from_id(fields[forms[0]])
     wanted = _ID_FIELDS[forms[0]]
     if wanted and image.kind != wanted:
@@ -187,38 +189,56 @@ def _parse_fields(fields: dict[str, str]) -> Image:
     return image
 
 
+def _platform(**fields: str) -> Image:
+    for name, value in fields.items():
+        if not re.fullmatch(_WORD, value):
+            raise ImageError(f"{name} '{_shown(value)}' is not made of letters, digits, '.', '_' and '-' alone.")
+    return Image(PLATFORM, **fields)
+
+
+def _vhd(text: str) -> Image:
+    if not _VHD.fullmatch(text):
+        raise ImageError(f"'{_shown(text)}' is not the https URI of a page blob, written with its escapes.")
+    return Image(VHD, id=text)
+
+
+def _shown(text: str) -> str:
+    return printable(without_query(text), LONGEST_NAME)
+
+
 def _from_id(text: str) -> Image:
     text = text.rstrip("/")
     for kind, pattern in _KINDS_BY_PATH:
-        if pattern.match(text):
+        if pattern.fullmatch(text):
             return Image(kind, id=text)
     raise ImageError(
-        f"'{text}' is not the resource id of an image. It is one of "
+        f"'{_shown(text)}' is not the resource id of an image. It is one of "
         "/subscriptions/…/providers/Microsoft.Compute/images/NAME, …/galleries/GALLERY/images/NAME[/versions/VERSION], "
         "/SharedGalleries/UNIQUE_NAME/images/NAME[/versions/VERSION] or "
         "/CommunityGalleries/PUBLIC_NAME/images/NAME[/versions/VERSION]."
     )
 
 
-def from_wire(reference: t.Mapping[str, t.Any] | None, vhd_uri: str | None = None) -> Image | None:
+def from_wire(reference: object, vhd_uri: object = None) -> Image | None:
     """The image of a model or an instance as Azure reports it, None where it reports none.
 
     The exact version of an instance is kept beside the image, not in it (see Instance.exact_version).
     """
-    reference = reference or {}
+    reference = reference if isinstance(reference, dict) else {}
     for kind, field in (
         (COMMUNITY_GALLERY, "communityGalleryImageId"),
         (SHARED_GALLERY, "sharedGalleryImageId"),
         (None, "id"),
     ):
-        if text := reference.get(field):
+        text = reference.get(field)
+        if text and isinstance(text, str):
             try:
                 return _from_id(text)
             except ImageError:
                 return Image(kind or MANAGED, id=text)
     if reference.get("publisher"):
         return Image(PLATFORM, *(str(reference.get(name) or "") for name in _PLATFORM_FIELDS))
-    return Image(VHD, id=vhd_uri) if vhd_uri else None
+    return Image(VHD, id=vhd_uri) if vhd_uri and isinstance(vhd_uri, str) else None
 
 
 def to_wire(image: Image) -> dict[str, str]:
@@ -304,7 +324,7 @@ def same_series(one: Image, other: Image) -> bool:
 
 def version_key(version: str) -> tuple[int, ...]:
     """Order versions by number: 1.10.0 is newer than 1.9.0. What is no number sorts first."""
-    return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
+    return tuple(int(part) if re.fullmatch(r"[0-9]{1,32}", part) else -1 for part in version.split("."))
 
 
 def newest(versions: t.Iterable[str]) -> str | None:

@@ -5,26 +5,31 @@
 """When to read next: promptly, and within Azure's limits.
 
 Azure lets one scale set be read 15 times a minute by operation (burst 45) and 10 times a minute by instance list
-(burst 30): https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits. What earlier batches took
-says when an answer is worth asking for; from there on the interval is a share of the time already waited, so a
-batch is noticed a few percent late however long it takes.
+(burst 30): https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits. What earlier operations took
+says when an answer is worth asking for; from there on the interval is a share of the time already waited, so an end is
+noticed a few percent late however long it takes. Health is looked for every few seconds, however long it took before.
 """
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 OPERATION = "operation"
 INSTANCES = "instances"
 
-_SHARE = {OPERATION: 0.08, INSTANCES: 0.2}
-_FIRST_SHARE = 0.4  # while no earlier batch tells how long it takes
-_SOONEST = 0.85  # of what the quickest of the recent batches took
-_FIRST = 2.0
+_SHARE = {OPERATION: 0.07, INSTANCES: 0.04}
+_FIRST_SHARE = 0.2  # of an operation, while no earlier one tells how long it takes
+_SOONEST = 0.95  # of what the quickest of the recent operations took
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
+_FIRST = 2.0
+_STEP = 3.0  # between reads while nothing tells when
+_SETTLE = 5.0  # at most, between two reads of the instances until the wait is long
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
 _LONGEST = 60.0
+_GLANCE = 15.0  # after the request, while no earlier operation tells how long it takes
+_HALFWAY = 0.5
 
 
 def pause(kind: str, left: int | None) -> float:
@@ -37,14 +42,28 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
 
     `earlier`: seconds that the same wait took in earlier batches. `left`: reads that Azure says remain.
     """
-    shortest = max(pause(kind, left), _SHORTEST[kind])
-    if earlier:
-        soonest = min(earlier[-3:]) * _SOONEST
-        if waited < soonest:
-            return max(shortest, soonest - waited)
-        share = _SHARE[kind]
-    else:
-        share = _FIRST_SHARE
-    if waited <= 0:
-        return max(shortest, _FIRST)
-    return min(_LONGEST, max(shortest, waited * share))
+    seconds = _to_settle(waited, earlier) if kind == INSTANCES else _to_poll(waited, earlier)
+    return max(pause(kind, left), _SHORTEST[kind], seconds)
+
+
+def _to_poll(waited: float, earlier: t.Sequence[float]) -> float:
+    if not earlier:
+        return _FIRST if waited <= 0 else min(_LONGEST, max(_STEP, waited * _FIRST_SHARE))
+    soonest = min(earlier[-3:]) * _SOONEST
+    return soonest - waited if waited < soonest else min(_LONGEST, waited * _SHARE[OPERATION])
+
+
+def _to_settle(waited: float, earlier: t.Sequence[float]) -> float:
+    """Reads that lie evenly, so that one comes when the instances were healthy in an earlier batch."""
+    expected = min(earlier[-3:], default=0.0)
+    if waited < expected * 0.99:
+        gap = expected / math.ceil(expected / (_SETTLE * 1.1))
+        return gap - waited % gap
+    step = _FIRST if waited <= 0 or expected else _STEP
+    return min(_LONGEST, max(step, min(_SETTLE, (waited - expected) * 0.5), waited * _SHARE[INSTANCES]))
+
+
+def glance(number: int, earlier: t.Sequence[float] = ()) -> float:
+    """Seconds after the request at which the instances should be down, for the first, second, … look at them."""
+    first = min(earlier[-3:]) * _HALFWAY if earlier else _GLANCE
+    return first * 2.0**number

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from . import health, model_limit, references, resolve, running_image, thresholds
+from . import commands, health, model_limit, references, resolve, running_image, thresholds
 from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
 from .image import Image
@@ -52,9 +52,24 @@ def findings(
         *_image(survey, facts, facts_before),
         *_instances(survey, request),
         *_previous(ran),
+        *_canary(survey),
         *references.findings(survey.scale_set.document, now),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
+
+
+def _canary(survey: Survey) -> t.Iterator[Finding]:
+    """What it costs in time."""
+    without = replace(survey, policy=replace(survey.policy, canary=0))
+    batches, fewer = len(survey.batches()), len(without.batches())
+    if batches > fewer:
+        yield Finding(
+            INFO,
+            "canary",
+            f"the canary makes it {batches} batches instead of {fewer}, and each takes as long as its slowest instance "
+            "takes to be upgraded and healthy.",
+            "rollout_canary: 0 leaves it out.",
+        )
 
 
 def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Request) -> t.Iterator[Finding]:
@@ -83,8 +98,7 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "automatic_os_upgrade",
             f"{name} has automatic OS image upgrades on: Azure would roll beside this rollout.",
-            "Let Azure do the upgrade, or turn them off: ansible-playbook steady.vmss.disable_automatic_upgrades "
-            f"-e rollout_resource_group={scale_set.resource_group} -e rollout_scale_set={scale_set.name}",
+            f"Let Azure do the upgrade, or turn them off: {commands.of('disable_automatic_upgrades', scale_set)}",
         )
     if scale_set.service_fabric:
         yield Finding(
@@ -98,8 +112,8 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             ERROR,
             "rolling_upgrade_running",
             f"{name} has a rolling upgrade of Azure's running ({rolling_upgrade.code}).",
-            f"Wait for it, or cancel it: az vmss rolling-upgrade cancel -g {scale_set.resource_group} -n "
-            f"{scale_set.name}",
+            "Wait for it, or cancel it: "
+            + commands.az("vmss rolling-upgrade cancel", scale_set.resource_group, scale_set.name),
         )
     if len(scale_set.health_sources) > 1:
         yield Finding(

@@ -48,10 +48,22 @@ class Operation:
     status: str  # InProgress, Succeeded, Failed, Canceled; unknown words count as InProgress
     problem: Problem | None = None
     retry_after: float | None = None  # seconds that Azure asks to wait before the next look, mostly None
+    end: float | None = None  # when it ended by Azure's clock, seconds since the epoch
 
     @property
     def ended(self) -> bool:
         return self.status in ("Succeeded", "Failed", "Canceled")
+
+
+class Cancelled(BaseException):
+    """Whoever asked for this is gone: nothing more is sent. No Exception, for nothing may go on after it.
+
+    `fields` go into the module's result.
+    """
+
+    def __init__(self, why: str, **fields: t.Any) -> None:
+        super().__init__(why)
+        self.fields = fields
 
 
 class Refused(Exception):

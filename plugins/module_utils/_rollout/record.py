@@ -74,6 +74,11 @@ class Record:
         return self.state in (IN_PROGRESS, GOING_BACK)
 
     @property
+    def final(self) -> bool:
+        """A stopped rollout may go on, or back; these two are over."""
+        return self.state in (FINISHED, ROLLED_BACK)
+
+    @property
     def resumable(self) -> bool:
         return self.open or self.state == STOPPED
 

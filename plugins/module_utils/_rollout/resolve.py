@@ -81,6 +81,17 @@ def unfinished(survey: Survey, standing: Record | None) -> list[str]:
     return [i.instance_id for i in other.to_do]
 
 
+def way_back(recorded: Image | None, model: Image | None, reported: t.Iterable[Image | None]) -> Image | None:
+    """The image that a rollout goes back to by itself, None where a person has to name it.
+
+    A record stands in tags, which others may write, and alone does not put an image on a disk: it must be another
+    version of what the model names, or what Azure itself reports of instances or of its own upgrades.
+    """
+    if recorded is None or (model is not None and images.same_series(recorded, model)):
+        return recorded
+    return recorded if any(images.same(recorded, one) for one in (model, *reported)) else None
+
+
 def images_before(outdated: t.Sequence[Instance], model: Image | None, target: Image) -> list[Image]:
     """What the instances ran before, the most common first; empty where nobody knows. Never the word latest, which may
     mean the target.

@@ -397,6 +397,10 @@ class RollingRun:
         """A start that came due would be refused."""
         self._end(now, "failed", why)
 
+    def cancel(self, now: float, why: str) -> None:
+        """Whoever asked for it is gone. Azure's upgrade goes on without us."""
+        self._end(now, "cancelled", why)
+
     def saw(
         self,
         now: float,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import words
+from . import commands, words
 from .image import Image
 from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
 from .rolling_watch import OS
@@ -43,7 +43,8 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
         said = f" ({past.restore_problem})" if past.restore_problem else ""
         return f"Azure put the previous OS disk back at {past.restored} of the instances{left}{said}."
     scale_set = run.watch.scale_set
-    image = f" -e rollback_image={previous}" if previous else ""
+    place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
+    image = {"rollback_image": str(previous)} if previous else {}
     by_hand = past is None or past.started_by == "User"
     why = " An upgrade that was started by hand has no automatic rollback." if by_hand else ""
     first = (
@@ -52,8 +53,7 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
         else ""
     )
     return (
-        f"Azure put no OS disk back.{why} Go back:{first} ansible-playbook steady.vmss.rollback "
-        f"-e rollback_resource_group={scale_set.resource_group} -e rollback_scale_set={scale_set.name}{image}"
+        f"Azure put no OS disk back.{why} Go back:{first} {commands.playbook('rollback', {**place, **image})}"
     )
 
 
@@ -67,9 +67,7 @@ def _go_on(run: RollingRun) -> str:
         )
     if run.wanted == CANCELLED:
         return (
-            f"Cancel it again: ansible-playbook steady.vmss.cancel_upgrade "
-            f"-e rollout_resource_group={scale_set.resource_group} "
-            f"-e rollout_scale_set={scale_set.name}"
+            f"Cancel it again: {commands.of('cancel_upgrade', scale_set)}"
         )
     if run.watch.kind != OS:
         return "Go on, once the cause is gone: run the same again."
@@ -79,9 +77,7 @@ def _go_on(run: RollingRun) -> str:
     if run.wanted == COMPLETED and run.patience.start and run.ours is None:
         go_on = "Wait longer with the same again, or start it by hand"
     return (
-        f"{go_on}: ansible-playbook steady.vmss.trigger_os_upgrade "
-        f"-e rollout_resource_group={scale_set.resource_group} "
-        f"-e rollout_scale_set={scale_set.name}"
+        f"{go_on}: {commands.of('trigger_os_upgrade', scale_set)}"
     )
 
 

@@ -23,6 +23,7 @@ from .result import BatchReport, InstanceReport, Report
 
 UPGRADE = "upgrade"
 REIMAGE = "reimage"
+CANCELLED = "cancelled"
 
 _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
@@ -96,13 +97,15 @@ class Upgrade:
         self._earlier = len(earlier)
         watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
         self._operations = [(len(batch.get("instance_ids") or ()), batch["operation_seconds"]) for batch in watched]
-        self._settlings = [batch["settle_seconds"] for batch in watched]
+        # Those that ended by the lag alone tell nothing of when health comes.
+        self._settlings = [b["settle_seconds"] for b in watched if b["settle_seconds"] < patience.health_lag]
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verify.Track] = {}
         self._open: set[str] = set()
         self._sending: Send | None = None
         self._operation: Operation | None = None
         self._polling = False
+        self._glances = 0
         self._operation_reads_left: int | None = None
         self._instance_reads_left: int | None = None
         self._looked = now
@@ -122,10 +125,12 @@ class Upgrade:
         if self._sending:
             return self._sending
         if self._polling:
-            return Poll(max(self._not_before, self._sent + self._next_poll()))
+            poll = max(self._not_before, self._sent + self._next_poll())
+            glance = self._next_glance()
+            return Poll(poll) if glance is None or glance > poll else Look(glance)
         if self._batch:
             if self._seen is None or self._seen < self._settling:
-                return self._look(self._settling)
+                return self._look(self._settling + self._unseen())
             return self._settle(self._batch, now)
         if self._seen is None or now < self._not_before:
             return self._look(self._not_before, model=True)
@@ -138,6 +143,14 @@ class Upgrade:
     def give_up(self, now: float, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
         self._stop(now, f"could not {attempted}: {problem}", problem=problem)
+
+    def cancel(self, now: float, why: str) -> None:
+        """Whoever asked for it is gone. What Azure works on is left to it."""
+        if self._batch:
+            self._leave(self._batch, why, now, CANCELLED)
+        self.report.why = why
+        self.report.event(now, CANCELLED, why=why)
+        self._finish(now, CANCELLED)
 
     def _plan(self, now: float) -> Step:
         batch = self._narrowed().next_batch()
@@ -234,9 +247,8 @@ class Upgrade:
     def _resolve(self, instance_id: str, verdict: str, instance: Instance | None, now: float) -> None:
         track = self._tracks[instance_id]
         self._open.discard(instance_id)
-        outcome = {verify.DONE: "upgraded", verify.FAILED: "failed", verify.GONE: "gone", verify.AGAIN: "not_started"}[
-            verdict
-        ]
+        outcomes = {verify.DONE: "upgraded", verify.FAILED: "failed", verify.GONE: "gone", verify.AGAIN: "not_started"}
+        outcome = outcomes.get(verdict, verdict)
         self.report.instances[instance_id] = InstanceReport(
             before=track.before,
             after=instance,
@@ -278,7 +290,8 @@ class Upgrade:
             self.report.batches.append(batch)
             if batch.operation_seconds and not batch.adopted:
                 self._operations.append((len(batch.instance_ids), batch.operation_seconds))
-                self._settlings.append(batch.settle_seconds)
+                if batch.settle_seconds < self.patience.health_lag:
+                    self._settlings.append(batch.settle_seconds)
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
         if failed and (breach := self._breach()):
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
@@ -311,6 +324,8 @@ class Upgrade:
         self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
         self._seen = now
         self._account(now)
+        if self._polling:
+            self._glimpse()
         if scale_set is not None and not images.same(scale_set.image, self.survey.target):
             self._stop(
                 now,
@@ -387,6 +402,33 @@ class Upgrade:
             pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_left
         )
 
+    def _next_glance(self) -> float | None:
+        """When to look at the instances while the operation runs, None where each was seen down or has no health.
+
+        One that was seen down and is healthy later needs no other proof that its health is new.
+        """
+        if not self.survey.scale_set.has_health_source or self._all_seen_down:
+            return None
+        at = self._sent + pacing.glance(self._glances, self._like_this_one())
+        return max(at, self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left))
+
+    @property
+    def _all_seen_down(self) -> bool:
+        return all(self._tracks[i].seen_not_healthy for i in self._open)
+
+    def _unseen(self) -> float:
+        """Seconds after the operation for which a look would be in vain: all were down, and are healthy later."""
+        succeeded = self._operation is not None and self._operation.status == "Succeeded"
+        if not (succeeded and self._settlings and self._all_seen_down):
+            return 0.0
+        return pacing.next_read(pacing.INSTANCES, 0.0, self._settlings)
+
+    def _glimpse(self) -> None:
+        self._glances += 1
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in self._open:
+            self._tracks[instance_id].glimpse(by_id.get(instance_id), self.survey.scale_set.has_health_source)
+
     def _like_this_one(self) -> list[float]:
         """What earlier batches took; those of half the size and more where there are any, for a canary is quicker."""
         size = len(self._batch.instance_ids) if self._batch else 0
@@ -403,11 +445,12 @@ class Upgrade:
         sent, self._sending = self._request(), None
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
-            track.idle_since = None
+            track.requested()
             track.attempts += sent.kind == UPGRADE
         self._operation = None
         self._sent = self._settling = self._not_before = now
         self._seen = None
+        self._glances = 0
         return sent
 
     def _abandon(self) -> None:
@@ -438,12 +481,12 @@ class Upgrade:
         self.report.event(now, "stopped", why=why)
         return self._finish(now, "stopped")
 
-    def _leave(self, batch: BatchReport, why: str, now: float) -> None:
+    def _leave(self, batch: BatchReport, why: str, now: float, verdict: str = verify.FAILED) -> None:
         """Report a batch that is left as it stands, in the middle of it."""
         by_id = {i.instance_id: i for i in self.survey.instances}
         for instance_id in sorted(self._open):
             self._tracks[instance_id].why = why
-            self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
-        batch.finished, batch.outcome = now, "failed"
+            self._resolve(instance_id, verdict, by_id.get(instance_id), now)
+        batch.finished, batch.outcome = now, verdict
         self.report.batches.append(batch)
         self._batch = None

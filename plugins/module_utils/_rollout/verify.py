@@ -55,6 +55,8 @@ class Track:
     reimaged: bool = False
     worked_on: bool = False
     seen_not_healthy: bool = False
+    not_healthy_time: float | None = None  # of the newest report that says so
+    ended_early: bool = False  # Azure called the operation done before the work was
     on_target_since: float | None = None
     available_since: float | None = None
     idle_since: float | None = None
@@ -79,9 +81,10 @@ class Track:
         self.absences = 0
         on_target = self._on_target(instance, target, operation)
         self._remember(instance, on_target, has_health_source)
+        self._doubt(instance, on_target, operation)
         self.why = health.why_unavailable(instance, has_health_source)
         if on_target and instance.provisioning == "Succeeded":
-            return self._await_health(instance, now, patience, has_health_source)
+            return self._await_health(instance, now, patience, has_health_source, operation)
         self.on_target_since = self.available_since = None
         if now - self.sent > patience.upgrade:
             self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or self._behind})"
@@ -107,14 +110,43 @@ class Track:
         since = self.adopted_since
         return since is not None and running_image.judge(instance, target, since=since) == running_image.CURRENT
 
+    def requested(self) -> None:
+        """A request was sent: what was seen before it proves nothing of the health after it."""
+        self.idle_since = self.not_healthy_time = None
+        self.seen_not_healthy = self.ended_early = False
+
+    def glimpse(self, instance: Instance | None, has_health_source: bool) -> None:
+        """A look while the operation runs: nothing is decided, but an instance that is down is remembered."""
+        if instance is not None:
+            self._remember(instance, False, has_health_source)
+
     def _remember(self, instance: Instance, on_target: bool, has_health_source: bool) -> None:
         moved = (instance.provisioning, instance.power) != (self.before.provisioning, self.before.power)
         on_new_disk = on_target or bool(running_image.disk_replaced(instance, self.before))
         self.worked_on = self.worked_on or moved or on_new_disk
-        if on_new_disk and has_health_source and instance.health != health.HEALTHY:
+        if self.worked_on and has_health_source and instance.health != health.HEALTHY:
             self.seen_not_healthy = True
+            self.not_healthy_time = instance.health_time or self.not_healthy_time
 
-    def _await_health(self, instance: Instance, now: float, patience: Patience, has_health_source: bool) -> str:
+    def _is_stale(self, instance: Instance) -> bool:
+        """A report that is older than the one that called it not healthy is that of the old disk, shown again."""
+        then, now = self.not_healthy_time, instance.health_time
+        return then is not None and now is not None and now < then
+
+    def _doubt(self, instance: Instance, on_target: bool, operation: Operation | None) -> None:
+        """An end that Azure told before the work was done is no time that new health could be compared with."""
+        at_work = instance.provisioning not in ("Succeeded", "Failed")
+        finished = not at_work and (on_target or bool(running_image.disk_replaced(instance, self.before)))
+        self.ended_early = self.ended_early or (operation is not None and operation.ended and not finished)
+
+    def _await_health(
+        self,
+        instance: Instance,
+        now: float,
+        patience: Patience,
+        has_health_source: bool,
+        operation: Operation | None,
+    ) -> str:
         if self.on_target_since is None:
             self.on_target_since = now
         if "deallocated" == self.before.power == instance.power:
@@ -128,10 +160,11 @@ class Track:
         if self.available_since is None:
             self.available_since = now
         steady = now - self.available_since
+        ended = operation.end if operation is not None and not self.ended_early else None
         believed = (
             not has_health_source
-            or self.seen_not_healthy
-            or health.reported_since(instance, self.before)
+            or (self.seen_not_healthy and not self._is_stale(instance))
+            or health.reported_since(instance, self.before, ended)
             or (self.adopted_since is not None and health.newer_than_disk(instance))
             or steady >= patience.health_lag
         )

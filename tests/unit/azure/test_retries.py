@@ -11,7 +11,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure import retries
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure, OperationRef
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import ScaleSet
@@ -55,6 +55,103 @@ def test_a_get_is_repeated(
     assert azure.scale_set("rg", "web").name == "web"
     assert clock.slept == pauses
     assert (azure.usage.calls, azure.usage.retries, azure.usage.throttled_seconds) == (2, 1, throttled)
+
+
+UNREADABLE = {
+    "html": (200, {"Content-Type": "text/html"}, b"<html>Back soon</html>"),
+    "html that calls itself json": (200, {}, b"<html>Back soon</html>"),
+    "cut off": (200, {}, b'{"id": "/subscriptions/'),
+    "nothing": (200, {}, None),
+}
+
+
+@pytest.mark.parametrize("what", sorted(UNREADABLE))
+def test_an_answer_that_cannot_be_read_is_a_lost_answer(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, what: str
+) -> None:
+    arm.on("GET", WEB, UNREADABLE[what], UNREADABLE[what], FINE)
+    assert azure.scale_set("rg", "web").name == "web"
+    assert (clock.slept, azure.usage.retries) == ([1.0, 2.0], 2)
+    arm.on("GET", f"{WEB}/virtualMachines", UNREADABLE[what], (200, {}, {"value": [{"instanceId": "0"}]}))
+    assert [one.instance_id for one in azure.instances(SET)] == ["0"]
+    arm.on("GET", "/operations/one", (200, {}, b'{"status"'), (200, {}, {"status": "InProgress"}))
+    ref = OperationRef("https://management.azure.com/operations/one", 0.0)
+    assert azure.operation(ref).status == "InProgress"
+
+
+def test_an_answer_that_is_never_readable_is_given_up_as_lost(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    arm.on("GET", WEB, UNREADABLE["html"])
+    with pytest.raises(AzureError, match="the answer is no JSON") as raised:
+        azure.scale_set("rg", "web")
+    assert raised.value.problem.kind == problem.LOST
+    assert sum(clock.slept) <= retries.PATIENCE_WHEN_LOST < sum(clock.slept) + retries.LONGEST_PAUSE
+
+
+def test_an_operation_may_end_without_a_body(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    arm.on("GET", "/operations/one", (200, {}, None))
+    ref = OperationRef("https://management.azure.com/operations/one", 0.0)
+    assert azure.operation(ref).status == "Succeeded" and clock.slept == []
+
+
+@pytest.mark.parametrize("what", sorted(UNREADABLE))
+def test_a_write_whose_answer_cannot_be_read_may_have_been_taken(azure: Azure, arm: FakeAzure, what: str) -> None:
+    arm.on("PATCH", WEB, UNREADABLE[what])
+    arm.on("POST", f"{WEB}/manualupgrade", (202, {}, UNREADABLE[what][2]))
+    for write in (lambda: azure.write_model(SET, {}, what="write"), lambda: azure.upgrade_instances(SET, ["0"])):
+        with pytest.raises(AzureError) as raised:
+            write()
+        assert raised.value.problem.kind == problem.LOST
+    assert [method for method, _path in arm.sent()] == ["PATCH", "POST"]
+
+
+THROTTLED = (429, {"Retry-After": "150"}, WRAPPED)
+UNAVAILABLE = (503, {}, None)
+
+
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        [THROTTLED, UNAVAILABLE],
+        [UNAVAILABLE, THROTTLED, UNAVAILABLE],
+        [THROTTLED] * 7 + [UNAVAILABLE] * 5,
+        [(429, {"Retry-After": "1190"}, WRAPPED), RESET, UNAVAILABLE],
+    ],
+)
+def test_patience_with_one_kind_of_trouble_is_not_spent_by_the_other(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, troubles: list[Any]
+) -> None:
+    arm.on("GET", WEB, *troubles, FINE)
+    assert azure.scale_set("rg", "web").name == "web"
+    assert len(clock.slept) == len(troubles)
+
+
+def test_patience_with_both_kinds_in_turn_ends(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    arm.on("GET", WEB, *[THROTTLED, UNAVAILABLE] * 100)
+    with pytest.raises(AzureError):
+        azure.scale_set("rg", "web")
+    assert sum(clock.slept) <= retries.PATIENCE_WHEN_THROTTLED + retries.PATIENCE_WHEN_LOST
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nothing_is_sent_that_nobody_waits_for(azure: Azure, arm: FakeAzure, method: str) -> None:
+    """Neither the request nor, after a token was renewed, its second try."""
+    gone = []
+
+    def check() -> None:
+        if gone:
+            raise problem.Cancelled("the process that ran the play has ended")
+
+    def expired(_request: object) -> Any:
+        gone.append(True)
+        return 401, {}, {"error": {"code": "ExpiredAuthenticationToken", "message": "m"}}
+
+    azure.check_wanted = check
+    arm.on("GET", WEB, expired)
+    arm.on("POST", f"{WEB}/manualupgrade", expired)
+    for sent in (1, 1):
+        with pytest.raises(problem.Cancelled):
+            azure.scale_set("rg", "web") if method == "GET" else azure.upgrade_instances(SET, ["0"])
+        assert len(arm.requests) == sent
 
 
 def test_patience_ends(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:

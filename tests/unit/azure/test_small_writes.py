@@ -57,6 +57,56 @@ def test_a_write_that_was_preempted_is_sent_again(azure: Azure, arm: FakeAzure, 
     assert posts(arm) == 3
 
 
+@pytest.mark.parametrize("behind", [60.0, 150.0])
+def test_a_write_that_does_not_show_yet_is_not_sent_again(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, behind: float
+) -> None:
+    """Azure did it, after all that ran before it, and its instance view is behind."""
+    posted: list[float] = []
+    took = 439.0
+
+    def post(_request: object) -> Any:
+        posted.append(clock.now())
+        return 202, STARTED, None
+
+    def view(_request: object) -> Any:
+        return services("Suspended" if posted and clock.now() > posted[0] + took + behind else "Running")
+
+    def poll(_request: object) -> Any:
+        return 200, {}, {"status": "Succeeded" if clock.now() > posted[-1] + took else "InProgress"}
+
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+    arm.on("GET", f"{WEB}/instanceView", view)
+    arm.on("POST", f"{WEB}/setOrchestrationServiceState", post)
+    arm.on("GET", POLL, poll)
+    options = {**SUSPEND, "timeout": 3600}
+    assert orchestration.set_state(azure, clock, options, check_mode=False)[1] == {"AutomaticRepairs": "Suspended"}
+    assert posts(arm) == 1
+
+
+def test_a_write_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    began = clock.now()
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+    arm.on("GET", f"{WEB}/instanceView", lambda _r: services("Suspended" if clock.now() > began + 60 else "Running"))
+    arm.on("POST", f"{WEB}/setOrchestrationServiceState", (503, {}, None))
+    orchestration.set_state(azure, clock, SUSPEND, check_mode=False)
+    assert posts(arm) == 1
+
+
+def test_a_write_that_never_shows_is_sent_a_few_times_and_given_up(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+    arm.on("GET", f"{WEB}/instanceView", services("Running"))
+    arm.on("POST", f"{WEB}/setOrchestrationServiceState", (202, STARTED, None))
+    arm.on("GET", POLL, (200, {}, {"status": "Succeeded"}))
+    with pytest.raises(AzureError, match="no effect within the timeout"):
+        orchestration.set_state(azure, clock, SUSPEND, check_mode=False)
+    assert posts(arm) <= 4
+
+
 def flexible(arm: FakeAzure, *documents: dict[str, Any]) -> None:
     arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web", "properties": {"orchestrationMode": "Flexible"}}))
     machine = {"name": "web_1", "properties": {"virtualMachineScaleSet": {"id": WEB}, "instanceView": {"statuses": []}}}

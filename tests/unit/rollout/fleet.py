@@ -64,8 +64,11 @@ class Faults:
     linger: float = 0.0  # the old health outlives its disk
     version_late: float = 0.0
     succeeded_early: bool = False
-    health_times: str = "move"  # move, stuck, none
+    health_times: str = "move"  # move (at each change), report (at each report), stuck, none
     disk_times: bool = True
+    disk_times_move: bool = True
+    provisioning_times: str = "move"  # move, read (the time of each read), stuck
+    forgets_ends: bool = False  # the operation does not say when it ended
     blank_health: bool = False  # no health at all while an instance starts, in place of initializing
     power_at_work: str = "running"  # also stopped, deallocated, starting: API.md §3.5 says the VM is deallocated
     keeps_disk: frozenset[str] = frozenset()
@@ -107,6 +110,7 @@ class Machine:
     healthy_from: float = START - 4900
     version_from: float = 0.0
     work: Work | None = None
+    lingers: tuple[float, tuple[str | None, float]] | None = None  # until when the old health is shown, and what it was
     worked: bool = False
     foreign_until: float = 0.0
 
@@ -272,7 +276,10 @@ class Fleet:
         if visible or machine.foreign_until > self.now:
             provisioning = work.word if work else "Updating"
         health, health_time = self._health(machine)
-        times = {"move": health_time, "stuck": START - 4900, "none": None}
+        lingers = machine.lingers is not None and self.now < machine.lingers[0]
+        report = health_time if lingers else max(health_time, self.now - self.now % 5)
+        times = {"move": health_time, "report": report, "stuck": START - 4900, "none": None}
+        provisioned = {"move": machine.provisioned, "read": self.now, "stuck": START - 4990}
         return Instance(
             instance_id=machine.id,
             name=f"web_{machine.id}",
@@ -281,14 +288,14 @@ class Fleet:
             fault_domain=machine.fault_domain,
             power=faults.power_at_work if visible else machine.power,
             provisioning=provisioning,
-            provisioning_time=machine.provisioned,
+            provisioning_time=provisioned[faults.provisioning_times],
             health=health,
             health_time=times[faults.health_times] if health else None,
             extensions_settled=machine.settled,
             image=FORMS[self.form][NEW if applied else OLD],
             exact_version=(NEW if seen_new else OLD) if self.form in SHOWS_VERSION else None,
             os_disk=f"web_{machine.id}_disk_{machine.disks}",
-            os_disk_time=machine.disk_time if faults.disk_times else None,
+            os_disk_time=(machine.disk_time if faults.disk_times_move else START - 5000) if faults.disk_times else None,
             latest_model_applied=applied,
             protected_from_actions=machine.protected,
         )
@@ -298,10 +305,10 @@ class Fleet:
             return None, 0.0
         work = machine.work
         booting = None if self.faults.blank_health else "initializing"
-        if machine.disks and self.now < machine.disk_time + self.faults.linger:
-            return "healthy", START - 4900
-        if work is not None and (self.now >= work.disk_at or self.now >= work.visible + self.faults.linger):
-            return booting, work.disk_at
+        if machine.lingers is not None and self.now < machine.lingers[0]:
+            return machine.lingers[1]
+        if work is not None and self.now >= work.visible:
+            return booting, work.visible
         if machine.healthy_from == math.inf:
             return "unhealthy", machine.provisioned
         return ("healthy", machine.healthy_from) if machine.healthy_from <= self.now else (booting, machine.provisioned)
@@ -314,10 +321,11 @@ class Fleet:
             return None, left
         if self.now < known.end:
             return Operation("InProgress"), left
+        end = None if self.faults.forgets_ends else known.end
         said = (
             Problem(problems.REFUSED, "VMExtensionProvisioningError", "it failed") if known.status == "Failed" else None
         )
-        return Operation(known.status, said), left
+        return Operation(known.status, said, end=end), left
 
     # -- what the rollout asks for --------------------------------------------------------------
 
@@ -382,6 +390,8 @@ class Fleet:
             seconds = 2.0 if keeps else self.duration()
             visible = self.now + faults.updating_late
             done = max(visible + 1.0, self.now + seconds)
+            if faults.linger:
+                machine.lingers = (visible + done) / 2 + faults.linger, self._health(machine)
             machine.work = Work(self.now, visible, (visible + done) / 2, done, replaces=not keeps)
             machine.worked = True
             end = max(end, done)

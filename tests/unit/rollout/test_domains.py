@@ -80,3 +80,31 @@ def test_a_set_without_zones_has_none() -> None:
 def test_a_domain_is_a_number(value: str) -> None:
     with pytest.raises(Refused, match=f"fault domain '{value}' is not a number"):
         select(None, None, [value], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("instances 0-4000000000", Selection(instance_ids=("0-4000000000",))),
+        (f"instances {'9' * 5000}", Selection(instance_ids=("9" * 5000,))),
+        ("update domains 0-4000000000", Selection(update_domains=(-1,))),
+        ("fault domains x; zones 1", Selection(fault_domains=(-1,), zones=("1",))),
+        ("update domains 9-3", Selection(update_domains=(-1,))),
+        ("update domains ²", Selection(update_domains=(-1,))),
+        ("nothing at all", Selection()),
+    ],
+)
+def test_a_selection_that_another_wrote_costs_nothing_and_never_grows(text: str, selection: Selection) -> None:
+    assert Selection.parse(text) == selection
+
+
+def test_many_ranges_are_not_spread_either() -> None:
+    found = Selection.parse("instances " + ",".join(f"{n}0000-{n}9999" for n in range(1, 20)))
+    assert len(found.instance_ids) == 10_000 + 18
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "²", "٣", "1" * 19])
+def test_an_id_that_is_no_number_is_a_name(odd: str) -> None:
+    assert ranges(["1", odd]) == f"{odd},1"
+    with pytest.raises(Refused, match="is not a number"):
+        select([], [odd], [], [])

@@ -132,7 +132,7 @@ def test_other_ways_to_write_an_image(value: object, kind: str, version: str) ->
         ("http://blobs.example/web.vhd", "names no image"),
         ("/subscriptions/s/web", "not the resource id of an image"),
         ("{not json", "starts like JSON"),
-        ({"image": "x"}, "has no image"),
+        ({"image": "x"}, "a member that no image has"),
         ({"id": f"{COMPUTE}/images/web", "version": "1.0.0"}, "one form"),
         ({"id": f"{COMPUTE}/images/web", "vhd_uri": "https://x/y"}, "one form"),
         ({"vhd_uri": "http://x/y"}, "https"),
@@ -201,3 +201,105 @@ def test_a_switch_between_image_types(one: str, other: str) -> None:
     assert (reason is None) == (types.get(one, one) == types.get(other, other))
     assert reason is None or "may not be changed" in reason
     assert images.type_switch(parse(FORMS[one]), None) is None
+
+
+GROUP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute"
+PLACES = [
+    "{}:offer:sku:1.0.0",
+    "publisher:{}:sku:1.0.0",
+    "publisher:offer:{}:1.0.0",
+    "publisher:offer:sku:{}",
+    "/subscriptions/{}/resourceGroups/rg/providers/Microsoft.Compute/images/web",
+    "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/images/web",
+    GROUP + "/images/{}",
+    GROUP + "/galleries/{}/images/web",
+    GROUP + "/galleries/g/images/{}",
+    GROUP + "/galleries/g/images/web/versions/{}",
+    "/SharedGalleries/{}/images/web",
+    "/SharedGalleries/g/images/{}/versions/1.0.0",
+    "/CommunityGalleries/{}/images/web",
+    "/CommunityGalleries/g/images/web/versions/{}",
+    "https://{}/vhds/web.vhd",
+    "https://blobs.example/{}/web.vhd",
+    "https://blobs.example/vhds/{}",
+    "https://blobs.example/vhds/web.vhd?sig={}",
+]
+HOSTILE = [
+    "{{lookup('pipe','id')}}",
+    "{%x%}",
+    "{#x#}",
+    "a b",
+    "a\tb",
+    "a\nb",
+    "\x1b[2J",
+    "\u202ea",
+    "a\u00a0b",
+    "'",
+    '"',
+    "`id`",
+    "$(id)\\",
+    "<a>",
+    "a|b",
+    "\x00",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("place", PLACES)
+def test_an_image_is_made_of_plain_characters(place: str, hostile: str) -> None:
+    text = place.format(hostile.replace(":", "") if place.count(":") == 3 else hostile)
+    if text != text.strip():
+        text += "x"
+    with pytest.raises(ImageError) as caught:
+        parse(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{GROUP}/images/..",
+        f"{GROUP}/galleries/g/images/../versions/1.0.0",
+        "/subscriptions/s/resourceGroups/../providers/Microsoft.Compute/images/web",
+        "a:b:..:1.0.0",
+        "https://user:password@blobs.example/web.vhd",
+        "https://blobs.example/../web.vhd",
+        "https://blobs.example/web.vhd%3Fsig=secret1",
+        "https://blobs.example",
+        f"{GROUP}/images/{'x' * 129}",
+        "https://blobs.example/" + "https://" * 16_000,
+    ],
+)
+def test_an_image_leads_nowhere_else(text: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        parse(text)
+    assert "secret1" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+def test_names_as_azure_allows_them() -> None:
+    for text in (
+        "/subscriptions/s/resourceGroups/Größe_(prod)-1.x/providers/Microsoft.Compute/images/web_1.x-y",
+        "https://blobs.example:8443/$root/a%20b(1).vhd?sv=2024-01-01&sig=a%2Fb%3D&se=2027-01-01T00:00:00Z",
+        "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:22.04.202611180",
+    ):
+        assert parse(text).kind
+
+
+def test_no_member_of_an_image_is_echoed() -> None:
+    with pytest.raises(ImageError) as caught:
+        parse({"https://blobs.example/web.vhd?sig=secret1": "x"})
+    assert "secret1" not in str(caught.value) and "blobs" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["?sig=x", "#sig=x", "%3Fsig=x", "%3fsig=x", "%253Fsig=x", "\\u003fsig=x"])
+def test_a_query_in_any_spelling_is_cut(query: str) -> None:
+    assert images.without_query(f"https://blobs.example/web.vhd{query}") == "https://blobs.example/web.vhd"
+
+
+@pytest.mark.parametrize("reference", [[], "x", 5, {"id": 5}, {"id": ["x"]}, {"sharedGalleryImageId": {}}])
+def test_an_odd_reference_is_no_image(reference: object) -> None:
+    assert images.from_wire(reference, 7) is None
+
+
+def test_a_version_of_endless_digits_is_compared() -> None:
+    assert images.version_key("9" * 5000) == (-1,)

@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.pacing import INSTANCES, OPERATION, next_read
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.pacing import (
+    INSTANCES,
+    OPERATION,
+    glance,
+    next_read,
+)
 
 
 def reads(kind: str, took: float, earlier: list[float], left: int | None = None) -> list[float]:
@@ -39,5 +46,26 @@ def test_a_wait_is_neither_nothing_nor_for_ever(
 def test_an_answer_is_noticed_soon_after_few_reads(took: float, earlier: list[float]) -> None:
     found = reads(OPERATION, took, [share * took for share in earlier])
     late = found[-1] / took
-    assert late <= (1.11 if earlier else 1.41)
-    assert len(found) <= (9 if earlier else 35)
+    assert late <= (1.15 if earlier else 1.21)
+    assert len(found) <= (9 if earlier else 40)
+
+
+@pytest.mark.parametrize("earlier", [[], [108.0, 92.0, 78.0], [3.0, 120.0], [0.1]])
+@pytest.mark.parametrize("took", [0.5, 9.0, 18.0, 119.0])
+def test_health_is_looked_for_every_few_seconds_however_long_it_took_before(earlier: list[float], took: float) -> None:
+    found = [0.0, *reads(INSTANCES, took, earlier)]
+    gaps = [later - sooner for sooner, later in pairwise(found)]
+    assert max(gaps) <= 5.5 and found[-1] - took <= 5.5
+
+
+def test_a_read_comes_when_health_came_before() -> None:
+    assert reads(INSTANCES, 18.0, [18.0])[-1] == pytest.approx(18.0, abs=0.2)
+
+
+def test_few_reads_lie_in_a_long_wait_for_health() -> None:
+    assert len(reads(INSTANCES, 3600.0, [])) <= 130
+
+
+@pytest.mark.parametrize(("earlier", "expected"), [([], [15, 30, 60]), ([100.0, 60.0], [30, 60, 120])])
+def test_instances_are_looked_at_while_they_should_be_down(earlier: list[float], expected: list[float]) -> None:
+    assert [glance(number, earlier) for number in range(3)] == expected

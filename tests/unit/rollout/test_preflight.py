@@ -51,7 +51,22 @@ def survey(fleet: Fleet | None = None, **changes: t.Any) -> Survey:
 
 
 def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None = None) -> dict[str, tuple[str, str]]:
-    return {f.code: (f.severity, str(f)) for f in findings(of, rolling, facts) if f.code != "behind"}
+    return {f.code: (f.severity, str(f)) for f in findings(of, rolling, facts) if f.code not in ("behind", "canary")}
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (Policy(), "6 batches instead of 5"),
+        (Policy(max_unavailable=Limit(1)), None),
+        (Policy(canary=0), None),
+        (Policy(canary=2), None),
+    ],
+)
+def test_what_the_canary_costs_in_time(policy: Policy, said: str | None) -> None:
+    of = survey(uniform(10, policy=policy))
+    told = [str(one) for one in findings(of, None, FACTS) if one.code == "canary"]
+    assert [said in one for one in told if said] == [True] * bool(said) and bool(told) == bool(said)
 
 
 def test_nothing_to_find() -> None:

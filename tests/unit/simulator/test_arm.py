@@ -33,7 +33,7 @@ class Client:
         }
         self.now = 1000.0
         self.arm = Arm(build(data | scenario, datetime(2026, 1, 1)), lambda: self.now)
-        self.control = Control(self.arm, 1)
+        self.control = Control(self.arm, 1, "token")
         self.token = ""
 
     def ask(self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:

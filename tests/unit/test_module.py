@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What leaves a module: text that does nothing, and no secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.steady.vmss.plugins.module_utils import _module
+from ansible_collections.steady.vmss.plugins.module_utils._azure import client, errors
+from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Problem, Refused
+
+HOSTILE = "\x1b]0;x\x07 ##vso[task.setvariable variable=a]b \u202e"
+SECRET = "s3cr3t~value.of-the_client"
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    errors._known_secrets.clear()
+    yield
+    errors._known_secrets.clear()
+
+
+def ended(capsys: pytest.CaptureFixture[str], body: Any, **options: Any) -> tuple[dict[str, Any], str]:
+    """The result of a module with this body, and all that it printed."""
+    spec = {"image": {"type": "raw"}, "settings": {"type": "dict"}}
+    given = {"subscription_id": "s", "client_id": "c", "tenant": "t", **options}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        _module.run(body, spec)
+    out = capsys.readouterr().out
+    return json.loads(out), out
+
+
+def raising(error: Exception) -> Any:
+    def body(*_arguments: Any, **_options: Any) -> dict[str, Any]:
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda *_a, **_k: {"changed": False, "name": HOSTILE, "tags": {HOSTILE: [HOSTILE]}, "warnings": [HOSTILE]},
+        raising(Refused(HOSTILE, left={HOSTILE: HOSTILE})),
+        raising(_module.Failed(HOSTILE, rollout_result={"why": HOSTILE}, warnings=[HOSTILE])),
+        raising(AzureError(Problem("refused", HOSTILE, HOSTILE), HOSTILE)),
+    ],
+)
+def test_nothing_that_another_wrote_does_something(capsys: pytest.CaptureFixture[str], body: Any) -> None:
+    result, out = ended(capsys, body, secret=SECRET)
+    assert all(character.isprintable() or character == "\n" for character in out)
+    assert "##vso[" not in out and "\\u001b]" in str(result).replace("\\\\", "\\")
+    assert "u202e" in out
+
+
+def test_a_known_secret_is_in_no_result(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://bob:pr0xy-pa55@proxy.test:3128")
+    monkeypatch.setenv("AZURE_SECRET", SECRET)
+    said = f"at http://bob:pr0xy-pa55@proxy.test:3128, {SECRET}, pr0xy-pa55"
+    _result, out = ended(capsys, raising(Refused(said, more={"a": [said]})))
+    assert SECRET not in out and "pr0xy-pa55" not in out
+
+
+def test_only_a_query_of_a_uri_is_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {"question": "ready?e", "script": "https://blobs.example/a.sh?sv=1&sig=abcdef", "short": "https://a/b?e"}
+    _result, out = ended(capsys, lambda *_a, **_k: {"echo": settings, "words": "every letter e"}, settings=settings)
+    assert "every letter e" in out and "ready?e" in out
+    assert "abcdef" not in out
+
+
+def test_the_client_is_asked_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    result, _out = ended(capsys, lambda azure, *_a, **_k: {"is": isinstance(azure, client.Azure)}, secret=SECRET)
+    assert result["is"] is True
