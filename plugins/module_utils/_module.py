@@ -133,7 +133,7 @@ def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) 
         return False, {**result, **_counters(azure)}
     except Cancelled as exc:
         journal_cancelled(module, azure, exc)
-        said = {"msg": f"Cancelled: {exc}. {_CANCELLED}", "outcome": "cancelled"}
+        said = {"msg": f"Cancelled: {exc}. {_CANCELLED}", "code": "cancelled", "outcome": "cancelled"}
         return True, {**said, **_counters(azure), **_warned(module, exc.fields)}
     except Failed as exc:
         return True, {"msg": str(exc), **_counters(azure), **_warned(module, exc.fields)}

@@ -142,7 +142,7 @@ def test_nothing_is_sent_after_a_kill(simulator: StartSimulator, tmp_path: Path,
         last = told(tmp_path / name)[-1]
         assert (last["event"], last["scale_set"].rpartition("/")[2]) == ("cancelled", name)
     result = runs["module"].wait().tasks[-1].result
-    assert (result["outcome"], result["rollout_result"]["outcome"]) == ("cancelled", "cancelled")
+    assert (result["code"], result["outcome"], result["rollout_result"]["outcome"]) == ("cancelled",) * 3
     assert "SIGTERM was received" in result["msg"] and "Nothing more is sent" in result["msg"]
     for run in runs.values():
         run.process.wait()

@@ -69,6 +69,32 @@ def test_whatever_becomes_of_a_request_no_instance_is_upgraded_twice(simulator: 
     assert [operation["name"] for operation in canceled] == ["manualupgrade"]
 
 
+def test_answers_that_cannot_be_read_cost_no_rollout(simulator: StartSimulator) -> None:
+    """A page of some proxy's, and half an answer, for each kind of call once."""
+    reads = (
+        "VirtualMachineScaleSets_Get",
+        "VirtualMachineScaleSetVMs_List",
+        "Operations_Get",
+        "VirtualMachineImages_Get",
+    )
+    writes = ("VirtualMachineScaleSets_Update", UPGRADE)
+    struck = [
+        {"operation": name, "action": action, "times": 1, "after_calls": number}
+        for number, action in enumerate(("html", "truncated"))
+        for name in reads
+    ]
+    sim = simulator(
+        scenes.scenario(2, faults=[*struck, *({"operation": name, "action": "html", "times": 1} for name in writes)]),
+        TIME_SCALE,
+    )
+    run = scenes.roll(sim)
+    assert run.rc == 0, run.output
+    result = run.fact("rollout_result")
+    assert result["outcome"] == "upgraded" and result["arm"]["retries"] >= 6
+    assert [call["operation"] for call in sim.metrics()["non_get"]] == [writes[0], UPGRADE, UPGRADE]
+    assert scenes.judged(sim)["disks_replaced"] == {"0": 1, "1": 1}
+
+
 def test_after_a_conflict_the_batch_is_planned_anew(simulator: StartSimulator) -> None:
     """The competitor that Azure let in has upgraded one of the two by itself: it is not asked for again."""
     other = {"do": "running_version", "scale_set": "web", "instance": "0", "version": scenes.NEW}

@@ -106,3 +106,12 @@ def test_an_old_disk_is_reimaged_once_and_a_late_version_is_awaited(simulator: S
     ):
         assert word in result["msg"]
     assert scenes.judged(sim, "flexible")["disks_replaced"] == {}
+
+
+def test_health_newer_than_the_operations_end_is_believed_at_once(simulator: StartSimulator) -> None:
+    """Of a server that keeps the disk's time, and stamps the provisioning state with the time of each read."""
+    knobs = {"disk_time": "stays", "provisioning_time": "read"}
+    sim = simulator(scenes.scenario(2, knobs, update_domains=1))
+    result = scenes.upgrade(sim, {"web": {"max_unavailable": 2}})["web"]
+    (batch,) = result["rollout_result"]["batches"]
+    assert batch["outcome"] == "upgraded" and batch["settle_seconds"] < 60, "it waited for the lag"

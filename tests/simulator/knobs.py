@@ -65,6 +65,8 @@ class Knobs:
     health_lag: Duration = Duration(20)
     health_linger: float = 0.0
     health_time: str = "transition"
+    provisioning_time: str = "transition"
+    disk_time: str = "moves"
     # Lateness of what is shown.
     set_updating_late: float = 0.0
     operation_early: float = 0.0
@@ -111,6 +113,7 @@ class Knobs:
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
+    mode_change_acts: bool = False
     tags_write_is_a_model: bool = True
     capacity_costs_generation: bool = False
     etag_bumps: str = "write"
@@ -135,6 +138,8 @@ class Knobs:
 
 CHOICES = {
     "health_time": ("transition", "report", "never"),
+    "provisioning_time": ("transition", "read"),
+    "disk_time": ("moves", "stays"),
     "protected_upgrade": ("skip", "refuse"),
     "deallocated_upgrade": ("stays", "starts"),
     "fallen_upgrade": ("starts", "stays"),

@@ -283,7 +283,7 @@ class Wire:
             view["osName"] = "Windows Server 2022 Datacenter" if windows else "ubuntu"
             view["osVersion"] = "10.0.20348" if windows else "24.04"
         view["vmAgent"] = self._agent(instance, up)
-        time = self.time(instance.disk_time)
+        time = self.time(instance.disk_time if owner.knobs.disk_time == "moves" else instance.created)
         good = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
         view["disks"] = [{"name": instance.os_disk, "statuses": [{**good, "time": time}]}]
         for number, _disk in enumerate(instance.model["storageProfile"].get("dataDisks") or [], 2):
@@ -304,7 +304,8 @@ class Wire:
         if instance.failure and instance.provisioning == "Failed":
             status["message"] = instance.failure["message"]
         if provisioning in ("Succeeded", "Failed", "Canceled"):
-            status["time"] = self.time(instance.provisioning_time)
+            read = owner.knobs.provisioning_time == "read"
+            status["time"] = self.time(now if read else instance.provisioning_time)
         on = instance.shown("power", now) or instance.power
         power = {"code": f"PowerState/{on}", "level": "Info", "displayStatus": f"VM {on}"}
         view["statuses"] = [status, power]

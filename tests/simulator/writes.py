@@ -61,7 +61,9 @@ def write(
     if ends_after is not None:
         end = world.now + ends_after
     changed = old["properties"].get("virtualMachineProfile") != document["properties"].get("virtualMachineProfile")
-    if changed or (new_generation and owner.mode == "Automatic" and knobs.automatic_acts_on == "any"):
+    moved = upgrade_policy.of(old).get("mode", "Manual") != owner.mode
+    any_write = new_generation and owner.mode == "Automatic" and knobs.automatic_acts_on == "any"
+    if changed or any_write or (moved and knobs.mode_change_acts):
         if owner.mode == "Automatic":
             end = max(end, _upgrade_all(world, owner, list(owner.instances.values()), operation))
             written["upgraded"] = list(operation.instance_ids)

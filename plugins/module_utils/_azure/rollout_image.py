@@ -63,6 +63,13 @@ class _Write:
         return (self.options.get("upgrade_mode") or "").lower() == MANUAL.lower()
 
     @property
+    def replaces_itself(self) -> bool:
+        """Whether the image is there already, and no other one is meant to be replaced."""
+        given = self.options.get("replaces")
+        meant = images.parse(given) if given else self.first.image
+        return images.same(meant, self.target) and images.written(self.first.image, self.target)
+
+    @property
     def needs_mode(self) -> bool:
         return self.to_manual and self.first.upgrade_mode != MANUAL
 
@@ -79,9 +86,14 @@ class _Write:
         if self.record is None:
             return True
         found = record.read(fresh.tags)
-        if self.image_stands(fresh) and not self.record.open and (found is None or found.id != self.record.id):
-            return True  # the end of a rollout that is not there is not written
+        if self.image_stands(fresh) and not self.record.open and (found is None or self._has_ended(found)):
+            return True  # no end is written of a rollout that is not there, and none over another end
         return found == self.record
+
+    def _has_ended(self, found: Record) -> bool:
+        """Whether another controller of the same rollout has brought it to an end, and to another one than this."""
+        ours = self.record is not None and found.id == self.record.id
+        return ours and self.record is not None and found.final and found.state != self.record.state
 
     def stands(self, fresh: ScaleSet) -> bool:
         return self.image_stands(fresh) and self.record_stands(fresh)
@@ -124,6 +136,12 @@ class _Write:
         if allowed is None:
             found = record.read(self.first.tags)
             allowed = found.id if found else ""
+        if theirs and self.record and not self.record.open and self._has_ended(theirs):
+            raise Refused(
+                f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
+                "controller. The image was not written.",
+                code="rollout_ended",
+            )
         if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
             raise Refused(
                 f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
@@ -224,7 +242,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     write = _Write(azure, clock, options, first, target, new_record, clock.now() + options["timeout"], journal)
     if write.stands(first) and not write.needs_mode:
         return ImageChange(first, first, target, changed=False)
-    only_record = images.written(first.image, target) and not write.needs_mode
+    closes = new_record is not None and not new_record.open and not write.needs_mode and write.replaces_itself
     try:
         if check_mode:
             write.judge_mode(first) if write.needs_mode else write.judge(first)
@@ -234,7 +252,7 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     except _LeavePinned as reason:
         return ImageChange(first, first, target, changed=False, note=str(reason))
     except (Refused, AzureError) as error:
-        if not (only_record and new_record and not new_record.open):
+        if not closes or new_record is None:
             raise
         words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])

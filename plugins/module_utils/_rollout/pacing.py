@@ -18,11 +18,12 @@ import typing as t
 OPERATION = "operation"
 INSTANCES = "instances"
 
-_SHARE = {OPERATION: 0.06, INSTANCES: 0.04}
+_SHARE = {OPERATION: 0.07, INSTANCES: 0.04}
 _FIRST_SHARE = 0.2  # of an operation, while no earlier one tells how long it takes
 _SOONEST = 0.95  # of what the quickest of the recent operations took
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
 _FIRST = 2.0
+_STEP = 3.0  # between reads while nothing tells when
 _SETTLE = 5.0  # at most, between two reads of the instances until the wait is long
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
@@ -47,7 +48,7 @@ def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: i
 
 def _to_poll(waited: float, earlier: t.Sequence[float]) -> float:
     if not earlier:
-        return min(_LONGEST, max(_FIRST, waited * _FIRST_SHARE))
+        return _FIRST if waited <= 0 else min(_LONGEST, max(_STEP, waited * _FIRST_SHARE))
     soonest = min(earlier[-3:]) * _SOONEST
     return soonest - waited if waited < soonest else min(_LONGEST, waited * _SHARE[OPERATION])
 
@@ -56,9 +57,10 @@ def _to_settle(waited: float, earlier: t.Sequence[float]) -> float:
     """Reads that lie evenly, so that one comes when the instances were healthy in an earlier batch."""
     expected = min(earlier[-3:], default=0.0)
     if waited < expected * 0.99:
-        gap = expected / math.ceil(expected / _SETTLE)
+        gap = expected / math.ceil(expected / (_SETTLE * 1.1))
         return gap - waited % gap
-    return min(_LONGEST, max(min(_SETTLE, (waited - expected) * 0.5), waited * _SHARE[INSTANCES]))
+    step = _FIRST if waited <= 0 or expected else _STEP
+    return min(_LONGEST, max(step, min(_SETTLE, (waited - expected) * 0.5), waited * _SHARE[INSTANCES]))
 
 
 def glance(number: int, earlier: t.Sequence[float] = ()) -> float:

@@ -445,7 +445,7 @@ class Upgrade:
         sent, self._sending = self._request(), None
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
-            track.idle_since = None
+            track.requested()
             track.attempts += sent.kind == UPGRADE
         self._operation = None
         self._sent = self._settling = self._not_before = now

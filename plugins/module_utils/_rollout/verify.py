@@ -110,6 +110,11 @@ class Track:
         since = self.adopted_since
         return since is not None and running_image.judge(instance, target, since=since) == running_image.CURRENT
 
+    def requested(self) -> None:
+        """A request was sent: what was seen before it proves nothing of the health after it."""
+        self.idle_since = self.not_healthy_time = None
+        self.seen_not_healthy = self.ended_early = False
+
     def glimpse(self, instance: Instance | None, has_health_source: bool) -> None:
         """A look while the operation runs: nothing is decided, but an instance that is down is remembered."""
         if instance is not None:

@@ -335,6 +335,64 @@ def test_a_way_back_that_is_run_again_goes_on_back() -> None:
         assert found is not None and found.state == "rolled_back"
 
 
+# -- two controllers of one rollout -------------------------------------------------------------
+
+
+def test_a_rollout_that_another_controller_finished_is_not_set_back() -> None:
+    azure = simulated(5)
+
+    def check(_ids: list[str]) -> None:
+        monitor = connect(azure.options, HOME, azure.clock, azure.session())
+        found = kept(azure)
+        assert found is not None
+        options = {**SET, "image": image(NEW), "timeout": 600}
+        options["record"] = {**vars(found), "started": "2026-11-27T02:00:00Z", "state": "finished"}
+        assert rollout_image.set_image(monitor, azure.clock, options, check_mode=False).changed
+        raise Failed("the user's check failed")
+
+    run = play(azure, check=check, on_failure="rollback_all")
+    assert run.outcome == "stopped" and "has ended as finished" in run.back_failed
+    found = kept(azure)
+    assert named(azure) == NEW and found is not None and found.state == "finished"
+
+
+def test_nothing_goes_back_under_the_record_of_another_rollout() -> None:
+    """Another controller has set the model back already, and another rollout has begun since."""
+    azure = simulated(5)
+
+    def check(_ids: list[str]) -> None:
+        azure.do(**pins(OLD))
+        azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT}, at=azure.world.now + 30)
+        azure.sleep(60)
+        raise Failed("the user's check failed")
+
+    run = play(azure, check=check, on_failure="rollback_all")
+    assert run.outcome == "stopped" and OTHER_ID in run.back_failed
+    assert disks(azure) == 1 and azure.state()["document"]["tags"]["steady-vmss-rollout"] == OTHER_ID
+
+
+@pytest.mark.parametrize(
+    ("stands", "ends", "is_then"),
+    [
+        ("rolled_back", "stopped", "rolled_back"),
+        ("finished", "stopped", "finished"),
+        ("stopped", "rolled_back", "rolled_back"),
+        ("in_progress", "finished", "finished"),
+        ("going_back", "rolled_back", "rolled_back"),
+    ],
+)
+def test_an_end_is_not_written_over_another(stands: str, ends: str, is_then: str) -> None:
+    azure = simulated(2)
+    options = {**SET, "image": image(NEW), "timeout": 600}
+    written = {"id": OTHER_ID, "target": str(ours(azure).scale_set("shop", "web").image).replace(OLD, NEW)}
+    written["started"] = "2026-11-27T02:00:00Z"
+    for state in (stands, ends):
+        given = {**options, "record": {**written, "state": state}}
+        rollout_image.set_image(ours(azure), azure.clock, given, check_mode=False)
+    found = kept(azure)
+    assert found is not None and found.state == is_then
+
+
 # -- modes, ids, calls ----------------------------------------------------------------------------
 
 
