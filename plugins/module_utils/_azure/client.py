@@ -540,15 +540,17 @@ class Azure:
 
     def _following(self, attempted: str, scale_set: str, body: t.Any) -> t.Iterator[list[dict[str, t.Any]]]:
         followed: set[str] = set()
-        while True:
+        for _page in range(_MOST_PAGES):
             yield wire.dicts(wire.at(body, "value"))
-            if not (link := wire.at(body, "nextLink")):
+            link = wire.at(body, "nextLink")
+            if not link:
                 return
-            if not isinstance(link, str) or link in followed or len(followed) == _MOST_PAGES:
-                reason = f"the list does not end: its next page was read before, or is after the {_MOST_PAGES}th"
-                raise AzureError(Problem(kinds.LOST, "", reason), attempted, scale_set)
+            if not isinstance(link, str) or link in followed:
+                break
             followed.add(link)
             body = _json(self._get(attempted, scale_set, link))
+        reason = f"the list does not end: its next page was read before, or is after the {_MOST_PAGES}th"
+        raise AzureError(Problem(kinds.LOST, "", reason), attempted, scale_set)
 
     def _url(self, resource_id: str, below: str, api_version: str) -> str:
         return f"{self._cloud.endpoint}{resource_path(resource_id + below)}?api-version={api_version}"
