@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from .._rollout import image as images
-from .._rollout import preflight, problem, record, resolve
+from .._rollout import preflight, problem, record, resolve, running_image
 from .._rollout.domains import ORDERS, Selection, select
 from .._rollout.image import Image
 from .._rollout.limits import parse_limit
@@ -138,7 +138,9 @@ def make(azure: Azure, options: Options) -> Plan:
         unfinished=ours is not None and ours.resumable,
     )
     ran = resolve.images_before(survey.outdated, scale_set.image, target)
-    previous = ours.previous_image if ours else next(iter(ran), None)
+    reported = [image for i in instances for image in (running_image.running_image(i), i.image)]
+    recorded = resolve.way_back(ours.previous_image, scale_set.image, reported) if ours else None
+    previous = recorded or next(iter(ran), None)
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
