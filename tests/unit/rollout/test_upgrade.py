@@ -483,7 +483,7 @@ def test_a_settle_time_that_is_all_lag_is_not_learned() -> None:
         upgrade.saw(START + 30, down(fleet))
         upgrade.saw_operation(START + 60, Operation("Succeeded"))
         looks[settled] = upgrade.next(START + 60)
-    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 60)}
+    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 62)}
 
 
 def test_an_end_that_azure_told_too_early_proves_no_health() -> None:
