@@ -416,7 +416,7 @@ def _variables(rng: Random, gallery: bool, limit: str, order_by: str, capacity: 
         "rollout_max_unavailable": limit,
         "rollout_order_by": order_by,
         "rollout_canary": rng.choice(["", "", 0, 1, 2]),
-        "rollout_batch_size": rng.choice(["", "", "25%", max(2, capacity // 5)]),
+        "rollout_batch_size": rng.choice(["", "", "25%", max(2, capacity // 5), [1, "10%", "50%"]]),
         "rollout_healthy_for": rng.choice([0, 0, 1]),
         "rollout_on_failure": rng.choice(["stop", "stop", "rollback_failed", "rollback_all"]),
         "rollout_max_unhealthy": rng.choice(["", "", "100%"]),

@@ -301,6 +301,16 @@ def restarted(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "restart"))
 
 
+def adopted(rollout: Rollout) -> None:
+    rollout.result["instances"]["7"] = {"outcome": "failed", "image_after": None}
+
+
+def batch_too_large(rollout: Rollout) -> None:
+    rollout.case.variables["rollout_batch_size"] = [1, "10%", "50%"]
+    rollout.after.metrics["batches"][1] |= {"taken_down": ["1", "2"], "there_then": 9}
+    rollout.case = replace(rollout.case, limit="50%")
+
+
 def check_skipped(rollout: Rollout) -> None:
     rollout.checked(True)
 
@@ -402,6 +412,8 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (attached_named, "which were attached by hand"),
     (running_one_started, "start of ['0']"),
     (restarted, "restart of ['0']"),
+    (adopted, "instance 7 is called failed, and no action has named it"),
+    (batch_too_large, "batch 2 takes down ['1', '2'], more than 10%"),
     (check_skipped, "['1'] are called upgraded and have not passed"),
     (walked_past_the_check, "the user's check failed, and it ended upgraded"),
     (on_after_the_check, "['1'] got the new image after"),
