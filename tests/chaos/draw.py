@@ -377,7 +377,12 @@ def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list
         pinned, latest = {**SERIES, "version": THIRD}, {**SERIES, "version": "latest"}
     profile = {"storageProfile": {"imageReference": latest}}
     automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
-    record = {"do": "write", "patch": {"tags": {RECORD: f"{rng.getrandbits(128):032x}"}}}
+    # Another rollout's, to another image: with its image, or before it comes to write that.
+    target = pinned["id"] if gallery else ":".join(pinned.values())
+    tags = {RECORD: f"{rng.getrandbits(128):032x}", "steady-vmss-target": target}
+    record = {"do": "write", "patch": {"tags": tags}}
+    rollout = model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}})
+    rollout["patch"]["tags"] = tags
     kinds = [
         model_write(upgradePolicy={"mode": "Automatic"}),
         model_write(upgradePolicy={"mode": "Automatic"}),
@@ -386,7 +391,7 @@ def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list
         model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}}),
         model_write(upgradePolicy=automatic, virtualMachineProfile=profile),
         record,
-        record,
+        rollout,
         {"do": "write", "patch": {"tags": {OTHER_TAG: "yes", "owner": "another team"}}},
         {"do": "policy", "extension": AGENT, "tags": {"policy": "applied"}},
         {
