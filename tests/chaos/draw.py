@@ -101,7 +101,7 @@ def case(seed: int) -> Case:
         if rng.random() < 0.2:
             knobs["image_write_loses"] = "storageProfile.dataDisks"
     elif kind != "flexible" and rng.random() < 0.15:
-        # A reimage of such disks brings the old image back unless it is told not to.
+        # A reimage of such disks brings the old image back unless it says otherwise.
         ephemeral = {"diffDiskSettings": {"option": "Local"}, "caching": "ReadOnly"}
         properties["virtualMachineProfile"] = {"storageProfile": {"osDisk": ephemeral}}
         knobs["upgrade_keeps_disk"] = rng.random() < 0.7
