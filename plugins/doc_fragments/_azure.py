@@ -13,7 +13,8 @@ options:
   subscription_id:
     description:
       - The subscription.
-      - Unset means E(AZURE_SUBSCRIPTION_ID), else the one that C(az account set) chose.
+      - Unset means E(AZURE_SUBSCRIPTION_ID), else the one of the profile, else the one that C(az account set) chose. A
+        profile that is named comes before the variable.
     type: str
   client_id:
     description:
@@ -38,7 +39,10 @@ options:
         identity and the Azure CLI, whichever gives a token first.
       - V(env) takes a client secret or certificate from the variables, V(credential_file) a profile, and
         V(workload_identity), V(msi) and V(cli) only that.
-      - The other options overrule the variables and the profile one by one.
+      - Each value is taken from the first of these that has it, as far as this way to sign in looks there, the options,
+        the O(profile) that was named, the variables, the profile C(default), and for the subscription last the Azure CLI.
+      - O(client_id), O(secret), O(tenant) and the certificate belong to one principal and are taken from one source, the
+        first that names a principal. A mixture is refused.
     type: str
     choices: [auto, env, credential_file, workload_identity, msi, cli]
   profile:

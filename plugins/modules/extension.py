@@ -72,8 +72,15 @@ options:
         word makes Azure run the extension anew on every instance that is brought to the model.
       - Where the extension has this word already, O(protected_settings) are not written again.
     type: str
+  azure_may_upgrade:
+    description:
+      - Whether Azure may bring instances to the model because of this write, as it does outside of upgrade mode
+        C(Manual), in mode C(Automatic) all at once. Otherwise the write is refused there. A warning says how many
+        instances it is about, in check mode too.
+    type: bool
+    default: false
   timeout:
-    description: How long to wait for another hand's change to end and for the write itself, in seconds.
+    description: How long to wait for another client's change to end and for the write itself, in seconds.
     type: int
     default: 1800
 seealso:
@@ -143,6 +150,7 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.extension import set_extension, without_signatures
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import PERMISSION
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -174,6 +182,7 @@ def main() -> None:
         "settings": {"type": "dict"},
         "protected_settings": {"type": "dict", "no_log": True},
         "force_update_tag": {"type": "str"},
+        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec)

@@ -41,7 +41,8 @@ options:
     choices: [application_health_extension, load_balancer_probe]
   replace:
     description:
-      - Whether O(source) may take the place of another one. The new one is written first.
+      - Whether O(source) may take the place of another one. While something needs a source, the new one is written
+        first. A failure between the two writes says what there is then.
       - Without it a scale set that has another one is refused.
     type: bool
     default: false
@@ -78,10 +79,17 @@ options:
     type: str
     choices: [binary, rich]
   extension_name:
-    description: The name of a new extension. Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
+    description: The name of a new extension; one that is there keeps its name. Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
     type: str
+  azure_may_upgrade:
+    description:
+      - Whether Azure may bring instances to the model because of this write, as it does outside of upgrade mode
+        C(Manual), in mode C(Automatic) all at once. Otherwise the write is refused there. A warning says how many
+        instances it is about, in check mode too.
+    type: bool
+    default: false
   timeout:
-    description: How long to wait for another hand's change to end and for the writes, in seconds.
+    description: How long to wait for another client's change to end and for the writes, in seconds.
     type: int
     default: 1800
 seealso:
@@ -162,6 +170,7 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.health_monitor import set_source
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import PERMISSION
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -172,6 +181,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
         "before": change.before,
         "after": change.after,
         "notes": list(change.notes),
+        "warnings": list(change.warnings),
         **_module.diff_of(change.before, change.after),
     }
 
@@ -191,6 +201,7 @@ def main() -> None:
         "grace_period": {"type": "int"},
         "health_states": {"type": "str", "choices": ["binary", "rich"]},
         "extension_name": {"type": "str"},
+        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec, required_if=[("state", "present", ["source"])])

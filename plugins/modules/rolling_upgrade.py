@@ -12,7 +12,8 @@ version_added: 1.0.0
 description:
   - Lets Azure's own orchestrator roll the newest version of the model's image, or of the extensions, through a virtual
     machine scale set, by the set's rolling upgrade policy.
-  - An upgrade that already runs, Azure's or a person's, is adopted. An old one is never taken for this call's.
+  - An upgrade of the asked O(type) that already runs, Azure's or a person's, is adopted; one of the other type is waited
+    for. An old one is never taken for this call's, nor one that comes after it.
   - What Azure says of an upgrade is not believed of the instances. They are read, and an upgrade is done when each runs
     the newest image and is available.
   - The model must follow the newest version (C(latest), or a gallery image without a version). An upgrade never changes
@@ -37,7 +38,8 @@ options:
       - V(started) starts one, unless one runs or nothing is to do, and returns once Azure shows it.
       - V(completed) waits for its end too. Where automatic OS upgrades are on, Azure is given O(wait_for_start) to
         start it by itself.
-      - V(cancelled) cancels the one that runs. Azure finishes the batch in hand, which is waited for.
+      - V(cancelled) cancels the one that runs, and no other that takes its place meanwhile. Azure finishes the batch in
+        progress, which is waited for.
     type: str
     choices: [started, completed, cancelled]
     required: true
@@ -55,8 +57,13 @@ options:
     type: int
   upgrade_started:
     description:
-      - The RV(upgrade_started) of an earlier call whose upgrade is awaited, so that its end is told even if it has come
-        by now.
+      - The RV(upgrade_started) of an earlier call whose upgrade is meant. It alone is awaited, judged or cancelled, even if
+        it has ended by now and another one runs.
+    type: str
+  upgrade_known:
+    description:
+      - When the latest upgrade started that an earlier call has shown (RV(before)), or V(none) where there was none. One
+        that came since is then the one that is awaited, even if it has ended by now, and is not started again.
     type: str
   timeout:
     description: How long Azure's upgrade may run, in seconds, before this call gives up waiting. It is not cancelled.
@@ -156,10 +163,12 @@ rollout_result:
     instances:
       description:
         - What became of each instance that was to be upgraded, by instance id; its outcome is V(upgraded), V(failed),
-          V(rolled_back), V(not_started) or V(gone).
+          V(rolled_back), V(unproven), V(not_started) or V(gone). V(rolled_back) and V(upgraded) are what was read back.
       type: dict
     unavailable:
-      description: How many instances Azure's policy lets be unavailable at once, and the most that were seen so.
+      description:
+        - How many instances Azure's policy lets be unavailable at once, and the most that a look has shown so. There were
+          as many at least, for nobody looks all the time.
       type: dict
     arm:
       description: Requests to Azure Resource Manager that this took.
@@ -201,7 +210,7 @@ upgrade_started:
   type: str
   sample: "2026-11-21T02:00:04Z"
 adopted:
-  description: Whether the upgrade was running or came by another hand, Azure's included.
+  description: Whether the upgrade was running or was started by somebody else, Azure included.
   returned: always
   type: bool
   sample: false
@@ -220,8 +229,26 @@ reason:
   returned: outside check mode
   type: dict
   sample: null
+put_back:
+  description:
+    - What the instances ran before that failed or were upgraded, for a way back; the most common image last. C(image) is
+      none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one. Instances that
+      others have made meanwhile are in none.
+  returned: outside check mode
+  type: list
+  elements: dict
+  sample:
+    - image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+      failed: ["0"]
+      all: ["0", "1"]
+      assumed: []
+unproven:
+  description: The instances of which nothing shows what they run, though Azure calls their upgrade completed, with why.
+  returned: always
+  type: dict
+  sample: {}
 done:
-  description: The instances that run the target.
+  description: The instances that are proven to run the target.
   returned: always
   type: list
   elements: str
@@ -248,6 +275,11 @@ findings:
   type: list
   elements: dict
   sample: []
+upgrade_known:
+  description: For O(upgrade_known) of the call that does it.
+  returned: in check mode
+  type: str
+  sample: none
 planned:
   description: What would be done, V(start), V(wait), V(cancel) or V(none).
   returned: in check mode
@@ -281,6 +313,7 @@ def main() -> None:
         "type": {"type": "str", "choices": ["os", "extensions"], "default": "os"},
         "wait_for_start": {"type": "int"},
         "upgrade_started": {"type": "str"},
+        "upgrade_known": {"type": "str"},
         "timeout": {"type": "int", "default": 14400},
         "health_timeout": {"type": "int", "default": 300},
         "poll_interval": {"type": "float", "default": 30},

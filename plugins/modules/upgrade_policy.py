@@ -20,7 +20,7 @@ description:
     C(enableAutomaticUpdates) off; no patch mode C(AutomaticByPlatform); signed URIs that have not expired; and for
     Service Fabric durability Silver or Gold and an extension of version 1.1.
   - What this principal may not read, and key vaults, are named as unchecked.
-  - The write carries the ETag that was read. While another hand changes the scale set the module waits, and while a
+  - The write carries the ETag that was read. While another client changes the scale set the module waits, and while a
     rolling upgrade of Azure's runs it refuses.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
@@ -39,7 +39,9 @@ options:
     description:
       - What Azure does with the instances when the model is written.
       - V(Manual) touches none, V(Automatic) upgrades all at once, V(Rolling) in batches by O(rolling_upgrade_policy).
-      - V(Automatic) is refused while instances have not got the newest model.
+      - A write after which the mode is V(Automatic) or V(Rolling) is refused unless every instance is proven to have
+        the newest model and the image that this means now. See O(azure_may_upgrade).
+      - Service Fabric takes V(Automatic) only.
     type: str
     choices: [Manual, Automatic, Rolling]
   rolling_upgrade_policy:
@@ -94,9 +96,17 @@ options:
       os_rolling_upgrade_deferral:
         description: Whether an upgrade waits until it is approved.
         type: bool
+  azure_may_upgrade:
+    description:
+      - Whether Azure may bring instances to the model because of this write, at once in mode V(Automatic) and in batches
+        in mode V(Rolling). How many go down for that is said in a warning, in check mode too.
+      - In Flexible orchestration Azure does not show whether an instance has the newest model, so this is always needed
+        there for another mode than V(Manual).
+    type: bool
+    default: false
   timeout:
     description:
-      - How long to wait for another hand's change to end and for the write itself, in seconds.
+      - How long to wait for another client's change to end and for the write itself, in seconds.
       - In mode C(Rolling), Azure may upgrade instances within the write.
     type: int
     default: 1800
@@ -188,7 +198,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.upgrade_policy import set_policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.finding import ERROR
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, SECTIONS
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, PERMISSION, SECTIONS
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -218,6 +228,7 @@ def main() -> None:
             }
             for section, (_wire, members) in SECTIONS.items()
         },
+        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec)

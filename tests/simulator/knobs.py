@@ -113,6 +113,7 @@ class Knobs:
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
+    mode_change_acts: bool = False
     tags_write_is_a_model: bool = True
     capacity_costs_generation: bool = False
     etag_bumps: str = "write"

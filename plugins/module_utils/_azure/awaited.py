@@ -16,6 +16,7 @@ from .errors import AzureError
 RETRY = 5.0
 _SHOWS_WITHIN = 180.0  # seconds that a read may be behind a write
 _MOST_FAILED = 2  # operations that Azure ended as failed
+_MOST_SENT = 5  # requests that Azure took and that had no effect
 # Azure surely did nothing, or a fresh read can tell whether it did.
 AGAIN = (problem.PRECONDITION, problem.CONFLICT, problem.LOST, problem.THROTTLED)
 
@@ -55,10 +56,10 @@ def until(
     A write that Azure has done, or may have, is looked for as long as reads may lag behind before it is sent again.
     """
     last = Problem(problem.LOST, "", "the write had no effect within the timeout")
-    failed = 0
+    failed = taken = 0
     sent: float | None = None  # when a write was done that does not show yet
     while not done():
-        if failed >= _MOST_FAILED or clock.now() > deadline:
+        if failed >= _MOST_FAILED or taken >= _MOST_SENT or clock.now() > deadline:
             raise AzureError(last, what, scale_set)
         if sent is not None and (waited := clock.now() - sent) < _SHOWS_WITHIN:
             clock.sleep(pacing.next_read(pacing.INSTANCES, waited))
@@ -72,6 +73,7 @@ def until(
             sent = clock.now() if error.problem.kind == problem.LOST else None
             pause(clock, deadline, error.problem)
         else:
+            taken += 1
             refused = operation.problem if operation else None
             sent = None if refused else clock.now()
             if operation and refused:

@@ -33,15 +33,28 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
 _SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
+_MIXED = (
+    "{part} is given by {one} and {rest} by {other}, which may be another principal's: give client_id, secret and tenant in "
+    "one place."
+)
 _NO_PASSWORDS = (
     "Signing in with a user name and password is not supported, because Azure asks such accounts for a second factor. "
     "Use a service principal: client_id, secret and tenant, or AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT."
 )
 
 
+# A principal's own values. They are taken from one source, so that no id is ever paired with another principal's secret.
+_PRINCIPAL = ("client_id", "secret", "tenant", "certificate", "certificate_password", "ad_user")
+_NAMES_ONE = ("client_id", "secret", "certificate", "ad_user")
+_PROVES = ("secret", "certificate", "ad_user")
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What options, variables and profiles say, put together; "" where nothing does."""
+    """What options, variables and profiles say, put together; "" where nothing does.
+
+    `principal_of` is the source of the principal, in words.
+    """
 
     auth_source: str
     subscription_id: str
@@ -49,37 +62,90 @@ class Settings:
     secret: str = field(repr=False)
     tenant: str
     cloud_environment: str
+    certificate: str = ""
+    certificate_password: str = field(default="", repr=False)
+    principal_of: str = "the options"
+
+
+class _Source(t.NamedTuple):
+    words: str
+    values: t.Mapping[str, str]
 
 
 def read_settings(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> Settings:
-    """Options come first, field by field. Then one source as a whole: a profile that was named, else the variables,
-    else the profile "default" of ~/.azure/credentials. Raises CredentialError.
+    """One order for each value: the options, the profile that was named, the variables, the profile "default" of
+    ~/.azure/credentials, and for the subscription last the Azure CLI's. The values of a principal come from the first
+    source that names one. Raises CredentialError.
     """
     given = {name: str(options[name]) for name in VARIABLES if options.get(name)}
-    variables = {
-        name: next((environment[v] for v in names if environment.get(v)), "") for name, names in VARIABLES.items()
-    }
+    variables = _variables(environment)
     auth_source = given.get("auth_source") or variables["auth_source"] or "auto"
     if auth_source not in AUTH_SOURCES:
         raise CredentialError(f"auth_source '{auth_source}' does not exist. It is one of {', '.join(AUTH_SOURCES)}.")
-    profile = given.get("profile") or variables["profile"]
-    source: t.Mapping[str, str] = variables
-    if auth_source == "credential_file" or (auth_source == "auto" and profile):
-        source = _profile(profile or "default", environment, must_exist=True)
-    elif auth_source == "auto" and not given.get("secret") and not variables["secret"]:
-        found = _profile("default", environment, must_exist=False)
-        source = found if found.get("secret") or found.get("ad_user") else variables
-    if auth_source in ("auto", "env", "credential_file"):
-        _refuse_password(given, source, environment if source is variables else {})
-    fields = {**source, **given}
+    sources = _sources(auth_source, given, variables, environment)
+
+    def first(name: str) -> str:
+        return next((source.values[name] for source in sources if source.values.get(name)), "")
+
+    words, principal = _principal(auth_source, sources)
     return Settings(
         auth_source=auth_source,
-        subscription_id=fields.get("subscription_id") or variables["subscription_id"] or _cli_subscription(environment),
-        client_id=fields.get("client_id") or "",
-        secret=fields.get("secret") or "",
-        tenant=fields.get("tenant") or "",
-        cloud_environment=fields.get("cloud_environment") or variables["cloud_environment"],
+        subscription_id=first("subscription_id") or _cli_subscription(environment),
+        client_id=principal.get("client_id") or "",
+        secret=principal.get("secret") or "",
+        tenant=principal.get("tenant") or "",
+        cloud_environment=first("cloud_environment"),
+        certificate=principal.get("certificate") or "",
+        certificate_password=principal.get("certificate_password") or "",
+        principal_of=words,
     )
+
+
+def _variables(environment: t.Mapping[str, str]) -> dict[str, str]:
+    found = {name: next((environment[v] for v in names if environment.get(v)), "") for name, names in VARIABLES.items()}
+    found["certificate"] = environment.get("AZURE_CLIENT_CERTIFICATE_PATH") or ""
+    found["certificate_password"] = environment.get("AZURE_CLIENT_CERTIFICATE_PASSWORD") or ""
+    users = (environment.get(user) or "" for user, password in _PASSWORD_FORMS if environment.get(password))
+    return {**found, "ad_user": next((user for user in users if user), "")}
+
+
+def _sources(
+    auth_source: str, given: t.Mapping[str, str], variables: t.Mapping[str, str], environment: t.Mapping[str, str]
+) -> list[_Source]:
+    """Those that this way to sign in looks at, in order."""
+    sources = [_Source("the options", given)]
+    named = given.get("profile") or variables["profile"] or ("default" if auth_source == "credential_file" else "")
+    if named and auth_source in ("auto", "credential_file"):
+        sources.append(_Source(f"the profile '{named}'", _profile(named, environment, must_exist=True)))
+    sources.append(_Source("the variables", variables))
+    if auth_source == "auto" and not named:
+        sources.append(_Source("the profile 'default'", _profile("default", environment, must_exist=False)))
+    return sources
+
+
+def _principal(auth_source: str, sources: t.Sequence[_Source]) -> tuple[str, dict[str, str]]:
+    """The source, in words, and its values. Raises CredentialError where they would have to be mixed."""
+    if auth_source in ("workload_identity", "msi", "cli"):  # no secret is involved: what the machine itself offers
+        found = {name: value for source in reversed(sources) for name, value in source.values.items() if value}
+        return "the machine", {name: found.get(name, "") for name in ("client_id", "tenant")}
+    asked = [one for one in sources if auth_source != "credential_file" or one.words != "the variables"]
+    index = next((i for i, one in enumerate(asked) if any(one.values.get(name) for name in _NAMES_ONE)), None)
+    if index is None:
+        tenant = next((one.values["tenant"] for one in asked if one.values.get("tenant")), "")
+        return asked[-1].words, {"tenant": tenant}
+    chosen, earlier, later = asked[index], asked[:index], asked[index + 1 :]
+    if stray := next((one for one in earlier if one.values.get("tenant")), None):
+        raise CredentialError(_MIXED.format(part="The tenant", one=stray.words, rest="client_id", other=chosen.words))
+    proven = any(chosen.values.get(name) for name in _PROVES)
+    if not proven and index == 0:
+        for one in later:
+            if secret := next((name for name in ("secret", "certificate") if one.values.get(name)), None):
+                raise CredentialError(
+                    _MIXED.format(part="client_id", one=chosen.words, rest=f"the {secret}", other=one.words)
+                )
+    if chosen.values.get("ad_user") and not chosen.values.get("secret"):
+        raise CredentialError(_NO_PASSWORDS)
+    return chosen.words, {name: chosen.values.get(name) or "" for name in _PRINCIPAL}
 
 
 def require_subscription(settings: Settings) -> str:
@@ -138,15 +204,8 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
         )
     if source == "credential_file":
         _require(settings, "client_id", "secret", "tenant")
-    certificate = environment.get("AZURE_CLIENT_CERTIFICATE_PATH")
-    if certificate and settings.client_id and settings.tenant:
-        password = environment.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
-        return Credential(
-            lambda: sdk.CertificateCredential(
-                settings.tenant, settings.client_id, certificate_path=certificate, password=password or None, **common
-            ),
-            [password or ""],
-        )
+    if settings.certificate and settings.client_id and settings.tenant:
+        return Credential(lambda: _certificate(settings, common), [settings.certificate_password])
     if source == "env":
         _require(settings, "client_id", "secret", "tenant")
     makers = [_managed_identity(settings, common), sdk.AzureCliCredential]
@@ -160,8 +219,21 @@ def _require(settings: Settings, *names: str) -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise CredentialError(
-            f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set. {_SECRET_HOWTO}."
+            f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set by {settings.principal_of}. "
+            f"{_SECRET_HOWTO}."
         )
+
+
+def _certificate(settings: Settings, common: dict[str, t.Any]) -> t.Any:
+    password = settings.certificate_password or None
+    try:
+        return sdk.CertificateCredential(
+            settings.tenant, settings.client_id, certificate_path=settings.certificate, password=password, **common
+        )
+    except (TypeError, ValueError, OSError) as exc:
+        words = redact(" ".join(str(exc).split()), [password or ""]).rstrip(".")
+    needs = " An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one."
+    raise CredentialError(f"The certificate {settings.certificate} cannot be used: {words}.{needs}")
 
 
 def _workload_identity(
@@ -180,12 +252,6 @@ def _workload_identity(
 
 def _managed_identity(settings: Settings, common: dict[str, t.Any]) -> t.Callable[[], t.Any]:
     return lambda: sdk.ManagedIdentityCredential(client_id=settings.client_id or None, transport=common["transport"])
-
-
-def _refuse_password(given: t.Mapping[str, str], source: t.Mapping[str, str], environment: t.Mapping[str, str]) -> None:
-    password = source.get("ad_user") or any(environment.get(u) and environment.get(p) for u, p in _PASSWORD_FORMS)
-    if password and not given.get("secret") and not source.get("secret"):
-        raise CredentialError(_NO_PASSWORDS)
 
 
 def _profile(name: str, environment: t.Mapping[str, str], *, must_exist: bool) -> dict[str, str]:

@@ -18,7 +18,8 @@ from .client import Azure, Clock
 from .errors import AzureError
 
 _AGAIN = (problem.CONFLICT, problem.THROTTLED)
-_NOTHING = "operationnotallowed"
+# Azure's words for it are not known: where nothing runs, nothing waits. What else it does not allow is a failure.
+_NOT_ALLOWED = "operationnotallowed"
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,24 @@ def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check
         try:
             ref = azure.approve_upgrade(scale_set, waiting)
         except AzureError as error:
-            if error.problem.code.lower() == _NOTHING:
+            if error.problem.code.lower() == _NOT_ALLOWED and _nothing_waits(azure, scale_set):
                 return Approval((), current, f"nothing waits for approval now ({error.problem})")
             if error.problem.kind not in _AGAIN or clock.now() > deadline:
                 raise
             awaited.pause(clock, deadline, error.problem)
+            scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
             continue
         end = awaited.end_of(azure, clock, ref, deadline)
         if end is not None and end.problem is not None:
             what = f"approve the deferred upgrade of instances {', '.join(waiting)} of scale set {scale_set.name}"
             raise AzureError(end.problem, what, scale_set.name)
         return Approval(waiting, current)
+
+
+def _nothing_waits(azure: Azure, scale_set: ScaleSet) -> bool:
+    fresh = azure.scale_set(scale_set.resource_group, scale_set.name)
+    latest = azure.latest_rolling_upgrade(fresh)
+    return fresh.provisioning_state == "Succeeded" and (latest is None or not latest.running)
 
 
 def _chosen(

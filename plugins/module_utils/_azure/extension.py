@@ -2,20 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One extension of the model is this one; every other is left alone."""
+"""One extension of the model is this one; no other is touched."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._rollout import extension as extensions
+from .._rollout import health_monitor
+from .._rollout import upgrade_policy as policies
 from .._rollout.extension import Shown
 from .._rollout.model import ScaleSet
-from .._rollout.upgrade_policy import AUTOMATIC
-from . import model_write
+from .._rollout.problem import LOST, REFUSED, Operation, Problem
+from . import awaited, model_write
 from .client import Azure, Clock, OperationRef
-from .errors import redact
+from .errors import AzureError, redact
+
+_UNKNOWN = (
+    "Whether Azure has the protected settings now cannot be seen. Run the same again, with a force_update_tag, which can."
+)
+_TRIES = 3  # of a write of protected settings whose operation did not end well
 
 # Whether a PATCH without them keeps them is unverified.
 _UNSEEN = (
@@ -41,47 +48,87 @@ class ExtensionChange:
 
 
 def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> ExtensionChange:
-    """Bring one extension of the model to what is asked for. Raises Refused before anything is written."""
+    """Bring one extension of the model to what is asked for. Raises Refused before anything is written.
+
+    The API has no ETag here, so all is decided anew of each read, and what others have changed meanwhile stays.
+    """
     deadline = clock.now() + options["timeout"]
     name = options["extension"]
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
-    before = extensions.shown(extensions.find(scale_set, name))
-    absent = options["state"] == "absent"
-    after = None if absent else extensions.after(before, options)
-    protected = not absent and extensions.writes_protected(before, options)
-    what = f"{'delete' if absent else 'write'} extension {name} of scale set {scale_set.name}"
+    first = azure.scale_set(options["resource_group"], options["name"])
+    write = _Write(azure, clock, options, deadline)
+    before, after = write.now(first), write.after(first)
+    protected = write.protected(first)
     if before == after and not protected:
-        return ExtensionChange(scale_set, before, after)
-
-    def judge(fresh: ScaleSet) -> None:
-        model_write.refuse_beside_rolling_upgrade(azure, fresh, what)
-
-    warnings = [] if absent or protected or before is None else [_UNSEEN.format(name=name)]
-    if scale_set.upgrade_mode == AUTOMATIC:
-        warnings.append(
-            f"scale set {scale_set.name} is in mode Automatic: Azure brings every instance to this at once."
-        )
+        return ExtensionChange(first, before, after)
+    warnings = [] if write.absent or protected or before is None else [_UNSEEN.format(name=name)]
+    if acting := policies.acting_on_a_write(first, may=write.may):
+        warnings.append(acting)
     if check_mode:
-        judge(scale_set)
-        return ExtensionChange(scale_set, before, after, protected, warnings=warnings)
-    # Without a tag nothing shows that Azure has the protected settings but that it took the write.
-    taken = not protected or bool(options.get("force_update_tag"))
+        write.judge(first)
+        return ExtensionChange(first, before, after, protected, warnings=warnings)
+    written, note = model_write.until(
+        azure, clock, first, deadline, what=write.what(first), done=write.done, judge=write.judge, send=write.send
+    )
+    return ExtensionChange(written, before, write.now(written), protected, note, warnings)
 
-    def done(fresh: ScaleSet) -> bool:
-        return taken and extensions.shown(extensions.find(fresh, name)) == after
 
-    def send(fresh: ScaleSet) -> OperationRef:
-        nonlocal taken
-        stored = extensions.find(fresh, name)
-        if after is None:
-            return azure.delete_extension(fresh, name)
-        body = extensions.document(after, options, protected=protected)
-        ref = azure.write_extension(fresh, name, body, whole=stored is None)
-        taken = True
-        return ref
+class _Write:
+    """One call's wishes, judged and sent of the document that was read last."""
 
-    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
-    return ExtensionChange(written, before, after, protected, note, warnings)
+    def __init__(self, azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], deadline: float) -> None:
+        self.azure, self.clock, self.options, self.deadline = azure, clock, options, deadline
+        self.name = options["extension"]
+        self.absent = options["state"] == "absent"
+        self.may = bool(options.get(policies.PERMISSION))
+        self._taken = False  # Azure has said that it took the protected settings, which it shows nobody
+        self._sent = 0
+
+    def what(self, scale_set: ScaleSet) -> str:
+        return f"{'delete' if self.absent else 'write'} extension {self.name} of scale set {scale_set.name}"
+
+    def now(self, scale_set: ScaleSet) -> Shown | None:
+        return extensions.shown(extensions.find(scale_set, self.name))
+
+    def after(self, scale_set: ScaleSet) -> Shown | None:
+        return None if self.absent else extensions.after(self.now(scale_set), self.options)
+
+    def protected(self, scale_set: ScaleSet) -> bool:
+        return not self.absent and not self._taken and extensions.writes_protected(self.now(scale_set), self.options)
+
+    def done(self, fresh: ScaleSet) -> bool:
+        if self.absent:
+            return self.now(fresh) is None
+        return extensions.stands(self.now(fresh), self.options) and not self.protected(fresh)
+
+    def judge(self, fresh: ScaleSet) -> None:
+        policies.acting_on_a_write(fresh, may=self.may)
+        stored = extensions.find(fresh, self.name)
+        later = self.after(fresh)
+        if stored and health_monitor.is_source(stored.get("properties")) and not health_monitor.is_source(later):
+            health_monitor.refuse_last(fresh, health_monitor.EXTENSION)
+        model_write.refuse_beside_rolling_upgrade(self.azure, fresh, self.what(fresh))
+
+    def send(self, fresh: ScaleSet) -> OperationRef | None:
+        later = self.after(fresh)
+        if later is None:
+            return self.azure.delete_extension(fresh, self.name)
+        protected = self.protected(fresh)
+        body = extensions.document(later, self.options, protected=protected)
+        ref = self.azure.write_extension(fresh, self.name, body, whole=self.now(fresh) is None)
+        if not protected or self.options.get("force_update_tag"):
+            return ref  # the tag is read back, and it came with the protected settings
+        self._sent += 1
+        operation = awaited.end_of(self.azure, self.clock, ref, self.deadline) if ref.url else Operation("Succeeded")
+        self._taken = operation is not None and operation.status == "Succeeded"
+        if self._taken:
+            return None
+        if self._sent >= _TRIES or operation is None or operation.status == "Failed":
+            said = (operation.problem if operation else None) or Problem(LOST, "", "its operation was not seen to end.")
+            raise AzureError(
+                replace(said, kind=REFUSED, message=f"{said.message} {_UNKNOWN}"), self.what(fresh), fresh.name
+            )
+        self.clock.sleep(awaited.RETRY)
+        return None
 
 
 def without_signatures(value: t.Any) -> t.Any:

@@ -10,10 +10,10 @@ import typing as t
 from dataclasses import dataclass
 
 from .._rollout import commands, health_monitor
+from .._rollout import upgrade_policy as policies
 from .._rollout.health_monitor import EXTENSION, PROBE, Shown
 from .._rollout.model import ScaleSet
 from .._rollout.problem import Refused
-from .._rollout.upgrade_policy import MANUAL
 from . import model_write
 from .client import Azure, Clock, OperationRef
 from .errors import AzureError
@@ -22,7 +22,6 @@ _TO_THE_MODEL = (
     "Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with "
     "whole_model: true."
 )
-_BY_AZURE = "Azure brings the instances that are there to the model by itself, as upgrade mode {mode} says."
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class SourceChange:
     before: Shown
     after: Shown
     notes: t.Sequence[str] = ()
+    warnings: t.Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
@@ -43,79 +43,117 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     """Bring the health source to what is asked for. Raises Refused before anything is written.
 
     What needs a source is never without: there the new one is written before the old one is taken away. Elsewhere it is
-    the other way round, for whether Azure takes two for a moment is unverified.
+    the other way round, for whether Azure takes two for a moment is unverified. What needs one is asked at each send.
     """
     deadline = clock.now() + options["timeout"]
+    may = bool(options.get(policies.PERMISSION))
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     before, after = health_monitor.shown(scale_set), health_monitor.wanted(scale_set, options)
     if before == after:
         return SourceChange(scale_set, before, after)
+    acting = policies.acting_on_a_write(scale_set, may=may)
     if check_mode:
         model_write.refuse_beside_rolling_upgrade(
             azure, scale_set, f"set the health source of scale set {scale_set.name}"
         )
-    mode = scale_set.upgrade_mode
-    notes = [_TO_THE_MODEL if mode == MANUAL else _BY_AZURE.format(mode=mode)]
+    notes = [] if acting else [_TO_THE_MODEL]
+    warnings = [acting] if acting else []
+    if check_mode:
+        return SourceChange(scale_set, before, after, notes, warnings)
     steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
-    needs = health_monitor.needs(scale_set)
-    steps.sort(key=lambda step: (after[step] is None) == bool(needs))
-    for name in [] if check_mode else steps:
-        writer = _extension if name == EXTENSION else _probe
+    replacement = len(steps) > 1 and any(after[name] is not None for name in steps)
+    new_first = bool(health_monitor.needs(scale_set))
+    steps.sort(key=lambda step: (after[step] is None) == new_first)
+    written = 0
+    while steps:
+        write = _Write(azure, options, may=may, remove=after[steps[0]] is None, first=replacement and not written)
         try:
-            scale_set, note = writer(azure, clock, scale_set, after[name], deadline)
-        except AzureError as error:
-            if len(steps) == 1 or (name == steps[0]) != bool(needs):
+            scale_set, note = _written(clock, write, steps[0], scale_set, deadline)
+        except _Needed:
+            scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
+            steps.reverse()  # the new one goes first
+            continue
+        except (AzureError, Refused) as error:
+            if not (replacement and (written or new_first)):
                 raise
-            hint = (
-                f"If Azure takes only one source at a time, turn off meanwhile what needs one: {' and '.join(needs)}."
-                if needs
-                else "The scale set has no health source now; run the same again. The one that was taken away: "
-                f"{before[steps[0]]}."
-            )
-            raise Refused(f"{str(error).rstrip('.')}. {hint}") from error
+            words = str(error).replace(" Nothing was written.", "").rstrip(".")
+            raise Refused(f"{words}. {health_monitor.half_done(_fresh(azure, scale_set), before, after)}") from error
+        steps.pop(0)
+        written += 1
         notes += [note] if note else []
-    return SourceChange(scale_set, before, after, notes)
+    return SourceChange(scale_set, before, health_monitor.shown(scale_set), notes, warnings)
 
 
-def _extension(
-    azure: Azure, clock: Clock, scale_set: ScaleSet, wanted: Shown | None, deadline: float
-) -> tuple[ScaleSet, str]:
-    def done(fresh: ScaleSet) -> bool:
-        return bool(health_monitor.shown(fresh)[EXTENSION] == wanted)
-
-    def send(fresh: ScaleSet) -> OperationRef:
-        if wanted is None:
-            return azure.delete_extension(fresh, str((health_monitor.extension(fresh) or {}).get("name")))
-        body = health_monitor.document(fresh, wanted)
-        return azure.write_extension(fresh, body["name"], body, whole=True)
-
-    verb, into = ("take", "out of") if wanted is None else ("put", "into")
-    what = f"{verb} the Application Health extension {into} the model of scale set {scale_set.name}"
-    judge = _judge(azure, what)
-    return model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
+class _Needed(Exception):
+    """A source is to be taken away before the new one is there, and by now something needs it."""
 
 
-def _probe(
-    azure: Azure, clock: Clock, scale_set: ScaleSet, wanted: str | None, deadline: float
-) -> tuple[ScaleSet, str]:
-    def done(fresh: ScaleSet) -> bool:
-        return health_monitor.probe_id(fresh).lower() == (wanted or "").lower()
+def _fresh(azure: Azure, scale_set: ScaleSet) -> ScaleSet | None:
+    try:
+        return azure.scale_set(scale_set.resource_group, scale_set.name)
+    except AzureError:
+        return None
 
-    def send(fresh: ScaleSet) -> OperationRef | None:
+
+@dataclass(frozen=True)
+class _Write:
+    """One source written or taken away. `first`: of the two writes of a replacement."""
+
+    azure: Azure
+    options: t.Mapping[str, t.Any]
+    may: bool
+    remove: bool
+    first: bool
+
+    def stands(self, fresh: ScaleSet, name: str) -> bool:
+        now = health_monitor.shown(fresh)[name]
+        return now is None if self.remove else bool(now == health_monitor.wanted(fresh, self.options)[name])
+
+    def judge(self, fresh: ScaleSet, name: str, what: str) -> None:
+        policies.acting_on_a_write(fresh, may=self.may)
+        if self.remove:
+            try:
+                health_monitor.refuse_last(fresh, name)
+            except Refused as refusal:
+                if self.first:
+                    raise _Needed from refusal
+                raise
+        model_write.refuse_beside_rolling_upgrade(self.azure, fresh, what)
+
+    def extension(self, fresh: ScaleSet, _what: str) -> OperationRef:
+        if self.remove:
+            return self.azure.delete_extension(fresh, str((health_monitor.extension(fresh) or {}).get("name")))
+        body = health_monitor.document(fresh, health_monitor.wanted(fresh, self.options)[EXTENSION])
+        return self.azure.write_extension(fresh, body["name"], body, whole=True)
+
+    def probe(self, fresh: ScaleSet, what: str) -> OperationRef | None:
+        wanted = None if self.remove else {"id": health_monitor.wanted(fresh, self.options)[PROBE]}
         # Whether PATCH merges the network profile is unverified, so it carries the interfaces too.
-        network = {**health_monitor.network(fresh), "healthProbe": {"id": wanted} if wanted else None}
+        network = {**health_monitor.network(fresh), "healthProbe": wanted}
         body = model_write.patch(fresh, {"virtualMachineProfile": {"networkProfile": network}})
-        return azure.write_model(fresh, body, what=what)
+        return self.azure.write_model(fresh, body, what=what)
 
-    what = f"{'set' if wanted else 'take away'} the health probe of scale set {scale_set.name}"
-    probe = "virtualMachineProfile.networkProfile.healthProbe"
-    by_hand = commands.az("vmss update", scale_set.resource_group, scale_set.name, "--remove", probe)
-    otherwise = None if wanted else by_hand
-    judge = _judge(azure, what)
+
+def _written(
+    clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadline: float
+) -> tuple[ScaleSet, str]:
+    into = ("take", "out of") if write.remove else ("put", "into")
+    what = f"{into[0]} the Application Health extension {into[1]} the model of scale set {scale_set.name}"
+    send = write.extension
+    by_hand = None
+    if name == PROBE:
+        what = f"{'take away' if write.remove else 'set'} the health probe of scale set {scale_set.name}"
+        send = write.probe
+        probe = "virtualMachineProfile.networkProfile.healthProbe"
+        by_hand = commands.az("vmss update", scale_set.resource_group, scale_set.name, "--remove", probe)
     return model_write.until(
-        azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send, otherwise=otherwise
+        write.azure,
+        clock,
+        scale_set,
+        deadline,
+        what=what,
+        done=lambda fresh: write.stands(fresh, name),
+        judge=lambda fresh: write.judge(fresh, name, what),
+        send=lambda fresh: send(fresh, what),
+        otherwise=by_hand if write.remove else None,
     )
-
-
-def _judge(azure: Azure, what: str) -> t.Callable[[ScaleSet], None]:
-    return lambda fresh: model_write.refuse_beside_rolling_upgrade(azure, fresh, what)

@@ -23,28 +23,66 @@ Events = list[dict[str, t.Any]]
 
 
 def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[Events, Events]:
-    """Answer or delay the events that are chosen; returns all events before and after."""
+    """Answer or delay the events that are chosen; returns all events before and after.
+
+    Each is judged as it is at its answer, which is what was read last, and read back. Raises Refused and AzureError.
+    """
     state, until = options["state"], seconds_of(options.get("until"))
     if state == "delayed" and until is None:
         raise Refused(f"until '{options.get('until') or ''}' is no time. Write it like 2026-11-21T04:00:00Z.")
     scale_set = azure.scale_set(options["resource_group"], options["name"])
-    before = _events(azure, scale_set)
-    patches: dict[str, dict[str, t.Any]] = {}
+    before = after = _events(azure, scale_set)
     name, ids = options.get("event") or "", options["instance_ids"]
-    for event, mine in lifecycle.chosen(before, name, ids, scale_set.name) if state != "listed" else ():
+
+    def body(event: LifecycleEvent, mine: list[str]) -> dict[str, t.Any] | None:
         if until is not None and state == "delayed":
-            body = lifecycle.delay(event, until)
-        else:
-            body = lifecycle.answer(event, _STATES[state], mine)
-        if body:
-            patches[event.name] = body
-    if check_mode or not patches:
+            return lifecycle.delay(event, until)
+        return lifecycle.answer(event, _STATES[state], mine)
+
+    chosen = lifecycle.chosen(before, name, ids, scale_set.name) if state != "listed" else []
+    patches = {event.name: patch for event, mine in chosen if (patch := body(event, mine))}
+    if check_mode:
         after = [lifecycle.patched(event, patches.get(event.name)) for event in before]
-    else:
-        for name, body in patches.items():
-            azure.write_lifecycle_event(scale_set, name, body)
-        after = _events(azure, scale_set)
+    done: list[str] = []
+    for event_name in () if check_mode else patches:
+        try:
+            after = _answer(azure, scale_set, event_name, ids, body, after)
+        except (Refused, AzureError) as error:
+            if not done:
+                raise
+            raise Refused(f"{str(error).rstrip('.')}. Answered before that: {', '.join(done)}.") from error
+        done.append(event_name)
     return [event.as_dict() for event in before], [event.as_dict() for event in after]
+
+
+def _answer(
+    azure: Azure,
+    scale_set: ScaleSet,
+    name: str,
+    ids: t.Sequence[str],
+    body: t.Callable[[LifecycleEvent, list[str]], dict[str, t.Any] | None],
+    fresh: list[LifecycleEvent],
+) -> list[LifecycleEvent]:
+    """Answer one event as it was just read, and read it back; returns all events.
+
+    Raises Refused where it is no longer to be answered so, and where Azure does not show the answer.
+    """
+    event = _named(fresh, name)
+    if event is None:
+        raise Refused(f"lifecycle hook event {name} of scale set {scale_set.name} is gone.")
+    there = {target.instance_id for target in event.targets}
+    patch = body(event, [i for i in ids if i in there])
+    if patch is None:
+        return fresh
+    azure.write_lifecycle_event(scale_set, name, patch)
+    after = _events(azure, scale_set)
+    if wrong := lifecycle.not_stored(lifecycle.patched(event, patch), _named(after, name)):
+        raise Refused(f"Azure took the answer and does not show it for scale set {scale_set.name}: {wrong}.")
+    return after
+
+
+def _named(events: t.Iterable[LifecycleEvent], name: str) -> LifecycleEvent | None:
+    return next((event for event in events if event.name == name), None)
 
 
 def _events(azure: Azure, scale_set: ScaleSet) -> list[LifecycleEvent]:

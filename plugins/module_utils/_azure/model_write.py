@@ -18,6 +18,7 @@ from .errors import AzureError
 Body = dict[str, t.Any]
 
 _TRIES = 2  # of writes that Azure says it has done, and that nobody sees
+_MOST_SENT = 5  # writes that Azure took and that did not come to stand; each may cost one of a set's 10 models
 _AT_WORK = ("Updating", "Creating", "Migrating")
 
 
@@ -42,13 +43,25 @@ def until(
     was failed before. Raises Refused and AzureError.
     """
     problem: Problem | None = None
-    in_vain = 0
+    in_vain = taken = 0
+
+    def counted(fresh: ScaleSet) -> OperationRef | None:
+        nonlocal taken
+        ref = send(fresh)
+        taken += 1
+        return ref
+
     while not done(scale_set):
         if problem:
             raise AzureError(problem, what, scale_set.name)
         if in_vain >= _TRIES:
             hint = f" Do it by hand: {otherwise}" if otherwise else ""
             raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
+        if taken >= _MOST_SENT:
+            raise Refused(
+                f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. See "
+                f"who else writes: az monitor activity-log list -g {scale_set.resource_group} --offset 1h"
+            )
         if scale_set.provisioning_state in _AT_WORK:
             if clock.now() > deadline:
                 log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
@@ -59,7 +72,7 @@ def until(
             clock.sleep(awaited.RETRY)
         else:
             judge(scale_set)
-            succeeded, problem = _send(azure, clock, scale_set, deadline, send)
+            succeeded, problem = _send(azure, clock, scale_set, deadline, counted)
             in_vain += succeeded
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
     return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""

@@ -76,6 +76,12 @@ def _way_back(azure: Azure, one: ScaleSet) -> images.Image | None:
         return None
 
 
+def _overtaken(azure: Azure, one: ScaleSet) -> bool:
+    """Whether what runs has come by something else than the recorded rollout, such as an upgrade of Azure's own."""
+    found = record.read(one.tags)
+    return found is not None and found.overtaken(azure.instances(one))
+
+
 def instance(one: Instance, survey: Survey) -> dict[str, t.Any]:
     """An instance, judged: `outdated` is null where nothing proves what is on its disk."""
     verdict = survey.verdicts[one.instance_id]
@@ -113,9 +119,10 @@ def scale_sets(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t
     shown = []
     for one in found:
         target, problem = _target(azure, one, wanted)
-        entry = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
+        entry: dict[str, t.Any] = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
         if name and entry["rollout"]:
-            entry["rollout"]["way_back"] = images.show(_way_back(azure, one))
+            back = None if _overtaken(azure, one) else _way_back(azure, one)
+            entry["rollout"]["way_back"] = images.show(back)
         if options["instances"]:
             entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
         shown.append(entry)

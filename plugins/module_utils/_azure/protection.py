@@ -42,16 +42,16 @@ def protect(
     after = {i: _wanted(i, now, options) for i, now in before.items()}
     deadline = clock.now() + options["timeout"]
     for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
-        wanted = {_FIELDS[name]: value for name, value in after[instance_id].items()}
-        document = _Document(azure, scale_set, instance_id)
+        document = _Document(azure, scale_set, instance_id, options)
         awaited.until(
             clock,
             deadline,
-            lambda document=document, wanted=wanted: document.read() == wanted,  # type: ignore[misc]
-            lambda document=document, wanted=wanted: document.write(clock, wanted, deadline),  # type: ignore[misc]
+            document.stands,
+            lambda document=document: document.write(clock, deadline),  # type: ignore[misc]
             f"protect instance {instance_id} of scale set {scale_set.name}",
             scale_set.name,
         )
+        after[instance_id] = document.now
     return before, after
 
 
@@ -92,20 +92,28 @@ def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -
 
 
 class _Document:
-    """One instance's resource, read before each write so that nothing but the protection changes."""
+    """One instance's resource, read before each write: what is not asked for stays as it is there."""
 
-    def __init__(self, azure: Azure, scale_set: t.Any, instance_id: str) -> None:
-        self._azure, self._scale_set, self._id = azure, scale_set, instance_id
+    def __init__(
+        self, azure: Azure, scale_set: ScaleSet, instance_id: str, options: t.Mapping[str, t.Any]
+    ) -> None:
+        self._azure, self._scale_set, self._id, self._options = azure, scale_set, instance_id, options
         self._document: dict[str, t.Any] = {}
 
-    def read(self) -> Protection:
-        self._document = self._azure.instance_document(self._scale_set, self._id)
-        policy = self._document.get("properties", {}).get("protectionPolicy") or {}
-        return {field: bool(policy.get(field)) for field in _FIELDS.values()}
+    @property
+    def now(self) -> Protection:
+        policy = (self._document.get("properties") or {}).get("protectionPolicy") or {}
+        return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}
 
-    def write(self, clock: Clock, policy: t.Mapping[str, bool], deadline: float) -> Operation | None:
+    def stands(self) -> bool:
+        self._document = self._azure.instance_document(self._scale_set, self._id)
+        return self.now == _wanted(self._id, self.now, self._options)
+
+    def write(self, clock: Clock, deadline: float) -> Operation | None:
         properties = {k: v for k, v in self._document.get("properties", {}).items() if k not in _READ_ONLY}
         body = {k: v for k, v in self._document.items() if k != "resources"}
-        body["properties"] = {**properties, "protectionPolicy": dict(policy)}
+        wanted = _wanted(self._id, self.now, self._options)
+        policy = {**(properties.get("protectionPolicy") or {}), **{_FIELDS[name]: wanted[name] for name in _FIELDS}}
+        body["properties"] = {**properties, "protectionPolicy": policy}
         ref = self._azure.write_instance(self._scale_set, self._id, body)
         return awaited.end_of(self._azure, clock, ref, deadline)

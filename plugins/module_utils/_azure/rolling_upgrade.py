@@ -22,6 +22,7 @@ from .._rollout.rolling_upgrade import (
     COMPLETED,
     Cancel,
     Finished,
+    Known,
     Look,
     Patience,
     RollingRun,
@@ -39,6 +40,7 @@ Findings = list[dict[str, str]]
 
 # How long Azure may take to start the first automatic upgrade of a scale set; later ones start sooner.
 WAIT_FOR_AZURE = 10800
+NONE = "none"  # option upgrade_known: there was no upgrade
 
 
 def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], str]:
@@ -56,6 +58,8 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         wanted=options["state"],
         patience=_patience(options, scale_set),
         ours_started=seconds_of(options.get("upgrade_started")),
+        known=_known(options),
+        history=_history(azure, scale_set) if latest is not None and latest.running and not idle else None,
         tried=_tried(azure, scale_set, latest, watch, options),
         insist=options.get("wait_for_start") is not None,
     )
@@ -108,6 +112,14 @@ def _check(options: Options) -> None:
     started = options.get("upgrade_started")
     if started and seconds_of(started) is None:
         raise Refused(f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
+    known = options.get("upgrade_known")
+    if known and known != NONE and seconds_of(known) is None:
+        raise Refused(f"upgrade_known '{known}' is neither {NONE} nor a time like 2026-11-21T02:00:04Z.")
+
+
+def _known(options: Options) -> Known | None:
+    given = options.get("upgrade_known")
+    return Known(seconds_of(given)) if given else None
 
 
 def _pinned(scale_set: ScaleSet, options: Options) -> Findings:
@@ -270,6 +282,7 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
         "reason": machine.reason.as_dict() if machine.reason else None,
         "started_by": machine.past.started_by if machine.past else "",
         "restored": machine.restored,
+        "put_back": watch.put_back(report.instances),
         **_lists(watch),
         "warnings": list(warnings),
         "diff": {
@@ -293,11 +306,12 @@ def _started(upgrade: RollingUpgrade | None) -> str | None:
 def _lists(watch: Watch) -> dict[str, t.Any]:
     """The instances that run the target, those that do not yet, and those that Azure passes over."""
     left = [i.instance_id for i in watch.to_do]
-    passed = watch.left_alone
+    passed, unproven = watch.left_alone, watch.unproven
     return {
-        "done": [i for i in watch.now if i not in left and i not in passed],
+        "done": [i for i in watch.now if i not in left and i not in passed and i not in unproven],
         "not_done": left,
-        "left_alone": passed,
+        "unproven": unproven,
+        "left_alone": {i: why for i, why in passed.items() if i not in unproven},
     }
 
 
@@ -312,9 +326,12 @@ def _planned(azure: Azure, machine: RollingRun, first: Step, previous: Image | N
         shown["outcome"] = "stopped" if planned == "cancel" else "upgraded"
         label = "in batches that Azure chooses"
         shown["batches"] = [{"number": 1, "label": label, "instance_ids": ids}] if ids else []
+    # An upgrade of which Azure tells no start cannot be told from another one.
+    known = NONE if machine.latest is None else _started(machine.latest) or ""
     return {
         "changed": planned in ("start", "cancel"),
         "planned": planned,
+        "upgrade_known": known,
         "rollout_result": {**shown, "arm": azure.usage.as_dict()},
         "after": present.rolling_upgrade(machine.latest),
         "upgrade_started": _started(machine.ours),

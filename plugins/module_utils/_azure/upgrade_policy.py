@@ -9,14 +9,19 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._rollout import automatic
+from .._rollout import automatic, record, resolve
 from .._rollout import upgrade_policy as policies
-from .._rollout.finding import ERROR, WARNING, Finding
+from .._rollout.finding import ERROR, INFO, WARNING, Finding
+from .._rollout.image import Image
 from .._rollout.model import ScaleSet
 from .._rollout.problem import Refused
 from .._rollout.upgrade_policy import Policy
 from . import model_write, surroundings
 from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+
+_RANK = (ERROR, WARNING, INFO)
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,24 @@ class PolicyChange:
 
 
 def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> PolicyChange:
-    """Bring the policy to what is asked for. Raises Refused with all that is in the way before anything is written."""
+    """Bring the policy to what is asked for. Raises Refused with all that is in the way before anything is written.
+
+    The findings are those of the last document that was judged, which is the one that was written.
+    """
     wanted = policies.asked(options)
+    may = bool(options.get(policies.PERMISSION))
     deadline = clock.now() + options["timeout"]
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     what = f"set the upgrade policy of scale set {scale_set.name}"
-    change = _judged(azure, scale_set, wanted, what)
+    change = _judged(azure, scale_set, wanted, what, may=may)
     if check_mode or not change.changed:
         return change
+    found = change.findings
 
     def judge(fresh: ScaleSet) -> None:
+        nonlocal found
         if fresh is not scale_set:
-            _judged(azure, fresh, wanted, what)
+            found = _judged(azure, fresh, wanted, what, may=may).findings
 
     def done(fresh: ScaleSet) -> bool:
         now = policies.stored(fresh)
@@ -57,14 +68,14 @@ def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
         return azure.write_model(fresh, body, what=what)
 
     written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
-    return replace(change, after=policies.shown(policies.stored(written)), note=note)
+    return replace(change, after=policies.shown(policies.stored(written)), findings=found, note=note)
 
 
-def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str) -> PolicyChange:
+def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str, *, may: bool) -> PolicyChange:
     """What the write would change on this document. Raises Refused where it must not be."""
     before = policies.shown(policies.stored(scale_set))
     later = policies.after(policies.stored(scale_set), wanted)
-    found = _findings(azure, scale_set, wanted, later)
+    found = _findings(azure, scale_set, wanted, later, may=may)
     change = PolicyChange(scale_set, before, later, found)
     if change.changed and (errors := automatic.errors(found)):
         purposes = " and ".join(_purposes(wanted)) or "this policy"
@@ -83,10 +94,10 @@ def _purposes(wanted: Policy) -> list[str]:
     ]
 
 
-def _findings(azure: Azure, scale_set: ScaleSet, wanted: Policy, later: Policy) -> list[Finding]:
+def _findings(azure: Azure, scale_set: ScaleSet, wanted: Policy, later: Policy, *, may: bool) -> list[Finding]:
     """What is in the way of what the write would turn on; of what is on already, it is a warning."""
     before = policies.shown(policies.stored(scale_set))
-    found: dict[str, Finding] = {}
+    found: list[Finding] = []
     turned_on = {
         automatic.AUTOMATIC: policies.enables(before, later),
         automatic.ROLLING_MODE: before["mode"] != later["mode"],
@@ -95,11 +106,27 @@ def _findings(azure: Azure, scale_set: ScaleSet, wanted: Policy, later: Policy) 
         around = surroundings.read(azure, scale_set, purpose)
         for one in automatic.findings(scale_set, purpose, around, now=azure.server_time):
             severity = one.severity if one.severity != ERROR or turned_on[purpose] else WARNING
-            found.setdefault(one.code, replace(one, severity=severity))
-    for one in policies.findings(scale_set, later):
-        found.setdefault(one.code, one)
-    if later["mode"] not in (policies.MANUAL, before["mode"]):
-        behind = sum(i.latest_model_applied is False for i in azure.instances(scale_set))
-        for one in policies.would_bring_instances(scale_set, before, later, behind):
-            found.setdefault(one.code, one)
-    return list(found.values())
+            found.append(replace(one, severity=severity))
+    found += policies.findings(scale_set, later)
+    if later != before and later["mode"] != policies.MANUAL:
+        instances = azure.instances(scale_set)
+        standing = record.standing(scale_set)
+        target = _meant(azure, scale_set)
+        unproven = policies.not_proven(instances, target, standing.started if standing else None)
+        found += policies.would_bring_instances(scale_set, later, instances, unproven, may=may)
+    worst: dict[str, Finding] = {}
+    for one in found:
+        if one.code not in worst or _RANK.index(one.severity) < _RANK.index(worst[one.code].severity):
+            worst[one.code] = one
+    return list(worst.values())
+
+
+def _meant(azure: Azure, scale_set: ScaleSet) -> Image | None:
+    """The exact image that a new instance would get now; None where that cannot be told."""
+    image = scale_set.image
+    if image is None or not image.follows_latest:
+        return image
+    try:
+        return resolve.newest(image, azure.image_versions(image, scale_set.location), scale_set.location)
+    except (AzureError, Refused):
+        return None

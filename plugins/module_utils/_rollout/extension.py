@@ -69,8 +69,19 @@ def writes_protected(before: Shown | None, options: t.Mapping[str, t.Any]) -> bo
     return before is None or not tag or before["force_update_tag"] != tag
 
 
+def stands(now: Shown | None, options: t.Mapping[str, t.Any]) -> bool:
+    """Whether the extension is what is asked for. Members that are not asked for are other clients' business."""
+    return now is not None and all(
+        now.get(name) == value if name != "settings" else {**now["settings"], **value} == now["settings"]
+        for name, value in asked(options).items()
+    )
+
+
 def document(wanted: Shown, options: t.Mapping[str, t.Any], *, protected: bool) -> dict[str, t.Any]:
-    """The members to write: those asked for, with the settings whole, for whether PATCH merges them is unverified."""
+    """The members to write: those asked for, with the settings whole, for whether PATCH merges them is unverified.
+
+    `wanted`: as `after` makes it of what was read last, so that the settings of others are written back as they are.
+    """
     properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in asked(options).items() if name in MEMBERS}
     if options.get("settings") is not None:
         properties["settings"] = wanted["settings"]

@@ -53,7 +53,7 @@ Shown = dict[str, t.Any]
 def extension(scale_set: ScaleSet) -> dict[str, t.Any] | None:
     """The Application Health extension of the model, as Azure sent it."""
     for one in automatic.extensions(scale_set):
-        if str(automatic.member(one, "properties", "type")).lower().startswith("applicationhealth"):
+        if is_source(one.get("properties")):
             return one
     return None
 
@@ -114,13 +114,54 @@ def _without(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
     removed = [options["source"]] if options.get("source") else [EXTENSION, PROBE]
     result = {name: None if name in removed else value for name, value in before.items()}
     left = [name for name in scale_set.health_sources if name not in removed]
-    if result == before or left:
-        return result
+    if result != before and not left:
+        refuse_none(scale_set)
+    return result
+
+
+def refuse_none(scale_set: ScaleSet) -> None:
+    """Raises Refused where something of the scale set needs a health source, for a write that would leave none."""
     if needed := needs(scale_set):
         raise Refused(
             f"scale set {scale_set.name} needs its health source, for {' and '.join(needed)}. Nothing was written."
         )
-    return result
+
+
+def refuse_last(scale_set: ScaleSet, name: str) -> None:
+    """Raises Refused where taking this source away leaves none and something needs one."""
+    if name in scale_set.health_sources and len(scale_set.health_sources) == 1:
+        refuse_none(scale_set)
+
+
+def is_source(properties: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether an extension of these properties tells health."""
+    return str(automatic.member(properties, "type")).lower().startswith("applicationhealth")
+
+
+def half_done(scale_set: ScaleSet | None, before: Shown, after: Shown) -> str:
+    """What there is, and how to go on, where the second write of a replacement has failed. None: it cannot be read."""
+    ways = {EXTENSION: "the Application Health extension", PROBE: "the load balancer probe"}
+    old = next(name for name in ways if before[name] is not None and after[name] is None)
+    if scale_set is None:
+        return "What health sources the scale set has now could not be read. Run the same again."
+    there = [ways[name] for name, value in shown(scale_set).items() if value is not None]
+    if not there:
+        return (
+            "The scale set has no health source now. Run the same again, or put back what was taken away: "
+            f"{ways[old]}, {before[old]}."
+        )
+    if len(there) == 1:
+        return f"The health source of the scale set is {there[0]} now. Run the same again."
+    needed = needs(scale_set)
+    off = (
+        f" If Azure takes only one at a time, turn off meanwhile what needs one: {' and '.join(needed)}."
+        if needed
+        else ""
+    )
+    return (
+        f"The scale set has two health sources now, {' and '.join(there)}, and Azure goes by one only. Run the same "
+        f"again, or take {ways[old]} away: steady.vmss.health_monitor with state: absent and source: {old}.{off}"
+    )
 
 
 def needs(scale_set: ScaleSet) -> list[str]:
@@ -160,6 +201,12 @@ def _wanted_extension(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong
     result = {name: before.get(name) if options.get(name) is None else options[name] for name in OF_THE_EXTENSION}
     result["health_states"] = result["health_states"] or "binary"
     default_name = f"ApplicationHealth{scale_set.os_type}"
+    given = options.get("extension_name")
+    if stored and given and str(given).lower() != str(stored.get("name")).lower():
+        wrong.append(
+            f"the Application Health extension of scale set {scale_set.name} has the name {stored.get('name')}, which "
+            f"Azure does not change into {given}: leave extension_name out, or take the extension away first"
+        )
     name = str(before.get("extension_name") or result["extension_name"] or default_name)
     result["extension_name"] = name
     for number, setting in NUMBERS.items():

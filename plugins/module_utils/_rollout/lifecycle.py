@@ -91,13 +91,17 @@ def answer(event: LifecycleEvent, state: str, instance_ids: t.Sequence[str]) -> 
     It names every target of the event, for whether Azure merges or replaces the list is unverified. Without ids those
     that wait are meant. Raises Refused where the word comes too late.
     """
-    wanted = [one for one in event.targets if one.instance_id in instance_ids] if instance_ids else event.waiting
+    named = [one for one in event.targets if one.instance_id in instance_ids]
+    wanted = named if instance_ids else event.waiting if event.active else event.targets
     changed = [one for one in wanted if one.state != state]
     if not changed:
         return None
     if late := [one for one in changed if not event.active or one.state != WAITING]:
         names = ", ".join(one.instance_id or "the scale set" for one in late)
-        raise Refused(f"lifecycle hook event {event.name} is answered already: {names} {late[0].state.lower()}.")
+        how = f"is answered already: {names} {late[0].state.lower()}"
+        if not event.active and late[0].state == WAITING:
+            how = f"is over, and took its default action ({event.default_action or 'unknown'}): {names}"
+        raise Refused(f"lifecycle hook event {event.name} {how}.")
     states = {one.resource_id: state for one in changed}
     targets = [
         {"resource": {"id": one.resource_id}, "actionState": states.get(one.resource_id, one.state)}
@@ -115,6 +119,21 @@ def patched(event: LifecycleEvent, body: dict[str, t.Any] | None) -> LifecycleEv
         targets=tuple(replace(one, state=states.get(one.resource_id, one.state)) for one in event.targets),
         wait_until=seconds_of(properties.get("waitUntil")) or event.wait_until,
     )
+
+
+def not_stored(asked: LifecycleEvent, now: LifecycleEvent | None) -> str:
+    """What of a PATCH Azure does not show: `asked` is the event as `patched` makes it. "" where it shows all."""
+    if now is None:
+        return f"lifecycle hook event {asked.name} is gone"
+    states = {one.resource_id.lower(): one.state for one in now.targets}
+    wrong = [
+        f"{one.instance_id or 'the scale set'} is {states.get(one.resource_id.lower(), 'gone')}, not {one.state}"
+        for one in asked.targets
+        if one.state != WAITING and states.get(one.resource_id.lower()) != one.state
+    ]
+    if asked.wait_until is not None and now.active and (now.wait_until or 0.0) < asked.wait_until - 1:
+        wrong.append(f"it waits until {timestamp(now.wait_until)}, not {timestamp(asked.wait_until)}")
+    return f"lifecycle hook event {asked.name}: {', '.join(wrong)}" if wrong else ""
 
 
 def delay(event: LifecycleEvent, until: float) -> dict[str, t.Any] | None:

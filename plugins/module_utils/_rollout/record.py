@@ -15,9 +15,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from . import image as images
+from . import running_image
 from .domains import Selection
 from .image import Image, ImageError
-from .model import ScaleSet
+from .model import Instance, ScaleSet
 from .problem import Refused
 from .result import seconds_of, timestamp
 
@@ -107,6 +108,21 @@ class Record:
         if self.state in (GOING_BACK, ROLLED_BACK):
             return next((i for i in (self.target_image, self.previous_image) if i and images.same(i, model)), None)
         return self.previous_image
+
+    def overtaken(self, instances: t.Sequence[Instance]) -> bool:
+        """Whether something else has upgraded instances since, so that what they ran before is not in this record.
+
+        It counts where its target runs, and nothing newer, or where every instance still runs its previous image.
+        """
+        target, previous = self.target_image, self.previous_image
+        if self.state in (GOING_BACK, ROLLED_BACK) or target is None:
+            return False  # the model decides
+        judged = {one.instance_id: running_image.judge(one, target, since=self.started) for one in instances}
+        if running_image.NEWER in judged.values():
+            return True
+        if not judged or any(verdict != running_image.OUTDATED for verdict in judged.values()):
+            return False
+        return not all(images.same(running_image.running_image(one), previous) for one in instances)
 
     def ended(self, state: str, suspended: t.Sequence[str] = ()) -> Record:
         return replace(self, state=state, suspended=tuple(suspended))

@@ -19,7 +19,7 @@ from . import stop_reason
 from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .problem import Operation, Problem
 from .result import Report, timestamp
-from .rolling_watch import OS, Watch
+from .rolling_watch import EXTENSIONS, OS, Watch
 
 STARTED = "started"
 COMPLETED = "completed"
@@ -82,11 +82,20 @@ class Patience:
     poll: float = 30.0
 
 
+class Known(t.NamedTuple):
+    """When the latest upgrade started that an earlier look has shown; None where it showed none."""
+
+    started: float | None
+
+
 class RollingRun:
     """One call for one scale set. `latest` is the upgrade that Azure showed first: unless it runs it is an old one.
 
-    `ours_started`: when the upgrade started that an earlier call has started or adopted, so that its end is ours.
+    `ours_started`: when the upgrade started that is meant, as an earlier call has told it. It alone is awaited, judged
+    and cancelled; so is, from its first look on, the one that this call starts, adopts or cancels.
+    `known`: the latest upgrade at an earlier look, where there was one; what came since is the one that is meant.
     `tried`: Azure's own attempt at the same target that has failed; only who insists waits for another one.
+    `history`: Azure's, where it was read with `latest`; None where not, or where it may not be read.
     """
 
     def __init__(
@@ -98,8 +107,10 @@ class RollingRun:
         wanted: str,
         patience: Patience = Patience(),
         ours_started: float | None = None,
+        known: Known | None = None,
         tried: PastUpgrade | None = None,
         insist: bool = True,
+        history: t.Sequence[PastUpgrade] | None = None,
     ) -> None:
         self.watch = watch
         self.wanted = wanted
@@ -112,7 +123,12 @@ class RollingRun:
         self.adopted = False
         self.acted = False  # Azure accepted a start or a cancel of ours
         self._before = latest
+        if known is not None:
+            self._before = None if known.started is None else RollingUpgrade("", known.started)
         self._ours_started = ours_started
+        self._history = history
+        self._kind_asked = None if history is None or latest is None else latest.started
+        self._gone_since: float | None = None  # since when Azure shows no upgrade where ours ran
         self._tried = tried
         self._insist = insist
         self._scale_set = watch.scale_set
@@ -138,20 +154,22 @@ class RollingRun:
         return self._phase(now)
 
     def _decide(self, now: float) -> Step:
-        running = self.latest is not None and self.latest.running
+        latest = self.latest
+        running = latest is not None and latest.running
+        if self._meant is not None and not (latest is not None and self._is_meant(latest)):
+            return self._enter(now, self._replaced)
         if self.wanted == CANCELLED:
             if running:
-                self.ours = self.latest
+                self.ours = latest
                 return Cancel()
-            if self.ours is None:
+            if self.ours is None and self._ours_started is None:
                 return self._end(now, "unchanged", "no rolling upgrade of Azure's runs")
-            self.ours = self.latest
+            self.ours = latest
             return self._ending(now)
-        if self.latest is not None and running:
-            return self._adopt(now, self.latest)
-        if self.latest is not None and (_at(self.latest, self._ours_started) or self._is_new(self.latest)):
-            self._take(now, self.latest)
-            return self._ending(now)
+        if latest is not None and running:
+            return self._adopt(now, latest)
+        if latest is not None and (_at(latest, self._ours_started) or self._is_new(latest)):
+            return self._adopt(now, latest)
         rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
         if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
             return self._wait_for_write(now)
@@ -172,28 +190,121 @@ class RollingRun:
         self.watch.adopt(now, latest.started)
 
     def _adopt(self, now: float, latest: RollingUpgrade) -> Step:
+        """Follow one that was not started here, or judge it where it has ended; one of the other kind is waited for."""
+        kind = self._kind_of(latest)
+        if kind is None and self._kind_asked != latest.started:
+            self._kind_asked = latest.started
+            return Look(now, history=True)
+        if kind not in (None, self.watch.kind):
+            return self._enter(now, self._wait_out)
         self._take(now, latest)
+        if not latest.running:
+            return self._ending(now)
         if self.adopted:
             self.report.event(now, "adopted", upgrade_started=timestamp(latest.started), **latest.counts)
         if self.wanted == STARTED:
             return self._end(now, "")
         return self._enter(now, self._follow)
 
+    def _kind_of(self, latest: RollingUpgrade) -> str | None:
+        """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours."""
+        if _at(latest, self._ours_started):
+            return self.watch.kind
+        if self._history is None or latest.started is None or self._kind_asked != latest.started:
+            return None
+        return OS if entry_of(self._history, latest.started) else EXTENSIONS
+
+    def _wait_out(self, now: float) -> Step:
+        """One of the other kind runs, and Azure runs one at a time. Ours is decided on when it is over."""
+        latest = self.latest
+        if latest is not None and latest.running:
+            if latest.started != self._kind_asked:
+                self._phase = self._decide
+                return self._decide(now)
+            other = "of extensions" if self.watch.kind == OS else "of the OS image"
+            if now - self._began > self.patience.upgrade:
+                return self._end(now, "failed", f"another rolling upgrade of Azure's, {other}, still runs")
+            what = f"another rolling upgrade of Azure's, {other}, runs"
+            self._waiting(now, what, self._began + self.patience.upgrade)
+            return Look(now + self.patience.poll)
+
+        def judged(then: float) -> Step:
+            ended = self.latest
+            if ended is not None and not ended.running and self._kind_of(ended) == self.watch.kind:
+                self._take(then, ended)  # the history was late
+                return self._ending(then)
+            self._before = ended if ended is not None and not ended.running else self._before
+            self.watch = self.watch.anew(then, self._target, self._proven_since)
+            self._phase = self._decide
+            return self._decide(then)
+
+        self._phase = judged
+        return Look(now, instances=True, scale_set=True, history=True)
+
+    # -- which one is meant -------------------------------------------------------------------
+
+    @property
+    def _meant(self) -> float | None:
+        """When the upgrade started that this call is about; None while there is none yet, or Azure tells no start."""
+        return self.ours.started if self.ours is not None else self._ours_started
+
+    def _is_meant(self, latest: RollingUpgrade) -> bool:
+        return latest.started is None or self._meant is None or _at(latest, self._meant)
+
+    def _current(self, now: float) -> Step | None:
+        """Take what was just read of ours; a step where Azure shows another one, or none, in its place."""
+        latest = self.latest
+        if latest is not None and self._is_meant(latest):
+            self.ours, self._gone_since = latest, None
+            return None
+        if latest is not None and not self._is_old(latest):
+            return self._enter(now, self._replaced)
+        if latest is None:
+            self._gone_since = now if self._gone_since is None else self._gone_since
+            if now - self._gone_since > self.patience.unseen:
+                return self._enter(now, self._replaced)
+            return Look(now + self.patience.poll, scale_set=True)  # the scale set may be gone too
+        return None
+
+    def _replaced(self, now: float) -> Step:
+        """Azure's latest is not, or no longer, the upgrade that is meant. Only the history tells how that ended."""
+        started, self.ours = self._meant, RollingUpgrade("", self._meant)
+
+        def judged(then: float) -> Step:
+            shown = f"shows {self._shown()}"
+            ended = f"it has ended, and how is not known: Azure {shown}, and its history does not tell"
+            if self.past is None or self.past.code.startswith("Rolling"):
+                self.watch.ended(self.ours, None)
+                if self.wanted == CANCELLED:
+                    return self._end(then, "stopped", ended)
+                return self._end(then, "failed", f"the upgrade that started at {timestamp(started)}: {ended}")
+            past = self.past
+            self.ours = RollingUpgrade(past.code, past.started, past.counts, past.problem)
+            hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
+            if self.wanted == CANCELLED and self.acted and hit:
+                return self._end(then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}")
+            return self._enter(then, self._judge)
+
+        self._phase = judged
+        return Look(now, instances=True, history=True)
+
+    def _shown(self) -> str:
+        if self.latest is None:
+            return "no upgrade"
+        return f"one that started at {timestamp(self.latest.started)} ({self.latest.code})"
+
     def _wait_for_write(self, now: float) -> Step:
         """Somebody's write is under way, and a start beside it would be refused."""
         state = self._scale_set.provisioning_state
         if now - self._began > self.patience.upgrade:
-            return self._end(now, "failed", f"the scale set is still {state} by another hand's write")
-        self._waiting(now, f"the scale set is {state} by another hand's write", self._began + self.patience.upgrade)
+            return self._end(now, "failed", f"the scale set is still {state} by another client's write")
+        self._waiting(now, f"the scale set is {state} by another client's write", self._began + self.patience.upgrade)
         return Look(now + self.patience.poll, scale_set=True, instances=True)
 
     def _await_azure(self, now: float) -> Step:
         """Automatic OS upgrade is on: Azure starts by itself, some time after a version was published."""
         if self.latest is not None and self._is_new(self.latest):
-            if self.latest.running:
-                return self._adopt(now, self.latest)
-            self._take(now, self.latest)
-            return self._ending(now)
+            return self._adopt(now, self.latest)
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
         if not self._scale_set.automatic_os_upgrade:
@@ -231,16 +342,20 @@ class RollingRun:
                 self._plan_anew(now, ended.problem)
                 return self._phase(now)
             return self._end(now, "failed", problem=ended.problem)
-        if now - self._since > self.patience.unseen:
-            if self.wanted == STARTED:
-                return self._end(now, "")
+        unseen = now - self._since > self.patience.unseen
+        if unseen and self.wanted == STARTED:
+            return self._end(now, "")
+        if unseen and (ended is None or ended.ended):
             return self._ending(now)
-        return Look(now + (_first(self.patience.poll) if now == self._since else self.patience.poll), operation=True)
+        if now - self._since > self.patience.upgrade:
+            return self._end(now, "failed", "Azure's operation is still in progress, and it shows no upgrade")
+        at = now + (_first(self.patience.poll) if now == self._since else self.patience.poll)
+        return Look(at, operation=True, scale_set=unseen)
 
     def _follow(self, now: float) -> Step:
         """Ours runs. Instances are listed only when Azure's counts have moved, and then the next look is later."""
-        if self.latest is not None and not self._is_old(self.latest):
-            self.ours = self.latest
+        if (other := self._current(now)) is not None:
+            return other
         if self.ours is None or not self.ours.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
@@ -255,8 +370,9 @@ class RollingRun:
         return 1 + len(self.watch.now) // 100
 
     def _cancelling(self, now: float) -> Step:
-        """Azure finishes the batch in hand first."""
-        self.ours = self.latest or self.ours
+        """Azure finishes the batch in progress first."""
+        if (other := self._current(now)) is not None:
+            return other
         if self.ours is None or not self.ours.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
@@ -322,7 +438,8 @@ class RollingRun:
             return self._end(now, "stopped", "it was cancelled")
         if self.wanted == CANCELLED:
             return self._end(now, "upgraded", "it had ended before the cancellation")
-        self.report.culprits = failed or [i.instance_id for i in self._left()]
+        unproven = [i for i, report in self.report.instances.items() if report.outcome == "unproven"]
+        self.report.culprits = failed or [i.instance_id for i in self._left()] or unproven
         if self.report.culprits:
             why = "; ".join(
                 f"instance {i}: {self.report.instances[i].why or 'still runs another image'}"
@@ -419,7 +536,7 @@ class RollingRun:
         if operation is not None:
             self._operation = operation
         if history is not None:
-            self._history_read = True
+            self._history_read, self._history = True, history
             self.past = entry_of(history, self.ours.started) if self.ours is not None else None
         if instances is not None:
             seen = len(self.watch.batches)
@@ -430,6 +547,8 @@ class RollingRun:
                 self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
             self._moved, self._listed_at = False, now
         counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
+        if latest is not None and self.ours is not None and _at(latest, self.ours.started):
+            self.watch.counted(latest.counts)
         if latest is not None and counted != self._counted and not self._is_old(latest):
             self._moved = instances is None
             self.report.event(now, "progress", code=latest.code, **latest.counts)
@@ -469,7 +588,8 @@ class RollingRun:
         report.batches = self.watch.batches if outcome else []
         if not report.instances and self.ours is not None and outcome:
             report.instances = self.watch.reports()
-        report.max_unavailable_seen = self.watch.max_seen
+        upgraded = any(one.outcome in ("upgraded", "failed", "rolled_back") for one in report.instances.values())
+        report.max_unavailable_seen = max(self.watch.max_seen, int(upgraded))
         report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
         ended = "stopped" if outcome in _NO_SUCCESS else "ended"
         report.event(now, ended, outcome=outcome, why=report.why)

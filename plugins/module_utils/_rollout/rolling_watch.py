@@ -10,6 +10,7 @@ import typing as t
 
 from . import health, running_image
 from . import image as images
+from . import upgrade_policy as policies
 from .domains import domains, instance_order
 from .image import Image
 from .model import Instance, PastUpgrade, RollingUpgrade, ScaleSet
@@ -61,11 +62,14 @@ class Watch:
         self.now = dict(self.before)
         self.batches: list[BatchReport] = []
         self.max_seen = len(self.unavailable)
+        self.ran = False  # an upgrade has run since `before`, so that a replaced disk is its work
         self._read_at = now
         self._seconds: dict[str, float] = {}
         self._at_work: set[str] = set()
+        self._passed = dict(self.left_alone)  # why Azure passed an instance over, at any look
         self._done = {i.instance_id for i in self.before.values() if self.done(i)}
         self.asked = {i.instance_id for i in self.to_do}
+        self.surge = bool(policies.shown(policies.stored(scale_set))[policies.ROLLING_POLICY]["max_surge"])
         self.earlier: frozenset[str] = frozenset()  # done before this watch, by the upgrade that it has adopted
 
     def adopt(self, now: float, started: float | None) -> None:
@@ -88,14 +92,35 @@ class Watch:
         return fresh
 
     def done(self, instance: Instance) -> bool:
+        """Whether the instance is proven to have what is asked for. What Azure counts as completed proves no image."""
         if self.kind == EXTENSIONS or self.target is None:
             before = self.before.get(instance.instance_id)
             moved = before is None or before.extension_versions != instance.extension_versions
             return self.completed or moved
         found = verdict(instance, self.target, self.since)
         if found == running_image.UNPROVEN:
-            return self.completed
+            before = self.before.get(instance.instance_id)
+            return self.ran and before is not None and running_image.disk_replaced(instance, before) is True
         return found in (running_image.CURRENT, running_image.NEWER)
+
+    def _is_unproven(self, instance: Instance) -> bool:
+        """Azure says that it has seen to all, and shows nothing of this one's disk. One that is older was passed over."""
+        if self.kind != OS or self.target is None or self.done(instance) or not self.completed:
+            return False
+        if instance.os_disk_time is not None and not self.why_left_alone(instance):
+            return False
+        return verdict(instance, self.target, self.since) == running_image.UNPROVEN
+
+    @property
+    def unproven(self) -> dict[str, str]:
+        """The instances that nobody can tell of what they run, each with why."""
+        found = sorted((i for i in self.now.values() if self._is_unproven(i)), key=instance_order)
+        return {i.instance_id: self._why_unproven(i) for i in found}
+
+    def _why_unproven(self, instance: Instance) -> str:
+        passed = self.why_left_alone(instance) or self._passed.get(instance.instance_id, "")
+        why = "Azure reports neither the version that it runs nor an OS disk of this upgrade"
+        return f"{passed}, and {why}" if passed else why
 
     def available(self, instance: Instance) -> bool:
         return health.available(instance, self.scale_set.has_health_source)
@@ -111,7 +136,7 @@ class Watch:
     @property
     def to_do(self) -> list[Instance]:
         """What Azure's upgrade would still have to do, in order of the ids."""
-        found = (i for i in self.now.values() if not self.done(i) and not self.why_left_alone(i))
+        found = (i for i in self.now.values() if not (self.done(i) or self.why_left_alone(i) or self._is_unproven(i)))
         return sorted(found, key=instance_order)
 
     @property
@@ -132,7 +157,8 @@ class Watch:
     def unsettled(self) -> list[Instance]:
         """Instances of a completed upgrade that do not show it yet, or are not available yet."""
         touched = (i for i in self.now.values() if i.instance_id in self.asked or i.instance_id not in self.before)
-        return [i for i in touched if not self.why_left_alone(i) and not (self.done(i) and self.available(i))]
+        shown = (i for i in touched if not self.why_left_alone(i))
+        return [i for i in shown if not (self.available(i) and (self.done(i) or self._is_unproven(i)))]
 
     def saw(self, now: float, instances: t.Iterable[Instance]) -> None:
         """One more read of all instances."""
@@ -145,11 +171,21 @@ class Watch:
             if one.provisioning in ("Updating", "Creating") or (one.power, one.os_disk) != (then.power, then.os_disk):
                 self._at_work.add(instance_id)
         self.max_seen = max(self.max_seen, len(self.unavailable))
-        fresh = {i.instance_id for i in self.now.values() if self.done(i) and self.available(i)} - self._done
+        self._passed |= self.left_alone
+        fresh = {i.instance_id for i in self.now.values() if self._is_ours(i) and self.done(i) and self.available(i)}
+        fresh -= self._done
         if fresh:
             self._batch(now, sorted((self.now[i] for i in fresh), key=instance_order))
         self._done |= fresh
         self._read_at = now
+
+    def _is_ours(self, instance: Instance) -> bool:
+        """Instances that others have made meanwhile are not this upgrade's, but where it makes new ones itself."""
+        return self.surge or instance.instance_id in self.before
+
+    def counted(self, counts: t.Mapping[str, int]) -> None:
+        """Azure's own counts of the upgrade that runs tell of instances that no list has shown."""
+        self.max_seen = max(self.max_seen, counts.get("in_progress", 0))
 
     def _batch(self, now: float, fresh: list[Instance]) -> None:
         """The instances that have come since the last read. Azure does not tell its own batches."""
@@ -160,6 +196,7 @@ class Watch:
 
     def ended(self, upgrade: RollingUpgrade | None, past: PastUpgrade | None) -> None:
         """Azure's upgrade is over: from here its own target and its completion count."""
+        self.ran = True
         self.completed = upgrade is not None and upgrade.code == "Completed"
         if past is not None and past.target is not None and self.kind == OS and not past.target.follows_latest:
             self.target = past.target
@@ -190,7 +227,7 @@ class Watch:
         asked = instance_id in self.asked
         if now is None:
             return ("gone", "no longer in the scale set") if asked else ("", "")
-        if not asked and instance_id in self.before:
+        if not asked and (instance_id in self.before or not self.surge):
             return "", ""
         if asked and now.provisioning.lower() == "deleting":
             return "gone", "being deleted"
@@ -201,11 +238,46 @@ class Watch:
             return "", ""
         named = bool(failed_first) and failed_first in (instance_id, now.name)
         touched = named or instance_id in self._at_work | self._done
+        if touched and restored and self._is_back(now):
+            return "rolled_back", "it runs again what it ran before"
         if touched and restored:
-            return "rolled_back", "Azure put its previous OS disk back"
+            why = why or "Azure's history tells of previous OS disks put back, and nothing shows what this one runs"
         if touched or now.provisioning == "Failed":
             return "failed", why or "it does not run the target image"
+        if self._is_unproven(now):
+            return ("unproven", self._why_unproven(now)) if asked else ("", "")
         return "not_started", self.why_left_alone(now)
+
+    def _is_back(self, now: Instance) -> bool:
+        """Read back, not taken from Azure's count: available, on the exact image that it ran before."""
+        before = running_image.running_image(self.before.get(now.instance_id) or Instance(now.instance_id))
+        running = running_image.running_image(now)
+        if before is None or running is None or before.follows_latest or not images.same(before, running):
+            return False
+        return self.available(now)
+
+    def put_back(self, reports: t.Mapping[str, InstanceReport]) -> list[dict[str, t.Any]]:
+        """What a way back would put on which instances: what each ran before, the most common image last.
+
+        `failed`: of those that failed, `all`: of those that were upgraded too. Of `assumed` nobody knows what they ran:
+        where all others ran one image it is taken to be theirs; else they are a group of their own, whose image is None.
+        """
+        groups: dict[str, dict[str, t.Any]] = {}
+        for instance_id, report in reports.items():
+            if report.outcome not in ("failed", "upgraded"):
+                continue
+            ran = running_image.running_image(report.before)
+            known = ran if ran is not None and not ran.follows_latest else None
+            empty = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
+            group = groups.setdefault(str(known or ""), empty)
+            group["all"].append(instance_id)
+            group["failed"] += [instance_id] if report.outcome == "failed" else []
+            group["assumed"] += [] if known else [instance_id]
+        if len(groups) == 2 and (unknown := groups.pop("", None)):
+            (group,) = groups.values()
+            for name in ("failed", "all", "assumed"):
+                group[name] = sorted([*group[name], *unknown[name]], key=lambda i: instance_order(Instance(i)))
+        return sorted(groups.values(), key=lambda group: (group["image"] is not None, len(group["all"])))
 
     def most_unavailable(self, upgrade: RollingUpgrade | None) -> int:
         """How many instances Azure's policy lets be unhealthy at once, those in upgrade counted."""

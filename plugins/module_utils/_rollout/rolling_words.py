@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from . import commands, words
+from .domains import ranges
 from .image import Image
 from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
 from .rolling_watch import OS
@@ -39,9 +40,13 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
             "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read); what the instances run stands above."
         )
     if past is not None and past.restored:
-        left = f" and could not do so at {past.not_restored}" if past.not_restored else ""
+        back = [i for i, one in run.report.instances.items() if one.outcome == "rolled_back"]
+        left = f", and that it could not at {past.not_restored}" if past.not_restored else ""
         said = f" ({past.restore_problem})" if past.restore_problem else ""
-        return f"Azure put the previous OS disk back at {past.restored} of the instances{left}{said}."
+        read = f"instances {ranges(back)} run again what they ran before" if back else "no instance is seen to run it"
+        return (
+            f"Azure's history says that the previous OS disk was put back at {past.restored} instances{left}{said}; {read}."
+        )
     scale_set = run.watch.scale_set
     place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
     image = {"rollback_image": str(previous)} if previous else {}
@@ -98,7 +103,7 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
     said = {
         "waiting": "{reason}; waits until {until} at most",
         "upgrade_sent": "Azure accepted the request to start",
-        "cancel_sent": "Azure accepted the cancellation and finishes the batch in hand",
+        "cancel_sent": "Azure accepted the cancellation and finishes the batch in progress",
         "request_failed": "the request failed: {problem}",
         "adopted": "follows the upgrade that has run since {upgrade_started}",
         "started": "the upgrade started at {upgrade_started}",

@@ -26,19 +26,19 @@ class _Known(t.NamedTuple):
 _KNOWN = {
     "maxunhealthyupgradedinstancepercentexceededinrollingupgrade": _Known(
         "too many of the upgraded instances are unhealthy, so what they were upgraded to is the likely cause",
-        "Look at the instance before anything goes on. A broken image is not cured by another start: publish a mended "
+        "Look at the instance before anything goes on. A broken image is not cured by another start: publish a fixed "
         "version, or roll back",
         "maxUnhealthyUpgradedInstancePercent",
     ),
     "maxunhealthyinstancepercentexceededinrollingupgrade": _Known(
         "too many instances of the whole scale set were unhealthy before a batch, those in upgrade counted",
-        "See which are unhealthy (playbook steady.vmss.status), mend them or raise maxUnhealthyInstancePercent with "
+        "See which are unhealthy (playbook steady.vmss.status), fix them or raise maxUnhealthyInstancePercent with "
         "steady.vmss.upgrade_policy, and start again; what is upgraded stays upgraded",
         "maxUnhealthyInstancePercent",
     ),
     "maxunhealthyinstancepercentexceededbeforerollingupgrade": _Known(
         "too many instances were unhealthy already, so no instance was touched",
-        "Mend them (playbook steady.vmss.status names them), or raise maxUnhealthyInstancePercent with "
+        "Fix them (playbook steady.vmss.status names them), or raise maxUnhealthyInstancePercent with "
         "steady.vmss.upgrade_policy, and start again",
         "maxUnhealthyInstancePercent",
     ),
@@ -48,7 +48,7 @@ _KNOWN = {
     ),
     "vmextensionprovisioningerror": _Known(
         "an extension failed on an instance that was upgraded",
-        "Mend the extension's settings in the model first (playbook steady.vmss.recover_credentials where credentials "
+        "Fix the extension's settings in the model first (playbook steady.vmss.recover_credentials where credentials "
         "have expired)",
     ),
     "operationpreempted": _Known("a newer write took the upgrade's place", "Start it again once that write has ended"),

@@ -13,8 +13,11 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from . import health, running_image
+from .domains import instance_order, ranges
 from .finding import ERROR, WARNING, Finding
-from .model import ScaleSet
+from .image import Image
+from .model import Instance, ScaleSet
 from .problem import Refused
 
 Policy = dict[str, t.Any]
@@ -24,6 +27,7 @@ MODES = (MANUAL, AUTOMATIC, ROLLING)
 ROLLING_POLICY = "rolling_upgrade_policy"
 AUTOMATIC_POLICY = "automatic_os_upgrade_policy"
 ENABLED = "enable_automatic_os_upgrade"
+PERMISSION = "azure_may_upgrade"  # the option of every module whose write may make Azure act on instances
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE)
 
@@ -172,6 +176,14 @@ def enables(before: Policy, later: Policy) -> bool:
 def findings(scale_set: ScaleSet, policy: Policy) -> t.Iterator[Finding]:
     """What does not fit together in a policy as `after` gives it."""
     rolling = policy[ROLLING_POLICY]
+    if scale_set.service_fabric and policy["mode"] not in (AUTOMATIC, scale_set.upgrade_mode):
+        yield Finding(
+            ERROR,
+            "service_fabric_mode",
+            f"Service Fabric manages scale set {scale_set.name} and walks the update domains itself, which only mode "
+            "Automatic allows.",
+            "Leave the mode Automatic.",
+        )
     if scale_set.flexible and rolling["rollback_failed_instances_on_policy_breach"]:
         yield Finding(
             ERROR,
@@ -198,13 +210,81 @@ def findings(scale_set: ScaleSet, policy: Policy) -> t.Iterator[Finding]:
         )
 
 
-def would_bring_instances(scale_set: ScaleSet, before: Policy, later: Policy, behind: int) -> t.Iterator[Finding]:
-    """`behind`: how many instances have not got the newest model."""
-    if not behind or later["mode"] in (MANUAL, before["mode"]):
+def not_proven(instances: t.Iterable[Instance], target: Image | None, since: float | None) -> dict[str, str]:
+    """The instances that are not proven to have the model, each with why.
+
+    `target`: what the model's image means now, None where that is not known. `since`: as `running_image.judge`.
+    """
+    found = {one.instance_id: _why_not_proven(one, target, since) for one in sorted(instances, key=instance_order)}
+    return {instance_id: why for instance_id, why in found.items() if why}
+
+
+def _why_not_proven(instance: Instance, target: Image | None, since: float | None) -> str:
+    if instance.provisioning.lower() == "deleting":
+        return ""
+    model = running_image.judge_model(instance)
+    if model == running_image.OUTDATED:
+        return "the newest model is not on it"
+    if model == running_image.UNPROVEN:
+        return "Azure does not show whether it has the newest model"
+    if target is None:
+        return "what the model's image means now is not known"
+    verdict = running_image.judge(instance, target, since=since)
+    if verdict == running_image.CURRENT:
+        return ""
+    if verdict == running_image.UNPROVEN:
+        return "nothing shows which image is on its disk"
+    return f"it runs {running_image.running_image(instance) or 'another image'} and the model means {target} now"
+
+
+def would_bring_instances(
+    scale_set: ScaleSet, later: Policy, instances: t.Sequence[Instance], unproven: t.Mapping[str, str], *, may: bool
+) -> t.Iterator[Finding]:
+    """What Azure may do at a write after which the mode is not Manual. `may`: the user has asked for that."""
+    mode = later["mode"]
+    if not unproven or mode == MANUAL:
         return
-    words = f"{behind} instances of scale set {scale_set.name} have not got the newest model"
-    remedy = "Bring them to it first, in batches, with steady.vmss.instance_upgrade and whole_model: true."
-    if later["mode"] == AUTOMATIC:
-        yield Finding(ERROR, "behind", f"{words}: in mode Automatic, Azure may bring them all to it at once.", remedy)
-    else:
-        yield Finding(WARNING, "behind", f"{words}: in mode Rolling, Azure may upgrade them right away.", remedy)
+    reasons = "; ".join(
+        f"{ranges([i for i, why in unproven.items() if why == one])}: {one}" for one in dict.fromkeys(unproven.values())
+    )
+    down = sum(health.counts(one) for one in instances if one.instance_id in unproven)
+    how = (
+        "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
+    )
+    stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
+    first = f"{'Write mode: Manual along; or bring' if stays else 'Bring'} them to it first,"
+    yield Finding(
+        WARNING if may else ERROR,
+        "behind",
+        f"{len(unproven)} of {len(instances)} instances of scale set {scale_set.name} are not proven to have the newest "
+        f"model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for that.",
+        "" if may else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
+        f"with {PERMISSION}: true.",
+    )
+
+
+def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
+    """What Azure does in this mode when the model is written, for a warning; "" in mode Manual.
+
+    Raises Refused unless the user has asked for that.
+    """
+    mode = scale_set.upgrade_mode
+    if mode == MANUAL:
+        return ""
+    how = "all at once" if mode == AUTOMATIC else "in batches by its rolling upgrade policy"
+    disks = (
+        ", with new OS disks where a newer version of its image is published"
+        if scale_set.image and scale_set.image.follows_latest
+        else ""
+    )
+    words = (
+        f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to what is "
+        f"written, {how}{disks}"
+    )
+    if may:
+        return f"{words}."
+    manual = (
+        "" if scale_set.service_fabric else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
+    )
+    ask = f"let Azure do so, with {PERMISSION}: true."
+    raise Refused(f"{words}. Nothing was written. {manual}{ask if manual else ask.capitalize()}")

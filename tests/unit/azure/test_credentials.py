@@ -4,16 +4,26 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import traceback
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._azure.credentials import (
+    VARIABLES,
+    Settings,
+    read_settings,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError, CredentialError
 
 from .conftest import CLIENT, OPTIONS, SECRET, SUBSCRIPTION, TENANT, WEB, FakeAzure, FakeClock
@@ -89,14 +99,12 @@ PUBLIC = "login.microsoftonline.com"
         ({}, IDENTITY, (PUBLIC, TENANT, CLIENT, SECRET)),
         ({"auth_source": "env"}, IDENTITY, (PUBLIC, TENANT, CLIENT, SECRET)),
         ({}, {**IDENTITY, **AWX, "AZURE_SECRET": "awx"}, (PUBLIC, TENANT, CLIENT, "awx")),
-        ({"client_id": "mine"}, AWX, (PUBLIC, TENANT, "mine", SECRET)),
         ({"client_id": "", "secret": None}, AWX, (PUBLIC, TENANT, CLIENT, SECRET)),
         (OPTIONS, PASSWORD, (PUBLIC, TENANT, CLIENT, SECRET)),
         ({"cloud_environment": "AzureUSGovernment"}, AWX, ("login.microsoftonline.us", TENANT, CLIENT, SECRET)),
         # profiles: the one that is named overrules the variables, "default" does not
         ({"profile": "work"}, AWX, (PUBLIC, "work-tenant", "work-client", "work-secret")),
         ({}, {**AWX, "AZURE_PROFILE": "work"}, (PUBLIC, "work-tenant", "work-client", "work-secret")),
-        ({"profile": "work", "secret": "mine"}, SUB, (PUBLIC, "work-tenant", "work-client", "mine")),
         ({}, SUB, (PUBLIC, "default-tenant", "default-client", "default-secret")),
         ({"auth_source": "credential_file"}, AWX, (PUBLIC, "default-tenant", "default-client", "default-secret")),
         (
@@ -134,7 +142,16 @@ def test_who_signs_in(
             "user name and password is not supported",
         ),
         ({"profile": "ada"}, AWX, "user name and password is not supported"),
-        ({"secret": SECRET}, SUB, "needs client_id, tenant, which are not set"),
+        ({"secret": SECRET}, SUB, "needs client_id, tenant, which are not set by the options"),
+        ({"client_id": "mine"}, AWX, "client_id is given by the options and the secret by the variables"),
+        ({"client_id": "mine", "profile": "whole"}, SUB, "by the options and the secret by the profile 'whole'"),
+        ({"client_id": "mine", "secret": "s"}, AWX, "needs tenant, which is not set by the options"),
+        ({"tenant": "mine"}, AWX, "The tenant is given by the options and client_id by the variables"),
+        (
+            {"client_id": "mine"},
+            {**SUB, "AZURE_CLIENT_CERTIFICATE_PATH": "/c.pem"},
+            "client_id is given by the options and the certificate by the variables",
+        ),
         ({}, {**AWX, "AZURE_TENANT": ""}, "needs tenant, which is not set"),
         ({"auth_source": "env"}, SUB, "needs client_id, secret, tenant, which are not set"),
         ({"profile": "nobody"}, AWX, "has no section [nobody]"),
@@ -150,6 +167,7 @@ def test_a_sign_in_that_cannot_be_says_what_is_missing(
 ) -> None:
     profile(home, "ada", ad_user="ada@example.org", password="lovelace1")
     profile(home, "half", tenant="t", client_id="c")
+    profile(home, "whole", tenant="t", client_id="c", secret=SECRET)
     said = sign_in.refused(options, environment)
     assert words in said
     assert SECRET not in said and "lovelace1" not in said
@@ -251,3 +269,88 @@ def test_which_subscription(
 def test_a_credential_error_is_an_azure_error_of_one_sentence() -> None:
     assert issubclass(CredentialError, AzureError)
     assert str(CredentialError("No subscription is named.")) == "No subscription is named."
+
+
+VALUES = ("subscription_id", "cloud_environment", "client_id", "secret", "tenant")
+PLACES = ("options", "work", "variables", "default", "cli")
+NAMES = {name: VARIABLES[name][0] for name in VALUES}
+
+
+def placed(home: Path, places: dict[str, set[str]]) -> Settings:
+    """What is read where each place gives these values, each with the place's name in it."""
+    options: dict[str, str] = {name: f"options-{name}" for name in places.get("options", ())}
+    environment = {NAMES[name]: f"variables-{name}" for name in places.get("variables", ())}
+    for section in ("work", "default"):
+        if section in places:
+            profile(home, section, **{name: f"{section}-{name}" for name in places[section]})
+    if "work" in places:
+        options["profile"] = "work"
+    if "cli" in places:
+        chosen = {"subscriptions": [{"id": "cli-subscription_id", "isDefault": True}]}
+        (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
+    return read_settings(options, {"HOME": str(home), **environment})
+
+
+@pytest.mark.parametrize("here", list(product([False, True], repeat=5)), ids=str)
+def test_each_value_comes_from_the_first_place_that_has_it(home: Path, here: tuple[bool, ...]) -> None:
+    """Every set of places that give everything, but the CLI, which knows the subscription only."""
+    there = [place for place, is_there in zip(PLACES, here, strict=True) if is_there]
+    found = placed(home, {place: set(VALUES) for place in there})
+    # A profile that was named takes the place of the profile "default".
+    order = [place for place in there if not (place == "default" and "work" in there)]
+    for name in VALUES:
+        able = [place for place in order if place != "cli" or name == "subscription_id"]
+        assert getattr(found, name) == (f"{able[0]}-{name}" if able else ""), name
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("place", PLACES[:4])
+def test_one_value_in_one_place_and_all_in_another(home: Path, name: str, place: str) -> None:
+    """A principal's values are never mixed; the others are taken one by one, in the same order."""
+    others = [other for other in PLACES[:4] if other != place and {place, other} != {"work", "default"}]
+    for other in others:
+        (home / ".azure" / "credentials").unlink(missing_ok=True)
+        first = PLACES.index(place) < PLACES.index(other)
+        try:
+            found = placed(home, {place: {name}, other: set(VALUES)})
+        except CredentialError as error:
+            assert first and name in ("client_id", "tenant"), (place, other, error)
+            assert "\n" not in str(error) and "in one place" in str(error)
+            continue
+        principal = {getattr(found, one).partition("-")[0] for one in ("client_id", "secret", "tenant")} - {""}
+        assert len(principal) == 1, (place, other, found)
+        if name in ("subscription_id", "cloud_environment"):
+            assert getattr(found, name) == f"{place if first else other}-{name}"
+            assert principal == {other}
+
+
+@pytest.mark.parametrize("password", ["", "wrong", "right"])
+def test_an_encrypted_certificate_needs_its_password(
+    sign_in: SignIn, arm: FakeAzure, home: Path, password: str
+) -> None:
+    (home / "client.pem").write_bytes(encrypted_certificate(b"right"))
+    environment = {
+        **SUB,
+        "AZURE_CLIENT_ID": CLIENT,
+        "AZURE_TENANT_ID": TENANT,
+        "AZURE_CLIENT_CERTIFICATE_PATH": str(home / "client.pem"),
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD": password,
+    }
+    if password == "right":
+        assert sign_in({}, environment) == (PUBLIC, TENANT, CLIENT, "")
+        return
+    said = sign_in.refused({}, environment)
+    assert said.startswith(f"The certificate {home / 'client.pem'} cannot be used: ")
+    assert said.endswith("An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one.")
+
+
+def encrypted_certificate(password: bytes) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    now = datetime.datetime(2026, 1, 1)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=3650))
+    encryption = serialization.BestAvailableEncryption(password)
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption) + built.sign(
+        key, hashes.SHA256()
+    ).public_bytes(pem)

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import orchestration, protection
+from ansible_collections.steady.vmss.plugins.module_utils._azure import (
+    deferred_upgrade,
+    lifecycle_event,
+    orchestration,
+    protection,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
@@ -138,3 +143,120 @@ def test_protection_of_a_flexible_instance_is_lifted(azure: Azure, arm: FakeAzur
         "name": "web_1",
         "properties": shown(False)["properties"],
     }
+
+
+def test_protection_that_is_not_asked_for_stays_as_another_client_sets_it(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    """The list shows none; before our write another client protects the instance from the scale set's actions."""
+    stored: dict[str, Any] = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
+
+    def put(request: Any) -> tuple[int, dict[str, str], Any]:
+        stored.clear()
+        stored.update(json.loads(request.body)["properties"]["protectionPolicy"])
+        return 200, {}, {}
+
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+    machine = {"instanceId": "1", "properties": {"protectionPolicy": {}}}
+    arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [machine]}))
+    arm.on(
+        "GET",
+        f"{WEB}/virtualMachines/1",
+        lambda _request: (200, {}, {"instanceId": "1", "properties": {"protectionPolicy": dict(stored)}}),
+    )
+    arm.on("PUT", f"{WEB}/virtualMachines/1", put)
+    options = {**SET, "instance_ids": ["1"], "from_scale_in": True}
+    _before, after = protection.protect(azure, clock, options, check_mode=False)
+    assert after == {"1": {"from_scale_in": True, "from_scale_set_actions": True}}
+    assert not [method for method, _path in arm.sent() if method == "PUT"], "it stands already"
+    protection.protect(azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False)
+    machine["properties"]["protectionPolicy"] = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
+    protection.protect(azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False)
+    assert stored == {"protectFromScaleIn": True, "protectFromScaleSetActions": False}
+
+
+EVENTS = f"{WEB}/lifecycleHookEvents"
+
+
+class Hooks:
+    """Events that remember their answers. `at`: after this read of the list (from 1) another operator rejects the last."""
+
+    def __init__(self, arm: FakeAzure, *names: str, at: int | None = None, stores: bool = True) -> None:
+        self.states = dict.fromkeys(names, "Waiting")
+        self.at, self.stores, self.reads = at, stores, 0
+        arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+        arm.on("GET", EVENTS, self._list)
+        for name in names:
+            arm.on("PATCH", f"{EVENTS}/{name}", self._patch)
+
+    def _list(self, _request: Any) -> tuple[int, dict[str, str], Any]:
+        self.reads += 1
+        items = []
+        for name, state in self.states.items():
+            target = {"resource": {"id": f"{WEB}/virtualMachines/{name[-1]}"}, "actionState": state}
+            active = "Active" if state == "Waiting" else "Completed"
+            items.append({"name": name, "properties": {"state": active, "targetResources": [target]}})
+        if self.reads == self.at:
+            self.states[next(reversed(self.states))] = "Rejected"
+        return 200, {}, {"value": items}
+
+    def _patch(self, request: Any) -> tuple[int, dict[str, str], Any]:
+        if self.stores:
+            (target,) = json.loads(request.body)["properties"]["targetResources"]
+            self.states[str(request.url).partition("?")[0].rpartition("/")[2]] = target["actionState"]
+        return 200, {}, {}
+
+
+def patches(arm: FakeAzure) -> list[str]:
+    return [path.rpartition("/")[2] for method, path in arm.sent() if method == "PATCH"]
+
+
+ANSWER = {**SET, "state": "approved", "instance_ids": []}
+
+
+def test_each_event_is_judged_as_it_is_at_its_answer(azure: Azure, arm: FakeAzure) -> None:
+    hooks = Hooks(arm, "e1", "e2", at=1)
+    with pytest.raises(Refused, match=r"event e2 is answered already: 2 rejected\. Answered before that: e1\.$"):
+        lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+    assert patches(arm) == ["e1"] and hooks.states["e2"] == "Rejected"
+
+
+def test_an_answer_that_azure_does_not_show_is_a_failure(azure: Azure, arm: FakeAzure) -> None:
+    Hooks(arm, "e1", stores=False)
+    with pytest.raises(Refused, match=r"does not show it for scale set web: .*e1: 1 is Waiting, not Approved"):
+        lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+
+
+def test_answers_are_read_back(azure: Azure, arm: FakeAzure) -> None:
+    Hooks(arm, "e1", "e2")
+    _before, after = lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+    assert [one["targets"][0]["state"] for one in after] == ["Approved", "Approved"]
+    late = {**ANSWER, "state": "rejected", "event": "e1"}
+    with pytest.raises(Refused, match="answered already: 1 approved"):
+        lifecycle_event.set_state(azure, late, check_mode=False)
+
+
+@pytest.mark.parametrize(("running", "state", "fails"), [(False, "Succeeded", False), (True, "Succeeded", True), (False, "Deleting", True)])
+def test_only_where_nothing_runs_nothing_waits_for_approval(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, running: bool, state: str, fails: bool
+) -> None:
+    policy = {"automaticOSUpgradePolicy": {"osRollingUpgradeDeferral": True}}
+    image = {"publisher": "p", "offer": "o", "sku": "s", "version": "2.0.0"}
+    profile = {"storageProfile": {"imageReference": image}}
+    properties = {"upgradePolicy": policy, "virtualMachineProfile": profile, "provisioningState": state}
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web", "location": "westus", "properties": properties}))
+    versions = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/p/artifacttypes/vmimage/offers/o/skus/s/versions"
+    arm.on("GET", versions, (200, {}, [{"name": "2.0.0"}]))
+    storage = {"imageReference": {**image, "exactVersion": "1.0.0"}}
+    machine = {"instanceId": "1", "properties": {"storageProfile": storage, "provisioningState": "Succeeded"}}
+    arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [machine]}))
+    code = "RollingForward" if running else "Completed"
+    arm.on("GET", f"{WEB}/rollingUpgrades/latest", (200, {}, {"properties": {"runningStatus": {"code": code}}}))
+    refusal = {"error": {"code": "OperationNotAllowed", "message": "It is marked for deletion."}}
+    arm.on("POST", f"{WEB}/virtualMachines/1/approveRollingUpgrade", (409, {}, refusal))
+    if fails:
+        with pytest.raises(AzureError, match="marked for deletion"):
+            deferred_upgrade.approve(azure, clock, {**SET, "instance_ids": []}, check_mode=False)
+    else:
+        done = deferred_upgrade.approve(azure, clock, {**SET, "instance_ids": []}, check_mode=False)
+        assert done.approved == () and "nothing waits" in done.note

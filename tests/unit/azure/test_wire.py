@@ -261,3 +261,14 @@ def test_gallery_version() -> None:
     assert found.image.id == f"{GALLERY}/versions/1.2.0"
     assert (found.regions, found.excluded_regions) == (("westeurope", "eastus"), ("eastus",))
     assert (found.provisioning_state, found.excluded_from_latest) == ("Creating", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59.9999999-23:59", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z",
+        "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "2026-11-27T02:00:00Z\n; x", "2026-11-27T02:00:00." + "9" * 4000, "٢026-11-27T02:00:00Z",
+    ],
+)  # fmt: skip
+def test_a_time_that_no_upgrade_has_is_none(text: str) -> None:
+    assert wire.timestamp(text) is None

@@ -85,6 +85,9 @@ class Azure:
     gets: list[float] = field(default_factory=list)
     history: list[PastUpgrade] = field(default_factory=list)
     history_readable: bool = True
+    kind: str = OS  # of the upgrade that runs
+    target: images.Image | None = NEW
+    old: dict[str, str] = field(default_factory=dict)  # what an instance ran before where it is not 1.0.0
     cancelled: float | None = None
     _done: set[str] = field(default_factory=set)
 
@@ -110,7 +113,7 @@ class Azure:
                 continue
             if self.breaks_at is not None and int(one) >= self.breaks_at:
                 code, error = "Faulted", UNHEALTHY
-                version, health = ("1.0.0", "healthy") if self.restores else ("2.0.0", "unhealthy")
+                version, health = (self.old.get(one, "1.0.0"), "healthy") if self.restores else ("2.0.0", "unhealthy")
                 self.instances[one] = replace(self.instances[one], exact_version=version, health=health)
                 break
             self._done.add(one)
@@ -122,9 +125,11 @@ class Azure:
         counts = {"successful": len(self._done), "failed": int(error is not None), "in_progress": 0}
         counts["pending"] = len(ids) - sum(counts.values())
         self.latest = RollingUpgrade(code, self.began, counts, error)
-        if code != "RollingForward":
+        if self.kind == OS:
+            self.history = [PastUpgrade(code, self.began, None, counts, "User", self.target)]
+        if code != "RollingForward" and self.kind == OS:
             restored = int(self.restores and error is not None)
-            self.history = [PastUpgrade(code, self.began, self.now, counts, "User", NEW, error, restored)]
+            self.history = [PastUpgrade(code, self.began, self.now, counts, "User", self.target, error, restored)]
 
     def as_it_is(self, scale_set: ScaleSet) -> ScaleSet:
         return scale_set
@@ -156,7 +161,7 @@ class Azure:
 
 def drive(azure: Azure, wanted: str = COMPLETED, *, most: int = 2000, **options: t.Any) -> RollingRun:
     kind, ours = options.pop("kind", OS), options.pop("ours_started", None)
-    trial = {name: options.pop(name) for name in ("tried", "insist") if name in options}
+    trial = {name: options.pop(name) for name in ("tried", "insist", "known", "history") if name in options}
     scale_set = options.pop("scale_set", replace(SET, automatic_os_upgrade="start" in options))
     azure.advance(azure.now)
     watch = Watch(scale_set, azure.instances.values(), kind, NEW if kind == OS else None, now=azure.now)

@@ -73,9 +73,22 @@ def test_a_word_that_comes_too_late_is_refused_and_a_repeated_one_is_not() -> No
     with pytest.raises(Refused, match="answered already: 3 approved"):
         lifecycle.answer(EVENT, REJECTED, ["3"])
     over = replace(EVENT, active=False)
-    assert lifecycle.answer(over, APPROVED, []) is None
-    with pytest.raises(Refused, match="answered already"):
-        lifecycle.answer(over, APPROVED, ["2"])
+    for ids in ([], ["2"]):
+        with pytest.raises(Refused, match=r"event one is over, and took its default action \(Approve\): 2"):
+            lifecycle.answer(over, APPROVED, ids)
+    expired = replace(over, targets=tuple(replace(one, state=REJECTED) for one in EVENT.targets))
+    with pytest.raises(Refused, match="answered already: 2, 3 rejected"):
+        lifecycle.answer(expired, APPROVED, [])
+    assert lifecycle.answer(expired, REJECTED, []) is None
+
+
+def test_what_azure_does_not_show_of_an_answer() -> None:
+    asked = lifecycle.patched(EVENT, lifecycle.answer(EVENT, REJECTED, ["2"]))
+    assert lifecycle.not_stored(asked, asked) == ""
+    assert lifecycle.not_stored(asked, EVENT) == "lifecycle hook event one: 2 is Waiting, not Rejected"
+    assert lifecycle.not_stored(asked, None) == "lifecycle hook event one is gone"
+    later = lifecycle.patched(EVENT, lifecycle.delay(EVENT, NOON + 3600))
+    assert "it waits until 2026-05-01T12:00:00Z, not 2026-05-01T13:00:00Z" in lifecycle.not_stored(later, EVENT)
 
 
 def test_the_choice_of_events() -> None:

@@ -237,3 +237,25 @@ def test_the_previous_image_is_what_most_instances_ran() -> None:
     assert resolve.images_before([], TARGET, TARGET) == []
     assert resolve.images_before([], None, TARGET) == []
     assert resolve.images_before([], TARGET.following_latest(), TARGET) == []  # it may mean the target by now
+
+
+@pytest.mark.parametrize(
+    ("runs", "state", "expected"),
+    [
+        (["2.0.0", "2.0.0"], "finished", False),
+        (["2.0.0", "1.0.0"], "stopped", False),
+        (["1.0.0", "1.0.0"], "in_progress", False),  # killed before the first batch
+        (["2.0.0", "0.9.0"], "finished", False),  # of a selection
+        (["2.0.10", "2.0.10"], "finished", True),  # by Azure's own upgrade
+        (["2.0.0", "2.0.10"], "finished", True),
+        (["0.9.0", "0.9.0"], "stopped", True),
+        (["2.0.10", "2.0.10"], "going_back", False),  # the model tells, and a way back that is run again goes on
+        ([], "finished", False),
+    ],
+)
+def test_a_record_counts_while_what_it_names_runs(runs: list[str], state: str, expected: bool) -> None:
+    series = "Canonical:ubuntu:server"
+    kept = record.Record("a" * 32, f"{series}:2.0.0", f"{series}:1.0.0", "all", 1_800_000_000.0, state=state)
+    latest = parse(f"{series}:latest")
+    running = [Instance(str(n), image=latest, exact_version=version) for n, version in enumerate(runs)]
+    assert kept.overtaken(running) == expected

@@ -25,6 +25,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.rolling_upgra
     CANCELLED,
     COMPLETED,
     STARTED,
+    Known,
     Patience,
     RollingRun,
 )
@@ -465,18 +466,294 @@ def test_extensions_are_done_when_azure_has_seen_to_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "made", "done"),
-    [(None, None, False), (None, T0, False), (T0, T0 - 5, True), (T0, T0 + 5, True), (T0, None, True)],
+    ("since", "made", "found"),
+    [
+        (None, None, "to do"),
+        (None, T0, "to do"),
+        (T0, T0 - 5, "to do"),  # that upgrade has passed it over
+        (T0, T0 + 5, "done"),
+        (T0, None, "unproven"),
+    ],
 )
-def test_a_gallery_image_of_which_azure_reports_no_version(since: float | None, made: float | None, done: bool) -> None:
-    """Only an upgrade to this version that Azure calls completed covers it."""
+def test_a_gallery_image_of_which_azure_reports_no_version(since: float | None, made: float | None, found: str) -> None:
+    """A disk made since an upgrade to this version began proves it. That Azure calls it completed proves nothing."""
     one = Instance("0", image=GALLERY, os_disk_time=made, health="healthy")
     watch = Watch(SET, [one], OS, GALLERY.with_version("2.0.0"), now=T0, since=since)
-    assert (not watch.to_do) == done
+    assert (bool(watch.to_do), watch.done(one), list(watch.unproven) == ["0"]) == (
+        found == "to do",
+        found == "done",
+        found == "unproven",
+    )
     watch.ended(RollingUpgrade("Faulted", T0 + 1), None)
     assert watch.done(one) == (made is not None and made > T0 + 1)
     watch.ended(RollingUpgrade("Completed", T0 + 1), None)
-    assert watch.done(one)
+    assert watch.done(one) == (made is not None and made > T0 + 1)
+    assert ("0" in watch.unproven) == (made is None)
+
+
+@pytest.mark.parametrize("disks", ["change", "stay"])
+def test_what_azure_skipped_is_unproven_and_a_replaced_disk_is_proof(disks: str) -> None:
+    """A gallery image without exact version. Instance 1 is protected meanwhile, so Azure passes it over."""
+
+    class Gallery(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            for i, one in self.instances.items():
+                disk = f"new-{i}" if i in self._done and disks == "change" else f"old-{i}"
+                self.instances[i] = replace(one, image=GALLERY, exact_version=None, os_disk=disk)
+
+    azure = Gallery(fleet(4))
+    azure.instances["1"] = replace(azure.instances["1"], protected_from_actions=True)
+    azure.advance(T0)
+    watch = Watch(SET, azure.instances.values(), OS, GALLERY.with_version("2.0.0"), now=T0)
+    run = RollingRun(watch, None, now=T0, wanted=COMPLETED, patience=Patience())
+    azure.target = GALLERY.with_version("2.0.0")
+    follow(azure, run, SET)
+    assert not run.watch.done(run.watch.now["1"]) and "protected" in run.watch.unproven["1"]
+    if disks == "change":
+        assert (run.report.outcome, outcomes(run)) == ("upgraded", {"upgraded": ["0", "2", "3"]})
+    else:
+        assert (run.report.outcome, outcomes(run)) == ("failed", {"unproven": ["0", "2", "3"]})
+        assert "instance 0: Azure reports neither the version" in run.report.why
+
+
+# -- which upgrade is meant -----------------------------------------------------------------------
+
+A, B = T0 - 100.0, T0 + 50.0
+
+
+def past(code: str, started: float) -> PastUpgrade:
+    return PastUpgrade(code, started, started + 60, {"successful": 1}, "User", NEW, UNHEALTHY if code == "Faulted" else None)
+
+
+class Replaced(Azure):
+    """A runs until T0 + 40, ends as `end`, and somebody's B follows at T0 + 50 and runs on; it is broken in the end."""
+
+    end = "Faulted"
+    known = True
+    lost = False
+
+    def advance(self, to: float) -> None:
+        self.now = max(self.now, to)
+        ended = self.now >= T0 + 40
+        self.latest = RollingUpgrade(self.end if ended else "RollingForward", A, {"successful": 1})
+        self.history = [past(self.end if ended else "RollingForward", A)] if self.known or not ended else []
+        if self.now >= B:
+            code = "RollingForward" if self.now < B + 600 else "Faulted"
+            self.latest = RollingUpgrade(code, B, {"failed": 1}, UNHEALTHY if code == "Faulted" else None)
+            self.history.insert(0, past(code, B))
+
+    def cancel(self) -> Problem | None:
+        self.cancels.append(self.now)
+        return Problem(problems.LOST, "", "gone", retry_after=60.0) if self.lost else None
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("end", "outcome"), [("Faulted", "stopped"), ("Cancelled", "stopped")])
+def test_the_upgrade_that_was_adopted_is_judged_and_not_the_one_that_took_its_place(
+    end: str, outcome: str, known: bool
+) -> None:
+    azure = Replaced(fleet(4))
+    azure.end, azure.known = end, known
+    run = drive(azure, poll=60)
+    assert azure.starts == [] and azure.now < B + 600
+    assert run.ours is not None and run.ours.started == A
+    if known:
+        assert (run.report.outcome, run.ours.code) == (outcome, end)
+        assert (run.reason is not None) == (end == "Faulted")
+    else:
+        assert run.report.outcome == "failed" and run.reason is None
+        assert "how is not known: Azure shows one that started at" in run.report.why
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost answer", "accepted"])
+@pytest.mark.parametrize("end", ["Cancelled", "Completed", "Faulted"])
+def test_a_cancellation_is_of_the_upgrade_that_was_seen(lost: bool, end: str) -> None:
+    azure = Replaced(fleet(4))
+    azure.end, azure.lost = end, lost
+    run = drive(azure, CANCELLED, poll=60)
+    assert len(azure.cancels) == 1, "not sent again at the other one"
+    assert run.ours is not None and (run.ours.started, run.ours.code) == (A, end)
+    assert run.report.outcome == ("upgraded" if end == "Completed" else "stopped")
+    assert azure.now < B + 600, "the other one is not waited for"
+
+
+def test_a_cancellation_that_met_another_upgrade_says_so() -> None:
+    class Met(Replaced):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.now >= B and self.latest is not None:
+                self.latest = replace(self.latest, code="Cancelled", last_action="Cancel")
+
+    azure = Met(fleet(4))
+    azure.end = "Completed"
+    run = drive(azure, CANCELLED, poll=60)
+    assert run.report.outcome == "failed" and "the cancellation met another" in run.report.why
+
+
+@pytest.mark.parametrize("wanted", [COMPLETED, CANCELLED])
+def test_an_earlier_calls_upgrade_is_meant_though_another_one_runs(wanted: str) -> None:
+    azure = Replaced(fleet(4), now=B + 10)
+    run = drive(azure, wanted, ours_started=A)
+    assert (run.report.outcome, azure.cancels, azure.starts) == ("stopped", [], [])
+    assert run.ours is not None and (run.ours.started, run.ours.code) == (A, "Faulted")
+
+
+@pytest.mark.parametrize("starts", [None, 60.0], ids=["by hand", "by Azure"])
+@pytest.mark.parametrize("before", [None, STALE])
+def test_an_upgrade_that_came_and_failed_since_an_earlier_look_is_not_started_again(
+    starts: float | None, before: RollingUpgrade | None
+) -> None:
+    failed = RollingUpgrade("Faulted", T0 - 60, {"failed": 1}, UNHEALTHY)
+    azure = Azure(fleet(4), latest=failed, history=[past("Faulted", T0 - 60)])
+    patience = {} if starts is None else {"start": starts}
+    run = drive(azure, known=Known(before.started if before else None), **patience)
+    assert (run.report.outcome, azure.starts, run.adopted) == ("stopped", [], True)
+    assert run.reason is not None
+
+
+# -- of which kind it is --------------------------------------------------------------------------
+
+
+class Other(Azure):
+    """An upgrade of the other kind runs until T0 + 300, or seems to: `late` is Azure's history."""
+
+    code = "Completed"
+    of: str = EXTENSIONS
+    late = False
+    readable = True
+
+    def advance(self, to: float) -> None:
+        if self.starts:
+            super().advance(to)
+            return
+        self.now = max(self.now, to)
+        over = self.now >= T0 + 300
+        self.latest = RollingUpgrade(self.code if over else "RollingForward", A, {"successful": 1})
+        shown = self.of == OS and not (self.late and not over)
+        self.history = [past(self.code if over else "RollingForward", A)] if shown else []
+        self.history_readable = self.readable
+
+
+@pytest.mark.parametrize("wanted", [STARTED, COMPLETED])
+@pytest.mark.parametrize("code", ["Completed", "Faulted"])
+@pytest.mark.parametrize("kind", [OS, EXTENSIONS])
+def test_only_an_upgrade_of_the_asked_kind_is_adopted(wanted: str, code: str, kind: str) -> None:
+    azure = Other(fleet(4))
+    azure.code, azure.of = code, EXTENSIONS if kind == OS else OS
+    azure.kind = kind
+    run = drive(azure, wanted, kind=kind)
+    assert len(azure.starts) == 1 and azure.starts[0] >= T0 + 300
+    assert (run.report.outcome, run.adopted) == ("" if wanted == STARTED else "upgraded", False)
+
+
+def test_a_history_that_is_late_tells_in_the_end_that_it_was_ours() -> None:
+    azure = Other(fleet(4))
+    azure.code, azure.of, azure.late = "Faulted", OS, True
+    run = drive(azure)
+    assert (run.report.outcome, run.adopted, azure.starts) == ("stopped", True, [])
+
+
+def test_where_the_history_may_not_be_read_the_one_that_runs_is_followed() -> None:
+    azure = Other(fleet(4))
+    azure.readable = False
+    run = drive(azure, STARTED)
+    assert (run.report.outcome, run.adopted, azure.starts) == ("", True, [])
+
+
+def test_one_of_the_other_kind_that_never_ends_is_given_up() -> None:
+    class Endless(Other):
+        def advance(self, to: float) -> None:
+            self.now = max(self.now, to)
+            self.latest = RollingUpgrade("RollingForward", A, {"successful": 1})
+
+    azure = Endless(fleet(4))
+    run = drive(azure, upgrade=3600)
+    assert run.report.outcome == "failed" and "of extensions, still runs" in run.report.why
+    assert azure.starts == [] and azure.now < T0 + 3700
+
+
+# -- waits that end -------------------------------------------------------------------------------
+
+
+def test_an_upgrade_that_azure_no_longer_shows_is_not_waited_for_to_the_end() -> None:
+    class Gone(Azure):
+        def show(self) -> RollingUpgrade | None:
+            found = super().show()
+            return None if self.now > T0 + 200 else found
+
+    azure = Gone(fleet(40))
+    run = drive(azure)
+    assert run.report.outcome in ("stopped", "failed") and azure.now < T0 + 700
+    assert "still runs" not in run.report.why and "not known" in run.report.why
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Succeeded"])
+def test_a_start_whose_operation_is_in_progress_is_waited_for_though_nothing_shows(status: str) -> None:
+    azure = Azure(fleet(4), latest=STALE, visible_after=900, operation=Operation(status))
+    run = drive(azure)
+    assert run.report.outcome == ("upgraded" if status == "InProgress" else "failed")
+    never = Azure(fleet(4), latest=STALE, visible_after=1e9)
+    run = drive(never, upgrade=3600)
+    assert run.report.outcome == "failed" and never.now < T0 + 3700 and "still in progress" in run.report.why
+
+
+# -- what is said of the instances ----------------------------------------------------------------
+
+
+def test_only_a_disk_that_is_read_back_is_called_restored() -> None:
+    """Azure's history says: restored 1, not restored 1. Instance 0 is back; instance 1 is on neither for good."""
+
+    class Half(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.latest is not None and self.latest.code == "Faulted":
+                self.instances["1"] = replace(self.instances["1"], provisioning="Failed", health="unhealthy")
+                self.history = [replace(self.history[0], restored=1, not_restored=1)]
+
+    azure = Half(fleet(4), breaks_at=0, restores=True, platform_starts=T0 + 60)
+    azure.instances["0"] = replace(azure.instances["0"], exact_version="0.9.0")
+    azure.old = {"0": "0.9.0"}
+    run = drive(azure, start=10800)
+    assert run.report.outcome == "stopped"
+    assert outcomes(run) == {"rolled_back": ["0"], "failed": ["1"], "not_started": ["2", "3"]}
+
+
+def test_instances_that_others_made_meanwhile_are_not_ours_and_each_goes_back_to_what_it_ran() -> None:
+    class Scaled(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.now > T0 + 100:
+                self.instances["9"] = instance(9, "2.0.0")
+
+    azure = Scaled(fleet(6), breaks_at=4)
+    azure.instances["0"] = replace(azure.instances["0"], exact_version="0.9.0")
+    azure.instances["1"] = replace(azure.instances["1"], exact_version=None)
+    run = drive(azure)
+    assert run.report.outcome == "stopped" and "9" not in run.report.instances
+    assert all("9" not in batch.instance_ids for batch in run.report.batches)
+    groups = run.watch.put_back(run.report.instances)
+    version = [(group["image"] or {}).get("version") for group in groups]
+    assert list(zip(version, [g["all"] for g in groups], [g["failed"] for g in groups], strict=True)) == [
+        (None, ["1"], []),
+        ("0.9.0", ["0"], []),
+        ("1.0.0", ["2", "3", "4"], ["4"]),
+    ]
+    alike = {i: one for i, one in run.report.instances.items() if i != "0"}
+    (group,) = run.watch.put_back(alike)
+    assert (group["all"], group["assumed"]) == (["1", "2", "3", "4"], ["1"]), "the others ran one image"
+
+
+def test_an_upgrade_that_no_list_has_caught_in_the_act_made_one_unavailable_all_the_same() -> None:
+    assert drive(Azure(fleet(1))).report.max_unavailable_seen == 1
+    assert drive(Azure(fleet(1, version="2.0.0"))).report.max_unavailable_seen == 0
+
+    class Counting(Azure):
+        def show(self) -> RollingUpgrade | None:
+            found = super().show()
+            return found and replace(found, counts={**found.counts, "in_progress": 2 if found.running else 0})
+
+    assert drive(Counting(fleet(10))).report.max_unavailable_seen == 2
 
 
 @given(

@@ -16,7 +16,7 @@ COUNTS = {"successful": 12, "in_progress": 20, "pending": 67, "failed": 1}
 SAID: list[tuple[dict[str, t.Any], str]] = [
     ({"event": "waiting", "reason": "It is late", "until": "05:00"}, "It is late; waits until 05:00 at most"),
     ({"event": "upgrade_sent"}, "Azure accepted the request to start"),
-    ({"event": "cancel_sent"}, "Azure accepted the cancellation and finishes the batch in hand"),
+    ({"event": "cancel_sent"}, "Azure accepted the cancellation and finishes the batch in progress"),
     ({"event": "request_failed", "problem": "Conflict: {busy}"}, "the request failed: Conflict: {busy}"),
     ({"event": "adopted", "upgrade_started": "02:00", **COUNTS}, "follows the upgrade that has run since 02:00"),
     ({"event": "started", "upgrade_started": None, **COUNTS}, "the upgrade started at an unknown time"),

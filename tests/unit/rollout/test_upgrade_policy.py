@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import image as images
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import upgrade_policy as policies
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import FLEXIBLE, ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import FLEXIBLE, Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import (
     AUTOMATIC_POLICY,
@@ -166,16 +168,75 @@ def test_what_does_not_fit_together(code: str) -> None:
         assert not list(policies.findings(uniform, policies.shown(stored)))
 
 
+TARGET = images.parse("Canonical:ubuntu:server:2.0.0")
+WEB = ScaleSet("id", "web", "shop", "westeurope")
+HAS_IT = Instance("0", image=TARGET, exact_version="2.0.0", latest_model_applied=True)
+
+
 @pytest.mark.parametrize(
-    ("mode", "behind", "severity"),
-    [("Automatic", 3, "error"), ("Rolling", 3, "warning"), ("Manual", 3, None), ("Automatic", 0, None)],
+    ("members", "since", "why"),
+    [
+        ({}, None, ""),
+        ({"latest_model_applied": None}, None, "does not show whether"),  # Flexible
+        ({"latest_model_applied": False}, None, "the newest model is not on it"),
+        ({"provisioning": "Failed"}, None, "the newest model is not on it"),
+        ({"exact_version": "1.0.0"}, None, "runs Canonical:ubuntu:server:1.0.0 and the model means"),
+        ({"exact_version": "3.0.0"}, None, "runs Canonical:ubuntu:server:3.0.0 and the model means"),
+        ({"exact_version": None}, None, "nothing shows which image"),
+        ({"exact_version": None, "os_disk_time": 5.0}, 4.0, ""),
+        ({"exact_version": None, "os_disk_time": 5.0}, 6.0, "nothing shows which image"),
+        ({"provisioning": "Deleting", "latest_model_applied": False}, None, ""),
+    ],
 )
-def test_a_mode_that_would_bring_instances_along(mode: str, behind: int, severity: str | None) -> None:
-    owner = ScaleSet("id", "web", "shop", "westeurope")
-    before, later = policies.shown({}), policies.shown({"mode": mode})
-    found = list(policies.would_bring_instances(owner, before, later, behind))
-    assert [one.severity for one in found] == ([severity] if severity else [])
-    assert not list(policies.would_bring_instances(owner, later, later, behind))
+def test_what_proves_that_an_instance_has_the_model(members: dict[str, Any], since: float | None, why: str) -> None:
+    found = policies.not_proven([replace(HAS_IT, **members)], TARGET, since)
+    assert list(found) == (["0"] if why else [])
+    assert why in found.get("0", "")
+    unknown = policies.not_proven([HAS_IT], None, None)
+    assert "is not known" in unknown["0"]
+
+
+@pytest.mark.parametrize("mode", ["Automatic", "Rolling", "Manual"])
+@pytest.mark.parametrize("may", [True, False])
+@pytest.mark.parametrize("behind", [0, 3])
+def test_a_mode_that_would_bring_instances_along(mode: str, may: bool, behind: int) -> None:
+    later = policies.shown({"mode": mode})
+    instances = [replace(HAS_IT, instance_id=str(n), power="deallocated" if n == 2 else "running") for n in range(5)]
+    unproven = {str(n): "because" for n in range(behind)}
+    found = list(policies.would_bring_instances(WEB, later, instances, unproven, may=may))
+    if mode == "Manual" or not behind:
+        assert found == []
+        return
+    (one,) = found
+    assert one.severity == ("warning" if may else "error")
+    how = "at once" if mode == "Automatic" else "in batches of 20 %"
+    for words in ("3 of 5 instances", "0-2: because", how, "2 of them go down"):
+        assert words in one.message
+    assert ("azure_may_upgrade: true" in one.remedy) != may
+
+
+@pytest.mark.parametrize("mode", ["Automatic", "Rolling", "Manual"])
+@pytest.mark.parametrize("fabric", [True, False])
+def test_a_write_of_the_model_in_a_mode_that_acts_on_it(mode: str, fabric: bool) -> None:
+    owner = replace(
+        WEB, upgrade_mode=mode, capacity=10, service_fabric=fabric, image=images.parse("Canonical:ubuntu:server:latest")
+    )
+    if mode == "Manual":
+        assert policies.acting_on_a_write(owner, may=False) == ""
+        return
+    warned = policies.acting_on_a_write(owner, may=True)
+    assert "10 instances" in warned and ("all at once" in warned) == (mode == "Automatic") and "new OS disks" in warned
+    with pytest.raises(Refused, match="Nothing was written.*azure_may_upgrade: true") as refused:
+        policies.acting_on_a_write(owner, may=False)
+    assert ("mode: Manual" in str(refused.value)) != fabric  # which takes no other mode
+
+
+@pytest.mark.parametrize("mode", ["Manual", "Rolling"])
+def test_service_fabric_takes_mode_automatic_only(mode: str) -> None:
+    owner = replace(WEB, service_fabric=True, upgrade_mode="Automatic")
+    found = list(policies.findings(owner, policies.shown({"mode": mode})))
+    assert [(one.code, one.severity) for one in found] == [("service_fabric_mode", "error")]
+    assert not list(policies.findings(owner, policies.shown({"mode": "Automatic"})))
 
 
 def test_what_turns_automatic_upgrades_on() -> None:

@@ -594,3 +594,17 @@ def test_what_service_fabric_takes(policy: str, mode: str, durability: str, heal
             writes.write(world, owner, patched)
     else:
         writes.write(world, owner, patched)
+
+
+@pytest.mark.parametrize("acts", [True, False])
+def test_a_change_of_the_mode_may_bring_every_instance_to_the_newest_image_at_once(acts: bool) -> None:
+    """All have the model, which says latest, and a newer version is published."""
+    world, owner = started(10, knobs={"mode_change_acts": acts, "same_reference_reimages": True})
+    document = copy.deepcopy(owner.document)
+    document["properties"]["upgradePolicy"]["mode"] = "Automatic"
+    writes.write(world, owner, document)
+    world.advance(world.now + 30)
+    down = [i for i in owner.instances.values() if i.power != "running"]
+    assert len(down) == (10 if acts else 0)
+    world.advance(world.now + 600)
+    assert set(versions(owner)) == ({NEW} if acts else {OLD})
