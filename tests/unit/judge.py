@@ -397,7 +397,7 @@ class Judge:
         asked = request.json().get("instanceIds") or []
         if not asked or any(key in ("*", "%2A") for key in asked):
             self.says("d explicit", f"{entry['action']} names {asked}", run)
-        self._reads_before(run, met, target)
+        self._reads_before(run, met, target, entry["action"])
         self._not_ours(run, ids, target, forward=forward)
         self._availability(run, ids)
         self._domains(run, ids, met, forward=forward)
@@ -406,13 +406,13 @@ class Judge:
         run.list_is_new = run.model_is_new = False
         self.working |= dict.fromkeys(ids, met.tag("rollout"))
 
-    def _reads_before(self, run: Run, met: Model, target: str) -> None:
+    def _reads_before(self, run: Run, met: Model, target: str, action: str) -> None:
         model = run.model
         if model is None or not run.model_is_new or run.slept_since_model:
-            self.says("d reads", "acts without a read of the set right before it", run)
+            self.says("d reads", f"{action} without a read of the set right before it", run)
             return
         if not run.listed or not run.list_is_new or run.slept_since_list:
-            self.says("d reads", "acts without a list of the instances right before it", run)
+            self.says("d reads", f"{action} without a list of the instances right before it", run)
         if model.image != target:
             self.says("d reads", f"acts for {target} while the model read right before it names {model.image}", run)
         theirs = model.tag("target")

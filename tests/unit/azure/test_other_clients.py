@@ -38,6 +38,7 @@ FOREIGN = {
 FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{NEWER}"}
 # What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
 KNOWN: list[tuple[str, str]] = [
+    ("d reads", "reimage without a read of the set"),
     ("d reads", "acts forward although the record"),
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
 ]
