@@ -40,7 +40,7 @@ options:
     description:
       - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
         extension has changed. Those that have not got the latest model and those that failed are upgraded.
-      - What comes only with a new OS disk, such as custom data, does not reach an instance that keeps its disk. A warning
+      - What comes only with a new OS disk, such as custom data, does not reach an instance that keeps its disk. RV(notes)
         names those; O(unproven=reimage) brings it.
       - Of the instances of a Flexible scale set Azure does not tell whether they have got it. Only those that failed
         are upgraded there, and a warning names the others.
@@ -234,6 +234,12 @@ left:
   sample: ["1"]
 unproven:
   description: The chosen instances that name the image while nothing proves what is on their disks.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+notes:
+  description: What O(whole_model) may not have brought, because instances kept their OS disks.
   returned: always
   type: list
   elements: str

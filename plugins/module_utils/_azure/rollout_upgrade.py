@@ -46,8 +46,7 @@ def upgrade(
         raise Cancelled(
             str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
         ) from None
-    kept = words.kept_disks(machine.survey, machine.report)
-    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *kept, *journal.warnings]}
+    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
     if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
         return result, words.tolerated(machine.survey, machine.report)
     if machine.report.outcome != "stopped":
@@ -78,6 +77,7 @@ def _result(
         "changed": bool(touched or machine.report.batches),
         "rollout_result": {**result, "arm": azure.usage.as_dict()},
         **what_follows(machine, earlier),
+        "notes": words.kept_disks(survey, machine.report),
         "batch_now": words.batch_now(survey, machine.only) if machine.only else None,
         "diff": {
             "before": {i: before_of(machine, by_id, i) for i in touched},

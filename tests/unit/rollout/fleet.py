@@ -123,7 +123,7 @@ class Machine:
     worked: bool = False
     foreign_until: float = 0.0
     foreign_ends: str = "Succeeded"
-    created: float = START - 6000
+    created: float = START - 990_000
     attached: bool = False
 
     @property

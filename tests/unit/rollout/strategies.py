@@ -138,7 +138,8 @@ def fleets(draw: st.DrawFn, *, most: int = 60, faulty: bool = True) -> Fleet:
 def newcomer(machine_id: str, at: float, like: Machine, *, old: bool) -> Machine:
     """An instance that autoscale adds: of the model, or of the old one where it was begun before the write."""
     if old:
-        return Machine(machine_id, like.zone, like.update_domain, like.fault_domain, disk_time=START - 10)
+        made = START - 10
+        return Machine(machine_id, like.zone, like.update_domain, like.fault_domain, disk_time=made, created=made)
     return Machine(
         machine_id,
         like.zone,
@@ -147,5 +148,6 @@ def newcomer(machine_id: str, at: float, like: Machine, *, old: bool) -> Machine
         content=NEW,
         applied=True,
         disk_time=at,
+        created=at,
         work=Work(at, at, at, at + 30, replaces=False, word="Creating"),
     )
