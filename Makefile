@@ -32,13 +32,17 @@ contract: python  ## the simulator against recorded Azure traffic and the real a
 package: python  ## build, install, import; roll with the installed copy
 	@$(CHECKS) package
 
-chaos: python  ## 200 rollouts under random faults, 50 killed ones (long; CHAOS_SEEDS, CHAOS_KILLS, CHAOS_WORKERS)
+chaos: python  ## 200 rollouts under random faults, 50 killed ones, 12 rerun ones (long; CHAOS_SEEDS, CHAOS_KILLS, CHAOS_RERUNS, CHAOS_WORKERS)
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
 fuzz: python  ## any answer of Azure's, for minutes (FUZZ_EXAMPLES answers to each question)
 	@$(ENVIRONMENTS) newest
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
+
+long: python  ## every state of a scale set of five that a batch may be decided on (some minutes)
+	@$(ENVIRONMENTS) newest
+	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest
@@ -55,4 +59,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos fuzz bench docs clean python
+.PHONY: help demo test lint units integration contract package chaos fuzz long bench docs clean python

@@ -16,8 +16,7 @@ description:
     once. Each batch is upgraded, its running image is verified, and its health is awaited before the next one starts.
   - An instance that already runs the image is not touched, so the module can be run again at any time.
   - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data
-    disks
-    are never reset.
+    disks are never reset. Where Azure has left it deallocated, for want of capacity, it is started once.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -41,11 +40,34 @@ options:
     description:
       - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
         extension has changed. Those that have not got the latest model and those that failed are upgraded.
+      - What comes only with a new OS disk, such as custom data, does not reach an instance that keeps its disk. A warning
+        names those; O(unproven=reimage) brings it.
       - Of the instances of a Flexible scale set Azure does not tell whether they have got it. Only those that failed
         are upgraded there, and a warning names the others.
       - The model may name the version V(latest) then, and an instance gets the newest image along with the rest.
     type: bool
     default: false
+  unproven:
+    description:
+      - What becomes of instances that name the image while nothing proves what is on their disks. Azure reports no exact
+        version of some images, and then only the time of the OS disk tells, where a rollout record says since when the
+        model has named the image.
+      - V(report) names them in RV(unproven). V(reimage) gives them a new OS disk, in batches like any other. It needs the
+        record and the time of the disk, or nothing would be proven by it, and a Uniform scale set.
+      - With O(whole_model), V(reimage) gives every instance that is upgraded, and every one whose disk is not known to be
+        newer than the record, a new OS disk, because custom data and the like come with one only. Without a record it
+        does so each time it is run.
+    type: str
+    choices: [report, reimage]
+    default: report
+  touched:
+    description:
+      - Instances that this rollout may have started, and of which nobody has read what became, as after a call that was
+        killed. They are awaited before anything is decided, count whatever their power state is, and are started where
+        Azure has left them deallocated.
+    type: list
+    elements: str
+    default: []
   batch:
     description:
       - Upgrade only these of the chosen instances now, and return what comes next. A rollout calls the module once per
@@ -210,8 +232,33 @@ left:
   type: list
   elements: str
   sample: ["1"]
+unproven:
+  description: The chosen instances that name the image while nothing proves what is on their disks.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+batch_now:
+  description: What the instances of O(batch) run now, as it was read last; none where no batch was given.
+  returned: always
+  type: dict
+  contains:
+    there:
+      description: Those that run the image and are in service, or are deallocated by choice.
+      type: list
+      elements: str
+    complete:
+      description: Whether all of them are, apart from those that are gone.
+      type: bool
+    sentence:
+      description: Which instances run what, and which are not in service.
+      type: str
+  sample:
+    there: ["0", "1"]
+    complete: true
+    sentence: "Instances on Canonical:ubuntu-24_04-lts:server:24.04.202610010 and in service: 0, 1."
 left_alone:
-  description: Outdated instances that are left alone, with the reason.
+  description: Instances that do not run the image and are skipped, with the reason.
   returned: always
   type: dict
   sample: {"7": deallocated}
@@ -243,6 +290,8 @@ def main() -> None:
         **_module.POLICY,
         "image": {"type": "raw"},
         "whole_model": {"type": "bool", "default": False},
+        "unproven": {"type": "str", "choices": ["report", "reimage"], "default": "report"},
+        "touched": {"type": "list", "elements": "str", "default": []},
         "batch": {"type": "list", "elements": "str", "default": []},
         "wait_only": {"type": "bool", "default": False},
         "earlier_batches": {"type": "list", "elements": "dict", "default": []},

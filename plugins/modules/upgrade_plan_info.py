@@ -48,6 +48,12 @@ options:
     description: Whether an unfinished rollout to another image may be ended by this one.
     type: bool
     default: false
+  unproven:
+    description: What becomes of instances of which nothing proves what is on their disks; see
+      O(steady.vmss.instance_upgrade#module:unproven).
+    type: str
+    choices: [report, reimage]
+    default: report
   going_back:
     description: Whether this rollout is a way back to an earlier image, which its record then says.
     type: bool
@@ -177,6 +183,22 @@ findings:
       sentence: "scale set web has no health source: an instance counts as available once it runs and is
         provisioned. Add the
         Application Health extension."
+check:
+  description:
+    - What runs the target already and may not have passed the user's check, in groups of no more than may be unavailable;
+      the role checks it before anything is written. Empty where the rollout to the target has finished, or goes back, and
+      where nothing is to do.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+unproven:
+  description:
+    - The chosen instances that an unfinished rollout to the target has left without a proof of what is on their disks.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 batches:
   description: All batches still to do, in order, if every upgrade goes well.
   returned: success
@@ -251,6 +273,7 @@ def main() -> None:
         "protected": {"type": "str", "choices": ["skip", "refuse"], "default": "skip"},
         "take_over": {"type": "bool", "default": False},
         "going_back": {"type": "bool", "default": False},
+        "unproven": {"type": "str", "choices": ["report", "reimage"], "default": "report"},
     }
     _module.run(body, spec)
 

@@ -15,12 +15,20 @@ from harness import CHECKOUT
 
 GROUP, NAME = "shop", "web"
 OLD, NEW, NEWER = "24.4.20261001", "24.4.20261118", "24.4.20261201"
+# What another client writes into the model.
+THIRD = "24.4.20261020"
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/golden/images/web"
 # Simulated seconds in one of the client's.
 TIME_SCALE = 60
 OTHER_TAG = "written-by-another-client"
+RECORD = "steady-vmss-rollout"
+APPLIANCE = {"publisher": "other", "offer": "appliance", "sku": "standard", "version": "7.0.1"}
+AGENT = {"name": "AzureMonitorLinuxAgent", "properties": {"publisher": "Microsoft.Azure.Monitor", "type": "Agent"}}
+DATA_DISKS = [
+    {"lun": 0, "createOption": "Empty", "diskSizeGB": 64, "managedDisk": {"storageAccountType": "Premium_LRS"}}
+]
 
 SETS, VMS = "VirtualMachineScaleSets_", "VirtualMachineScaleSetVMs_"
 READS = [SETS + "Get", "*VMs_List", "VirtualMachines_List", "Operations_Get", "*Rolling*", "*Image*", "*"]
@@ -35,13 +43,16 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class Case:
-    """`variables` are the role's; `limit` and `order_by` are two of them, for the judge."""
+    """`variables` are the role's; `limit` and `order_by` are two of them, for the judge. `check`: what the user's
+    health check refuses (checks.py), None without one.
+    """
 
     seed: int
     scenario: dict[str, Any]
     variables: dict[str, Any]
     limit: str
     order_by: str
+    check: dict[str, Any] | None = None
 
     @property
     def scale_set(self) -> dict[str, Any]:
@@ -56,6 +67,14 @@ class Case:
     @property
     def tolerates(self) -> bool:
         return bool(self.variables.get("rollout_max_unhealthy_upgraded"))
+
+    def did(self, *names: str) -> bool:
+        return any(event["do"] in names for event in self.events)
+
+    def chosen(self, key: str, instance: dict[str, Any]) -> bool:
+        """Whether the rollout was asked for it."""
+        ids, zones = self.variables.get("rollout_instance_ids"), self.variables.get("rollout_zones")
+        return (not ids or key in ids) and (not zones or instance["zone"] in zones)
 
     def most_unavailable(self, there: int) -> int:
         number = int(self.limit.rstrip("%"))
@@ -76,6 +95,16 @@ def case(seed: int) -> Case:
     numbers = sorted(rng.sample(range(capacity + gaps), capacity))
     gallery = rng.random() < 0.4
     knobs = _knobs(rng, kind)
+    properties: dict[str, Any] = {"someMemberOfTomorrow": {"kept": [1, 2]}} if rng.random() < 0.3 else {}
+    if rng.random() < 0.3:
+        properties["virtualMachineProfile"] = {"storageProfile": {"dataDisks": DATA_DISKS}}
+        if rng.random() < 0.2:
+            knobs["image_write_loses"] = "storageProfile.dataDisks"
+    elif kind != "flexible" and rng.random() < 0.15:
+        # A reimage of such disks brings the old image back unless it is told not to.
+        ephemeral = {"diffDiskSettings": {"option": "Local"}, "caching": "ReadOnly"}
+        properties["virtualMachineProfile"] = {"storageProfile": {"osDisk": ephemeral}}
+        knobs["upgrade_keeps_disk"] = rng.random() < 0.7
     scale_set: dict[str, Any] = {
         "name": NAME,
         "resource_group": GROUP,
@@ -83,7 +112,7 @@ def case(seed: int) -> Case:
         "image": {"id": f"{GALLERY}/versions/{OLD}"} if gallery else {**SERIES, "version": OLD},
         "health": rng.choice(["rich", "rich", "binary", "none"] + ["probe"] * (kind != "flexible")),
         "tags": {"owner": "shop team", "cost-centre": "42"},
-        "properties": {"someMemberOfTomorrow": {"kept": [1, 2]}} if rng.random() < 0.3 else {},
+        "properties": properties,
         "extensions": _extensions(rng),
         "knobs": knobs,
         "instances": _instances(rng, kind, numbers),
@@ -101,13 +130,18 @@ def case(seed: int) -> Case:
         "seed": seed,
         "server": {"throttle_body": rng.choice(["wrapped", "bare"])},
         "images": {
-            "platform": [{**SERIES, "versions": [OLD, NEW]}],
-            "galleries": [{"name": "golden", "images": [{"name": "web", "versions": [_version(OLD), _version(NEW)]}]}],
+            "platform": [{**SERIES, "versions": [OLD, THIRD, NEW]}],
+            "galleries": [
+                {
+                    "name": "golden",
+                    "images": [{"name": "web", "versions": [_version(OLD), _version(THIRD), _version(NEW)]}],
+                }
+            ],
         },
         "scale_sets": [scale_set],
         "faults": [_fault(rng) for _number in range(rng.choice([0, 1, 2, 3, 5, 8]))] + _forbidden(rng),
         "instance_faults": _instance_faults(rng),
-        "events": _events(rng, capacity, gallery),
+        "events": _events(rng, capacity, gallery) + _others(rng, kind, gallery, capacity),
     }
     # A large set goes in large batches: many small ones would only take longer.
     limit = rng.choice(
@@ -115,7 +149,26 @@ def case(seed: int) -> Case:
     )
     order_by = rng.choice(["domain", "domain", "domain", "fault_domain", "none"] + ["zone"] * (kind == "zonal"))
     variables = _variables(rng, gallery, limit, order_by, capacity)
-    return Case(seed, scenario, variables, limit, order_by)
+    if kind == "uniform" and rng.random() < 0.2:
+        variables["rollout_instance_ids"] = [str(n) for n in sorted(rng.sample(numbers, max(2, capacity * 2 // 3)))]
+    if kind == "zonal" and rng.random() < 0.2:
+        variables["rollout_zones"] = ["1", "3"]
+    return Case(seed, scenario, variables, limit, order_by, _check(rng, capacity))
+
+
+def _check(rng: Random, capacity: int) -> dict[str, Any] | None:
+    """The user's own health check: mostly none, else one that passes, or refuses some batches."""
+    if rng.random() < 0.6:
+        return None
+    kinds: list[dict[str, Any]] = [
+        {"kind": "never"},
+        {"kind": "always"},
+        {"kind": "some", "modulo": max(2, capacity // 2)},
+        {"kind": "some", "modulo": capacity},
+        {"kind": "number", "number": rng.randint(1, 4)},
+        {"kind": "first", "times": 1},
+    ]
+    return rng.choice(kinds)
 
 
 def _version(version: str) -> dict[str, Any]:
@@ -148,6 +201,10 @@ def _knobs(rng: Random, kind: str) -> dict[str, Any]:
         "health_time": rng.choice(["transition", "report", "never"]),
         "list_order": rng.choice(["text", "shuffled"]),
         "id_case": rng.choice(["as_is", "upper_group"]),
+        "tags_write_is_a_model": rng.random() < 0.5,
+        "orchestration_beside": rng.random() < 0.8,
+        "fallen_upgrade": rng.choice(["starts", "starts", "stays"]),
+        "automatic_acts_on": rng.choice(["model", "any"]),
         "etag_bumps": rng.choice(["write", "any"]),
         "patch_tags": rng.choice(["merge", "replace"]),
         "patch_os_disk": rng.choice(["merge", "replace"]),
@@ -184,6 +241,9 @@ def _instances(rng: Random, kind: str, numbers: list[int]) -> dict[int, dict[str
         {"health": "unhealthy"},
         {"failure": {"code": "VMExtensionProvisioningError", "message": "A failure from before this rollout."}},
     ]
+    odd.append({"provisioning": "Canceled"})
+    if kind == "flexible":
+        odd += [{"attached": {"image": APPLIANCE}}, {"attached": {}}]
     chosen = [one for one in odd if rng.random() < 0.15]
     return dict(zip(rng.sample(numbers, len(chosen)), chosen, strict=True))
 
@@ -231,6 +291,8 @@ def _instance_faults(rng: Random) -> list[dict[str, Any]]:
     if broken["kind"] == "fail":
         code = rng.choice(sorted(FAILURES))
         broken |= {"code": code, "message": FAILURES[code], "disk": rng.choice(["old", "new"])}
+        if code == "AllocationFailed":
+            broken |= {"disk": "old", "power": "deallocated"}
     if rng.random() < 0.3:
         broken["times"] = 1
     return [broken]
@@ -273,6 +335,75 @@ def _events(rng: Random, capacity: int, gallery: bool) -> list[dict[str, Any]]:
         )
         events.append(event)
     return events
+
+
+def _others(rng: Random, kind: str, gallery: bool, capacity: int) -> list[dict[str, Any]]:
+    """What other clients write, at any point of a rollout and of its stop: mostly right after an answer."""
+    listing = "VirtualMachines_List" if kind == "flexible" else VMS + "List"
+    points = [
+        (SETS + "Get", 12),
+        (SETS + "Get", 4),
+        (listing, 10),
+        (listing, 3),
+        (SETS + "Update", 3),
+        (SETS + "UpdateInstances", 5),
+        (SETS + "SetOrchestrationServiceState", 2),
+        (SETS + "Reimage", 1),
+        ("Operations_Get", 30),
+    ]
+    kinds = _other_clients(rng, kind, gallery, capacity)
+    events: list[dict[str, Any]] = []
+    for _number in range(rng.choice([0, 1, 1, 1, 2])):
+        operation, most = rng.choice(points)
+        when: dict[str, Any] = {"calls": {operation: rng.randint(1, most)}}
+        if rng.random() < 0.2:
+            when = {"upgraded": rng.randint(1, capacity)}
+        event = {**rng.choice(kinds), "when": when, "delay": rng.choice([0, 0, 0, 5, 20])}
+        if event["do"] in ("protect", "work", "canceled"):
+            event["pick"] = rng.randrange(1000)
+        if rng.random() < 0.6:
+            event["retry"] = 5
+        events.append(event)
+    return events
+
+
+def model_write(**properties: Any) -> dict[str, Any]:
+    return {"do": "write", "patch": {"properties": properties}}
+
+
+def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list[dict[str, Any]]:
+    pinned, latest = {"id": f"{GALLERY}/versions/{THIRD}"}, {"id": GALLERY}
+    if not gallery:
+        pinned, latest = {**SERIES, "version": THIRD}, {**SERIES, "version": "latest"}
+    profile = {"storageProfile": {"imageReference": latest}}
+    automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
+    record = {"do": "write", "patch": {"tags": {RECORD: f"{rng.getrandbits(128):032x}"}}}
+    kinds = [
+        model_write(upgradePolicy={"mode": "Automatic"}),
+        model_write(upgradePolicy={"mode": "Automatic"}),
+        model_write(upgradePolicy={"mode": "Rolling"}),
+        model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}}),
+        model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}}),
+        model_write(upgradePolicy=automatic, virtualMachineProfile=profile),
+        record,
+        record,
+        {"do": "write", "patch": {"tags": {OTHER_TAG: "yes", "owner": "another team"}}},
+        {"do": "policy", "extension": AGENT, "tags": {"policy": "applied"}},
+        {
+            "do": "scale",
+            "capacity": capacity + rng.randint(1, 2),
+            "creating": rng.choice([600, 1800]),
+            "ends_after": 15,
+        },
+        {"do": "service", "action": rng.choice(["Suspend", "Resume"])},
+        {"do": "work", "seconds": rng.choice([300, 1500]), "ends": rng.choice(["Succeeded", "Failed", "Canceled"])},
+        {"do": "canceled"},
+    ]
+    if kind == "flexible":
+        kinds += [{"do": "attach", "image": APPLIANCE}, {"do": "attach"}]
+    else:
+        kinds.append({"do": "protect"})
+    return kinds
 
 
 def _variables(rng: Random, gallery: bool, limit: str, order_by: str, capacity: int) -> dict[str, Any]:

@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from draw import NAME, NEW, NEWER, OLD, OTHER_TAG, Case
+from draw import NAME, NEW, NEWER, OLD, RECORD, THIRD, Case
 from harness import Simulator
 
 OUR_TAGS = "steady-vmss-"
@@ -26,9 +25,16 @@ ALLOWED = {
     "VirtualMachineScaleSets_UpdateInstances",
     "VirtualMachineScaleSets_Reimage",
     "VirtualMachineScaleSets_SetOrchestrationServiceState",
+    "VirtualMachineScaleSets_Start",
+    "VirtualMachines_Start",
 }
 UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
-ON_INSTANCES = {UPGRADE, "VirtualMachineScaleSets_Reimage"}
+ON_INSTANCES = {UPGRADE, "VirtualMachineScaleSets_Reimage", "VirtualMachineScaleSets_Start"}
+IMAGE = re.compile(r"properties[.]virtualMachineProfile[.]storageProfile[.](imageReference|osDisk[.]image)\b")
+OS_UPGRADE = "properties.upgradePolicy.automaticOSUpgradePolicy"
+MODE = "properties.upgradePolicy.mode"
+# Simulated seconds by which a time on the client's clock may be off.
+CLOCKS_APART = 15.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,25 @@ class World:
         found: dict[str, Any] = self.metrics["scale_sets"][NAME]
         return found
 
+    def batches(self, by: str = "client") -> list[dict[str, Any]]:
+        return [batch for batch in self.metrics["batches"] if batch["by"] == by]
+
+    def writes(self, by: str = "client") -> list[dict[str, Any]]:
+        """The writes of the set itself."""
+        return [write for write in self.metrics["model_writes"] if write["by"] == by]
+
+    @property
+    def first_read(self) -> float:
+        """When the rollout first read the set."""
+        found: float = self.metrics["first_answers"].get("VirtualMachineScaleSets_Get", math.inf)
+        return found
+
+    def model_image(self) -> str:
+        """The version that the model names, or the id."""
+        storage = self.scale_set["document"]["properties"]["virtualMachineProfile"]["storageProfile"]
+        reference: dict[str, str] = storage["imageReference"]
+        return reference.get("version") or reference["id"]
+
     def changes(self, what: str) -> Iterator[dict[str, Any]]:
         return (entry for entry in self.timeline if entry["what"] == what)
 
@@ -75,13 +100,28 @@ class KnowsSecrets(Protocol):
 
 
 def everything(
-    case: Case, before: World, after: World, run: Ran, result: dict[str, Any] | None, sim: KnowsSecrets, journals: Path
+    case: Case,
+    before: World,
+    after: World,
+    run: Ran,
+    result: dict[str, Any] | None,
+    sim: KnowsSecrets,
+    journals: Path,
+    asked: Sequence[dict[str, Any]] = (),
 ) -> Iterator[str]:
-    """All that is wrong with a rollout. `result`: its `rollout_result`, None where it was refused before."""
+    """All that is wrong with a rollout. `result`: its `rollout_result`, None where it was refused before. `asked`: what
+    the user's health check was asked, each with its simulated `time`.
+    """
     yield from ending(case, after, run, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
-    yield from hands_off(case, before, after, run)
+    yield from writes(case, after)
+    yield from services(case, before, after, run)
+    yield from hands_off(case, before, after)
+    yield from other_clients(after)
+    yield from lost_members(case, after, run, result)
+    yield from checks(case, after, result, asked)
+    yield from claims(after, run, result)
     yield from explicit(after)
     yield from once(after)
     yield from secrets(sim, run, journals)
@@ -91,7 +131,7 @@ def everything(
 
 def availability(case: Case, world: World) -> Iterator[str]:
     """Rule 1: nobody is taken down where that, with those known to be down, makes more than allowed."""
-    for batch in world.metrics["batches"]:
+    for batch in world.batches():
         down = {*batch["down_already"], *batch["taken_down"]}
         allowed = case.most_unavailable(batch["there_then"])
         if batch["taken_down"] and len(down) > allowed:
@@ -105,7 +145,7 @@ def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator
         return
     let_go = set(_failed(result or {}))
     held: dict[str, float] = {}  # instance id -> when it is available again
-    for batch in world.metrics["batches"]:
+    for batch in world.batches():
         held = {key: until for key, until in held.items() if until > batch["started"]}
         held |= {key: batch["available"].get(key, math.inf) for key in batch["instance_ids"] if key not in let_go}
         at_once = {_domain(figure, world.instances[key]) for key in held if key in world.instances}
@@ -119,29 +159,182 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
     return f"{instance['zone']}/{row}"
 
 
-def hands_off(case: Case, before: World, after: World, run: Ran) -> Iterator[str]:
-    """Rule 3: the image and our tags have changed, and nothing else that no other client has changed."""
-    mine, theirs = (_kept(case, world) for world in (before, after))
-    if mine != theirs:
-        yield f"the document changed: {mine} is now {theirs}"
-    if [*after.changes("written by another client")] and OTHER_TAG not in after.scale_set["document"]["tags"]:
-        yield "the other client's tag was overwritten"
+def writes(case: Case, world: World) -> Iterator[str]:
+    """Rules 3 and 10: the image and our tags are written and nothing else, in mode Manual, over nobody else's image or
+    record. An image that was there when the rollout was planned is what it starts from.
+    """
+    # The rollouts whose record it is: its own ones, and what was there before it wrote the image.
+    records, begun = {""}, False
+    their_image = -math.inf  # when another client wrote the image that is there
+    for write in world.metrics["model_writes"]:
+        changes, met = write["changes"], str(write["tags"].get(RECORD, ""))
+        if not begun:
+            records.add(met)
+        if write["by"] != "client":
+            if _of_image(write) and write["time"] >= world.first_read:
+                their_image = write["time"]
+            continue
+        yield from _not_ours(case, changes)
+        if write["mode"] != "Manual" and set(changes) != {MODE}:
+            yield f"{sorted(changes)} written while the mode was {write['mode']}: {write['upgraded']} went down"
+        if write["automatic_os_upgrade"]:
+            yield f"{sorted(changes)} written while automatic OS upgrades were on"
+        if met not in records:
+            yield f"{sorted(changes)} written over the record of the rollout {met}"
+        if _of_image(write):
+            if their_image > -math.inf and (begun or write["planned_on"] <= their_image):
+                yield f"another client's image was overwritten: {_image_change(write)}"
+            their_image, begun = -math.inf, True
+        records.add(str(_new_tags(write).get(RECORD, "")))
+
+
+def _of_image(write: dict[str, Any]) -> bool:
+    return any(IMAGE.match(path) for path in write["changes"])
+
+
+def _new_tags(write: dict[str, Any]) -> dict[str, Any]:
+    found = {path[5:]: new for path, (_old, new) in write["changes"].items() if path.startswith("tags.")}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _image_change(write: dict[str, Any]) -> str:
+    return ", ".join(f"{old} to {new}" for path, (old, new) in write["changes"].items() if IMAGE.match(path))
+
+
+def _not_ours(case: Case, changes: dict[str, Any]) -> Iterator[str]:
+    for path, (old, new) in changes.items():
+        asked_for = path == MODE and new == "Manual" and case.variables.get("rollout_upgrade_mode")
+        lost = _lost(case) and path.endswith(_lost(case)) and new is None
+        if not (IMAGE.match(path) or path.startswith(f"tags.{OUR_TAGS}") or asked_for or lost):
+            yield f"our write changed {path} from {old} to {new}"
+
+
+def _lost(case: Case) -> str:
+    """The member that Azure loses when an image is written; "" where it loses none."""
+    found: str = case.scale_set.get("knobs", {}).get("image_write_loses", "")
+    return found
+
+
+def services(case: Case, before: World, after: World, run: Ran) -> Iterator[str]:
+    """Rule 7: what was suspended is resumed. What another client asks of a service meanwhile is its own."""
     mine, theirs = before.scale_set["services"], after.scale_set["services"]
-    if mine != theirs and "could not be put back" not in "".join(run.failures):
+    if mine != theirs and not case.did("service") and "could not be put back" not in "".join(run.failures):
         yield f"the services were {mine} and are {theirs}"
+
+
+def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
+    """Rule 3: no action names an instance that was not chosen, is protected or deallocated, or not made by the set."""
+    there = {**before.instances, **after.instances}
+    for action in after.metrics["actions"]:
+        ids, what = action["instance_ids"], action["action"]
+        if action["by"] != "client":
+            continue
+        if unchosen := [key for key in ids if key in there and not case.chosen(key, there[key])]:
+            yield f"{what} of {unchosen}, which were not chosen"
+        if action["spared"]:
+            yield f"{what} of {action['spared']}, which are protected or deallocated"
+        if action["attached"]:
+            yield f"{what} of {action['attached']}, which were attached by hand"
+        if what == "start" and set(ids) != set(action["fallen"]):
+            yield f"start of {ids}, of which this rollout has left {action['fallen']} deallocated"
+        if what not in ("upgrade", "reimage", "start"):
+            yield f"{what} of {ids}"
     skipped = {key for key, i in before.instances.items() if i["protect_actions"]}
     if touched := sorted(skipped & {*after.figures["disks_replaced"]}):
         yield f"protected instances {touched} got a new disk"
 
 
-def _kept(case: Case, world: World) -> dict[str, Any]:
-    document: dict[str, Any] = copy.deepcopy(world.scale_set["document"])
-    document["properties"]["virtualMachineProfile"]["storageProfile"].pop("imageReference")
-    tags = document.get("tags", {})
-    document["tags"] = {k: v for k, v in tags.items() if not k.startswith(OUR_TAGS) and k != OTHER_TAG}
-    if any(event["do"] == "scale" or event.get("scale_in") for event in case.events):
-        document["sku"].pop("capacity")
-    return document
+def other_clients(world: World) -> Iterator[str]:
+    """Rule 3: what another client writes between a read and the action that rests on it costs one batch at most, and
+    once it was read, none.
+    """
+    for time, what in _breaks(world):
+        later = [batch for batch in world.batches() if batch["started"] > time]
+        knowing = [batch["instance_ids"] for batch in later if batch["model_read"] > time]
+        if knowing:
+            yield f"another client's {what} was read, and {knowing} were taken down all the same"
+        if len(later) > 1:
+            yield f"{len(later)} batches after another client's {what}"
+
+
+def _breaks(world: World) -> Iterator[tuple[float, str]]:
+    """What other clients wrote that a rollout must not go on with: when, and what."""
+    begun = min((write["time"] for write in world.writes() if _of_image(write)), default=math.inf)
+    for write in world.writes("another client"):
+        changes, time = write["changes"], write["time"]
+        if time >= world.first_read and changes.get(MODE, ["", "Manual"])[1] != "Manual":
+            yield time, f"mode {changes[MODE][1]}"
+        if time >= world.first_read and any(path.startswith(OS_UPGRADE) for path in changes):
+            yield time, "automatic OS upgrades"
+        if time > begun and _of_image(write):
+            yield time, f"image ({_image_change(write)})"
+        if time > begun and RECORD in _new_tags(write):
+            yield time, f"record {_new_tags(write)[RECORD]}"
+
+
+def lost_members(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
+    """Rule 3: a member that is gone after our write stops the rollout before an instance is touched."""
+    member = _lost(case)
+    gone = [w["time"] for w in world.writes() if any(path.endswith(member) for path in w["changes"])] if member else []
+    if not gone:
+        return
+    if world.batches():
+        yield f"{member} was lost, and {[batch['instance_ids'] for batch in world.batches()]} were taken down"
+    if more := [sorted(write["changes"]) for write in world.writes() if write["time"] > gone[0]]:
+        yield f"{member} was lost, and then {more} were written"
+    outcome = result["outcome"] if result else "refused"
+    if outcome in ("upgraded", "unchanged") or member.rpartition(".")[2] not in "".join(run.failures[-1:]):
+        yield f"{member} was lost, and it ended {outcome}: {run.failures[-1:]}"
+
+
+def checks(case: Case, world: World, result: dict[str, Any] | None, asked: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Rules 1, 5 and 6: what is called upgraded has passed the user's check; after one that failed nothing more is
+    upgraded; what a run before may have left is checked within the limit.
+    """
+    if case.check is None:
+        return
+    passed = {key for entry in asked if entry["passed"] for key in entry["instance_ids"]}
+    outcome = result["outcome"] if result else "refused"
+    upgraded = {key for key, one in (result or {}).get("instances", {}).items() if one["outcome"] == "upgraded"}
+    if outcome in ("upgraded", "failed") and (missing := sorted(upgraded - passed)):
+        yield f"{missing} are called upgraded and have not passed the user's check"
+    failed = [entry["time"] + CLOCKS_APART for entry in asked if not entry["passed"]]
+    if failed and outcome in ("upgraded", "unchanged", "failed"):
+        yield f"the user's check failed, and it ended {outcome}"
+    target = target_of(case, world)
+    for batch in world.batches():
+        start = batch["started"]
+        new = {e["instance"] for e in world.changes("image") if target in str(e["to"]) and e["time"] > start}
+        if failed and start > failed[0] and (more := sorted(new & {*batch["instance_ids"]})):
+            yield f"{more} got the new image after the user's check had failed"
+    for entry in asked:
+        if entry["number"] == 0 and len(entry["instance_ids"]) > case.most_unavailable(len(world.instances)):
+            yield f"{entry['instance_ids']} were checked together, more than may be unavailable"
+
+
+def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
+    """What the last message says, held against the truth."""
+    said = run.failures[-1] if run.failures else ""
+    for found in re.finditer(r"[Ii]nstances? ((?:[\w-]+(?:, | and )?)+?) (?:is|are) back\b", said):
+        for key in re.split(r", | and ", found[1]):
+            one = world.instances.get(key)
+            if one is not None and not (OLD in str(one["version"]) and one["available"]):
+                yield f"instance {key} is called back; it runs {one['version']}, available: {one['available']}"
+    mode = (world.scale_set["document"]["properties"].get("upgradePolicy") or {}).get("mode", "Manual")
+    if re.search(r"mode is Manual now", said) and mode != "Manual":
+        yield f"the mode is called Manual and is {mode}"
+    if re.search(r"nothing (?:was|has been) written", said, re.IGNORECASE) and world.writes():
+        yield f"nothing was written, it says, and {[sorted(write['changes']) for write in world.writes()]} were"
+    ours = {key for one in world.metrics["actions"] if one["by"] == "client" for key in one["instance_ids"]}
+    ours -= _moved_by_others(world)
+    down = {key for key, one in world.instances.items() if one["fell"] and key in ours}
+    if down and re.search(r"unavailable: none", said, re.IGNORECASE):
+        yield f"unavailable: none, it says, and {sorted(down)} are down"
+    if unnamed := sorted(key for key in down if not re.search(rf"\b{re.escape(key)}\b", said)):
+        yield f"{unnamed} were left deallocated by a failed upgrade, and the message does not name them"
+    outcome = result["outcome"] if result else "refused"
+    if down and outcome in ("upgraded", "unchanged", "rolled_back"):
+        yield f"it ended {outcome} with {sorted(down)} deallocated by a failed upgrade"
 
 
 def explicit(world: World) -> Iterator[str]:
@@ -158,13 +351,19 @@ def once(world: World) -> Iterator[str]:
     """Rule 7: no instance gets the same image twice."""
     images = dict.fromkeys(world.instances, "")
     got: Counter[tuple[str, str]] = Counter()
-    repaired = {entry["instance"] for entry in world.changes("repair")}
+    repaired = {entry["instance"] for entry in world.changes("repair")} | _moved_by_others(world)
     for entry in world.timeline:
         if entry["what"] == "image":
             images[entry["instance"]] = entry["to"]
         if entry["what"] == "os_disk" and entry["instance"] not in repaired:
             got[entry["instance"], images.get(entry["instance"], "")] += 1
     yield from (f"instance {key} got {image} {count} times" for (key, image), count in got.items() if count > 1)
+
+
+def _moved_by_others(world: World) -> set[str]:
+    """Instances whose disks another client's write has replaced, or Azure's own upgrade after it."""
+    written = {key for write in world.writes("another client") for key in write["upgraded"]}
+    return written | {key for batch in world.batches("Azure") for key in batch["instance_ids"]}
 
 
 def target_of(case: Case, world: World) -> str:
@@ -184,7 +383,7 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
     target = target_of(case, world)
     expected = {"upgraded": target, "rolled_back": OLD}
     available = {key for batch in world.metrics["batches"] for key in batch["available"]}
-    by_another = {entry["instance"] for entry in world.changes("running_version")}
+    by_another = {entry["instance"] for entry in world.changes("running_version")} | _moved_by_others(world)
     for key, report in result.get("instances", {}).items():
         instance = world.instances.get(key)
         if report["outcome"] not in expected or instance is None or key in by_another:
@@ -194,8 +393,11 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
         elif key not in available and not instance["available"]:
             yield f"instance {key} is called {report['outcome']} and has never been available"
     if result["outcome"] in ("upgraded", "unchanged", "failed"):
-        accounted = {*_failed(result), *(key for key, i in world.instances.items() if _left_alone(i))}
-        behind = [key for key, i in world.instances.items() if i["version"] != target and key not in accounted]
+        accounted = {*_failed(result), *_moved_by_others(world)}
+        # What is created of another client's image after the last look is not the rollout's.
+        images = {target} | {THIRD for write in world.writes("another client") if _of_image(write)}
+        there = mine(case, world)
+        behind = [key for key, i in there.items() if i["version"] not in images and key not in accounted]
         if behind:
             yield f"{result['outcome']}, but {behind} do not run {target}"
 
@@ -204,9 +406,14 @@ def _failed(result: dict[str, Any]) -> list[str]:
     return [key for key, report in result.get("instances", {}).items() if report["outcome"] == "failed"]
 
 
-def _left_alone(instance: dict[str, Any]) -> bool:
-    absent = instance["power"] in ("deallocated", "deallocating") or instance["leaving"]
-    return bool(instance["protect_actions"] or absent)
+def mine(case: Case, world: World) -> dict[str, dict[str, Any]]:
+    """The instances that the rollout has to bring to its target."""
+    return {key: i for key, i in world.instances.items() if case.chosen(key, i) and not _spared(i)}
+
+
+def _spared(instance: dict[str, Any]) -> bool:
+    absent = instance["power"] in ("deallocated", "deallocating") and not instance["fell"]
+    return bool(instance["protect_actions"] or absent or instance["leaving"] or instance["attached"])
 
 
 def settled(case: Case, world: World) -> bool:
@@ -214,15 +421,19 @@ def settled(case: Case, world: World) -> bool:
     target = target_of(case, world)
     if "latest" in _asked(case) and target != NEWER and any(event["do"] == "publish" for event in case.events):
         return False
-    return all(_left_alone(i) or (i["version"] == target and i["available"]) for i in world.instances.values())
+    if not world.model_image().endswith(target):
+        return False  # another client has written, or the newest version is followed
+    return all(i["version"] == target and i["available"] for i in mine(case, world).values())
 
 
 def _may_refuse(case: Case) -> bool:
     """Whether something is wrong from the start, or may be before the first write."""
     forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
-    sick = [one for one in case.scale_set["instances"].values() if {"health", "failure"} & set(one)]
-    hurt = any(event["do"] in ("fail", "unhealthy", "power", "show", "rolling_upgrade") for event in case.events)
-    return forbidden or len(sick) > 1 or hurt
+    odd = {"health", "failure", "provisioning"}
+    sick = [one for one in case.scale_set["instances"].values() if odd & set(one)]
+    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "write", "work", "canceled", "scale")
+    gone = bool(case.variables.get("rollout_instance_ids")) and case.did("remove", "scale")
+    return forbidden or len(sick) > 1 or hurt or gone
 
 
 def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
@@ -232,7 +443,7 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
     outcome = result["outcome"] if result else "refused"
     if (run.rc == 0) != (outcome in ("upgraded", "unchanged")):
         yield f"{outcome} with exit status {run.rc}"
-    if outcome == "refused" and world.metrics["accepted_writes"]:
+    if outcome == "refused" and (world.writes() or world.batches()):
         yield "refused after it had written"
     if outcome == "refused" and not _may_refuse(case):
         yield "refused without a reason"
@@ -244,12 +455,43 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
     if outcome == "failed" and not (case.tolerates and failed and NAME in run.failures[-1]):
         yield f"failed without a failure that was to be tolerated: {run.failures[-1]}"
     if outcome in ("stopped", "rolled_back"):
-        storage = world.scale_set["document"]["properties"]["virtualMachineProfile"]["storageProfile"]
-        reference = storage["imageReference"]
-        if OLD not in (reference.get("version") or reference["id"]):
-            yield f"{outcome}, and the model names {reference}"
+        if not any(world.model_image().endswith(image) for image in _may_be_left(case, world)):
+            yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
+
+
+def _may_be_left(case: Case, world: World) -> set[str]:
+    """The images that the model may name after a stop: the previous one, but where another client has written, or all
+    that was asked for was done.
+    """
+    if any(_of_image(write) for write in world.writes("another client")):
+        return {""}  # `writes` says whether it was overwritten
+    target = target_of(case, world)
+    finished = all(i["version"] == target for i in mine(case, world).values())
+    return {OLD, target} if finished or _lost(case) or [*_breaks(world)] else {OLD}
+
+
+def again(world: World, run: Ran, result: dict[str, Any] | None, *, refused: bool, closes: bool) -> Iterator[str]:
+    """Rules 5, 6 and 8, of the same command after it has ended, counted from there. `refused`: an instance that the
+    user's check refuses runs the target. `closes`: the run before may have left its record to be closed.
+    """
+    written = [write for write in world.writes() if not (closes and only_record(write))]
+    if written:
+        yield f"the same command again wrote {[sorted(write['changes']) for write in written]}"
+    if named := [(one["action"], one["instance_ids"]) for one in world.metrics["actions"] if one["by"] == "client"]:
+        yield f"the same command again: {named}"
+    if world.figures["disks_replaced"]:
+        yield f"the same command again replaced disks: {world.figures['disks_replaced']}"
+    if not closes and world.metrics["non_get"]:
+        yield f"the same command again sent {[request['operation'] for request in world.metrics['non_get']]}"
+    outcome = result["outcome"] if result else "refused"
+    if refused and (run.rc == 0 or outcome in ("upgraded", "unchanged")):
+        yield f"what the user's check refuses runs the target, and the same command ended {outcome}"
+
+
+def only_record(write: dict[str, Any]) -> bool:
+    return all(path.startswith(f"tags.{OUR_TAGS}") for path in write["changes"])
 
 
 def secrets(sim: KnowsSecrets, run: Ran, *directories: Path) -> Iterator[str]:

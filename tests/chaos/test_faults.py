@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever Azure does, a rollout breaks none of its rules. One seed, one rollout; `CHAOS_SEED=17` replays one."""
+"""Whatever Azure and its other clients do, a rollout breaks none of its rules, nor does the same command after it.
+
+One seed, one rollout; `CHAOS_SEED=17` replays one.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,17 @@ import dataclasses
 import json
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import checks
 import draw
 import judge
 import pytest
-from harness import run_playbook, simulator
+from harness import Result, Simulator, run_playbook, simulator
 
 SEEDS = (
     [int(os.environ["CHAOS_SEED"])] if "CHAOS_SEED" in os.environ else range(int(os.environ.get("CHAOS_SEEDS", "200")))
@@ -24,29 +32,104 @@ SEEDS = (
 DEADLINE = float(os.environ.get("CHAOS_DEADLINE", "600"))
 
 
+@dataclasses.dataclass
+class Watch:
+    """Turns the wall's seconds into simulated ones."""
+
+    wall: float
+    simulated: float
+
+    @classmethod
+    def of(cls, sim: Simulator) -> Watch:
+        return cls(time.time(), sim.state()["time"])
+
+    def asked(self, directory: Path) -> list[dict[str, Any]]:
+        """What the user's check was asked, each with its simulated time."""
+        entries = checks.asked(directory) if directory.exists() else []
+        return [{**one, "time": self.simulated + (one["wall"] - self.wall) * draw.TIME_SCALE} for one in entries]
+
+
+def outcome_of(run: Result) -> dict[str, Any] | None:
+    found = [task for task in run.tasks if "rollout_result" in task.result.get("ansible_facts", {})]
+    result: dict[str, Any] | None = run.fact("rollout_result") if found else None
+    return result or None
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
     case = draw.case(seed)
-    (tmp_path / "case.json").write_text(json.dumps([case.scenario, case.variables], indent=1), encoding="utf-8")
-    journal = tmp_path / "journal"
-    journal.mkdir()
-    options = {"extra_vars": {**case.variables, "rollout_journal_dir": str(journal)}, "verbosity": 3}
+    variables = {**case.variables, "rollout_journal_dir": str(tmp_path / "journal")}
+    (tmp_path / "journal").mkdir()
+    if case.check:
+        variables["rollout_health_check"] = str(checks.write(tmp_path / "check", case.check))
+    (tmp_path / "case.json").write_text(json.dumps([case.scenario, variables, case.check], indent=1), encoding="utf-8")
+    options = {"extra_vars": variables, "verbosity": 3}
     with simulator(case.scenario, tmp_path / "azure", draw.TIME_SCALE) as sim:
-        before = judge.World.of(sim)
+        before, watch = judge.World.of(sim), Watch.of(sim)
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=tmp_path / "run", **options)
         after = judge.World.of(sim)
         (tmp_path / "world.json").write_text(json.dumps(dataclasses.asdict(after)), encoding="utf-8")
-        found = [task for task in run.tasks if "rollout_result" in task.result.get("ansible_facts", {})]
-        result = run.fact("rollout_result") if found else None
-        wrong = list(judge.everything(case, before, after, run, result, sim, journal))
-        said = result["outcome"] if result else "refused"
-        if said == "upgraded" and not wrong and judge.settled(case, after):
-            sim.faults(clear=True)
-            sim.reset()
-            again = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, **options)
-            if again.rc or sim.metrics()["writes"]:
-                wrong.append(f"the second run ended {again.rc} and wrote {sim.metrics()['non_get']}")
-            wrong += judge.secrets(sim, again, journal)
+        result, asked = outcome_of(run), watch.asked(tmp_path / "check")
+        wrong = list(judge.everything(case, before, after, run, result, sim, tmp_path / "journal", asked))
+        if not wrong:
+            wrong += the_same_again(case, sim, after, result, options, tmp_path)
+    said = result["outcome"] if result else "refused"
     figures = f"{run.seconds:.0f} s, {after.metrics['arm_calls']} ARM calls"
     sys.stdout.write(f"seed {seed}: {said} in {figures} {run.failures[-1:]}\n")
     assert not wrong, f"CHAOS_SEED={seed} replays it; it ended {said}: {run.failures[-1:]}\n" + "\n".join(wrong)
+
+
+def the_same_again(
+    case: draw.Case,
+    sim: Simulator,
+    after: judge.World,
+    result: dict[str, Any] | None,
+    options: dict[str, Any],
+    tmp_path: Path,
+) -> Iterator[str]:
+    """The same command after a rollout that is finished, also when something has happened since, and after one that the
+    user's check has stopped.
+    """
+    said = result["outcome"] if result else "refused"
+    target = judge.target_of(case, after)
+    unfit = [
+        key for key, one in judge.mine(case, after).items() if one["version"] == target and _refused(case, one, key)
+    ]
+    # Where it was asked to, a rollout puts back what the check refuses.
+    stopped = said == "stopped" and bool(unfit) and case.variables.get("rollout_on_failure", "stop") == "stop"
+    finished = said == "upgraded" and judge.settled(case, after)
+    if not (stopped or finished):
+        return
+    sim.event({"do": "quiet"})
+    sim.faults(clear=True)
+    if finished:
+        _something_happens(case, sim)
+    # What the run before could not write down for a fault, the next one does.
+    closes = bool(case.scenario["faults"]) or any(event["do"] in ("preempt", "write") for event in case.events)
+    for number in range(2):
+        services = sim.state()["scale_sets"][draw.NAME]["services"]
+        sim.reset()
+        directory = tmp_path / f"again-{number}"
+        run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=directory, **options)
+        world = judge.World.of(sim)
+        yield from judge.again(world, run, outcome_of(run), refused=stopped, closes=closes and not number)
+        if services != world.scale_set["services"] and not (closes and not number):
+            yield f"the same command again made the services {world.scale_set['services']} of {services}"
+        yield from judge.secrets(sim, run, tmp_path / "journal")
+
+
+def _refused(case: draw.Case, instance: dict[str, Any], key: str) -> bool:
+    """Whether the user's check refuses this instance each time."""
+    name = key if case.scale_set.get("orchestration") == "Flexible" else f"{draw.NAME}_{key}"
+    return case.check is not None and not instance["leaving"] and checks.refused(case.check, name)
+
+
+def _something_happens(case: draw.Case, sim: Simulator) -> None:
+    """After a finished rollout an instance falls sick, or the operator suspends the automatic repairs."""
+    rng = Random(f"after/{case.seed}")
+    if rng.random() < 0.4:
+        kind = "fail" if case.scale_set["health"] == "none" else rng.choice(["fail", "unhealthy"])
+        sim.event({"do": kind, "pick": rng.randrange(1000)})
+    if "automatic_repairs" in case.scale_set and rng.random() < 0.5:
+        sim.event({"do": "service", "action": "Suspend"})
+        time.sleep(1)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import judge
 import pytest
-from draw import GROUP, NAME, NEW, OLD, SERIES, Case
+from draw import GROUP, NAME, NEW, OLD, RECORD, SERIES, THIRD, Case
 
 SECRET = "s3cr3t-of-the-principal"
+VERSION = "properties.virtualMachineProfile.storageProfile.imageReference.version"
+OURS, THEIRS = "7f3c" * 8, "dead" * 8
 
 
 @dataclass
@@ -42,8 +44,29 @@ def document(version: str) -> dict[str, Any]:
 
 def instance(version: str, update_domain: int) -> dict[str, Any]:
     where = {"zone": None, "fault_domain": 0, "update_domain": update_domain}
-    calm = {"power": "running", "leaving": False, "protect_actions": False, "available": True}
+    calm = {"power": "running", "available": True}
+    calm |= dict.fromkeys(("leaving", "protect_actions", "attached", "fell"), False)
     return {"version": version, **where, **calm}
+
+
+def write(time: float, changes: dict[str, list[Any]], by: str = "client", **met: Any) -> dict[str, Any]:
+    calm = {
+        "mode": "Manual",
+        "automatic_os_upgrade": False,
+        "planned_on": 5.0,
+        "tags": {"owner": "shop"},
+        "upgraded": [],
+    }
+    return {"time": time, "by": by, "changes": changes, **calm, **met}
+
+
+def theirs(time: float, changes: dict[str, list[Any]], **met: Any) -> dict[str, Any]:
+    return write(time, changes, "another client", **met)
+
+
+def action(key: str, what: str = "upgrade", **flags: list[str]) -> dict[str, Any]:
+    none: dict[str, list[str]] = {"spared": [], "attached": [], "fallen": []}
+    return {"by": "client", "action": what, "instance_ids": [key], **none, **flags}
 
 
 @dataclass
@@ -55,6 +78,7 @@ class Rollout:
     after: judge.World
     run: Ended
     result: dict[str, Any]
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def good(cls) -> Rollout:
@@ -62,19 +86,22 @@ class Rollout:
         variables = {"rollout_resource_group": GROUP, "rollout_image": {**SERIES, "version": NEW}}
         case = Case(0, scenario, variables, "1", "domain")
         services = {"AutomaticRepairs": "Running"}
-        metrics = {"accepted_writes": 0, "batches": [], "non_get": [], "scale_sets": {NAME: {"disks_replaced": {}}}}
+        metrics = {"batches": [], "non_get": [], "scale_sets": {NAME: {"disks_replaced": {}}}}
+        metrics |= {"model_writes": [], "actions": [], "first_answers": {}}
         old = {"0": instance(OLD, 0), "1": instance(OLD, 1)}
         before = judge.World({"instances": old, "document": document(OLD), "services": services}, metrics, [])
         batches = [
             {
+                "by": "client",
                 "instance_ids": [key],
                 "taken_down": [key],
                 "down_already": [],
                 "there_then": 2,
-                "started": 10.0 * number,
-                "available": {key: 10.0 * number + 5},
+                "model_read": 100.0 * number - 1,
+                "started": 100.0 * number,
+                "available": {key: 100.0 * number + 50},
             }
-            for number, key in enumerate("01")
+            for number, key in enumerate("01", 1)
         ]
         posts = [{"method": "POST", "operation": judge.UPGRADE, "instance_ids": [key]} for key in "01"]
         figures = {"disks_replaced": {"0": 1, "1": 1}, "domains_down_at_once": 1}
@@ -84,14 +111,52 @@ class Rollout:
                 "document": document(NEW),
                 "services": services,
             },
-            {"accepted_writes": 3, "batches": batches, "non_get": posts, "scale_sets": {NAME: figures}},
-            [{"what": what, "instance": key, "to": NEW} for key in "01" for what in ("image", "os_disk")],
+            {
+                "batches": batches,
+                "non_get": posts,
+                "scale_sets": {NAME: figures},
+                "model_writes": [write(10, {VERSION: [OLD, NEW], f"tags.{RECORD}": [None, OURS]})],
+                "actions": [action(key) for key in "01"],
+                "first_answers": {"VirtualMachineScaleSets_Get": 5.0},
+            },
+            [
+                {"what": what, "instance": key, "to": NEW, "time": 100.0 * number + 30}
+                for number, key in enumerate("01", 1)
+                for what in ("image", "os_disk")
+            ],
         )
         reports = {key: {"outcome": "upgraded", "image_after": {"version": NEW}} for key in "01"}
-        return cls(case, before, copy.deepcopy(after), Ended(), {"outcome": "upgraded", "instances": reports})
+        result = {"outcome": "upgraded", "previous_image": {**SERIES, "version": OLD}, "instances": reports}
+        return cls(case, before, copy.deepcopy(after), Ended(), result)
 
     def wrong(self, journals: Path) -> list[str]:
-        return list(judge.everything(self.case, self.before, self.after, self.run, self.result, Secretive(), journals))
+        case, before, after, run, asked = self.case, self.before, self.after, self.run, self.asked
+        return list(judge.everything(case, before, after, run, self.result, Secretive(), journals, asked))
+
+    @property
+    def written(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.after.metrics["model_writes"]
+        return found
+
+    def stops(self, after: int, *, model: str = OLD, said: str = "") -> None:
+        """It stopped after so many batches, with that image in the model."""
+        self.result["outcome"], self.run.rc, self.run.failures = "stopped", 2, [f"scale set {NAME} {said}"]
+        self.after.scale_set["document"] = document(model)
+        for key in "01"[after:]:
+            self.after.instances[key] = instance(OLD, int(key))
+            self.result["instances"].pop(key)
+        self.after.timeline[2 * after :] = []
+        for name in ("batches", "actions"):
+            self.after.metrics[name][after:] = []
+        if model == OLD:
+            self.written.append(write(300, {VERSION: [NEW, OLD]}, tags={RECORD: OURS}))
+
+    def checked(self, *passed: bool) -> None:
+        self.case = replace(self.case, check={"kind": "always"})
+        self.asked = [
+            {"number": number, "instance_ids": [str(number - 1)], "passed": one, "time": 100.0 * number + 60}
+            for number, one in enumerate(passed, 1)
+        ]
 
 
 def one_too_many(rollout: Rollout) -> None:
@@ -100,15 +165,15 @@ def one_too_many(rollout: Rollout) -> None:
 
 def two_domains(rollout: Rollout) -> None:
     rollout.after.figures["domains_down_at_once"] = 2
-    rollout.after.metrics["batches"][0]["available"] = {"0": 15.0}
+    rollout.after.metrics["batches"][0]["available"] = {"0": 250.0}
 
 
 def capacity_lost(rollout: Rollout) -> None:
-    rollout.after.scale_set["document"]["sku"]["capacity"] = 1
+    rollout.written[0]["changes"]["sku.capacity"] = [2, 1]
 
 
 def tag_lost(rollout: Rollout) -> None:
-    rollout.after.scale_set["document"]["tags"].clear()
+    rollout.written[0]["changes"]["tags.owner"] = ["shop", None]
 
 
 def repairs_left_suspended(rollout: Rollout) -> None:
@@ -132,7 +197,7 @@ def data_disks_reset(rollout: Rollout) -> None:
 
 
 def upgraded_twice(rollout: Rollout) -> None:
-    rollout.after.timeline.append({"what": "os_disk", "instance": "0"})
+    rollout.after.timeline.append({"what": "os_disk", "instance": "0", "time": 400.0})
 
 
 def old_image_called_upgraded(rollout: Rollout) -> None:
@@ -162,12 +227,129 @@ def failure_not_tolerated(rollout: Rollout) -> None:
 
 
 def broken_model_kept(rollout: Rollout) -> None:
-    rollout.result["outcome"], rollout.run.rc, rollout.run.failures = "stopped", 2, [f"scale set {NAME}"]
+    rollout.stops(1, model=NEW)
+
+
+def written_in_mode_automatic(rollout: Rollout) -> None:
+    rollout.written[0] |= {"mode": "Automatic", "upgraded": ["0", "1"]}
+
+
+def written_with_automatic_upgrades(rollout: Rollout) -> None:
+    rollout.written[0]["automatic_os_upgrade"] = True
+
+
+def record_closed_in_mode_rolling(rollout: Rollout) -> None:
+    rollout.written.append(write(300, {"tags.steady-vmss-outcome": [None, "finished"]}, mode="Rolling"))
+
+
+def their_image_overwritten(rollout: Rollout) -> None:
+    rollout.written.insert(0, theirs(7, {VERSION: [OLD, THIRD]}))
+    rollout.written[1]["changes"][VERSION] = [THIRD, NEW]
+
+
+def their_image_overwritten_by_the_stop(rollout: Rollout) -> None:
+    rollout.stops(1)
+    rollout.written.insert(1, theirs(250, {VERSION: [NEW, THIRD]}))
+
+
+def their_record_overwritten(rollout: Rollout) -> None:
+    rollout.written.append(theirs(250, {f"tags.{RECORD}": [OURS, THEIRS]}, tags={RECORD: OURS}))
+    rollout.written.append(write(300, {"tags.steady-vmss-outcome": [None, "finished"]}, tags={RECORD: THEIRS}))
+
+
+def went_on_in_mode_automatic(rollout: Rollout) -> None:
+    rollout.written.append(theirs(150, {judge.MODE: ["Manual", "Automatic"]}))
+
+
+def went_on_for_two_batches(rollout: Rollout) -> None:
+    rollout.written.append(theirs(50, {VERSION: [NEW, THIRD]}))
+    rollout.after.metrics["batches"][0]["model_read"] = rollout.after.metrics["batches"][1]["model_read"] = 40.0
+
+
+def went_on_without_the_data_disks(rollout: Rollout) -> None:
+    rollout.case.scale_set["knobs"] = {"image_write_loses": "storageProfile.dataDisks"}
+    rollout.written[0]["changes"]["properties.virtualMachineProfile.storageProfile.dataDisks"] = [[{"lun": 0}], None]
+
+
+def lost_disks_not_named(rollout: Rollout) -> None:
+    went_on_without_the_data_disks(rollout)
+    rollout.stops(0, model=NEW)
+
+
+def written_again_after_the_loss(rollout: Rollout) -> None:
+    went_on_without_the_data_disks(rollout)
+    rollout.stops(0, said="storageProfile.dataDisks is gone")
+
+
+def unchosen_touched(rollout: Rollout) -> None:
+    rollout.case.variables["rollout_instance_ids"] = ["1"]
+
+
+def spared_named(rollout: Rollout) -> None:
+    rollout.after.metrics["actions"][1]["spared"] = ["1"]
+
+
+def attached_named(rollout: Rollout) -> None:
+    rollout.after.metrics["actions"][1]["attached"] = ["1"]
+
+
+def running_one_started(rollout: Rollout) -> None:
+    rollout.after.metrics["actions"].append(action("0", "start"))
+
+
+def restarted(rollout: Rollout) -> None:
+    rollout.after.metrics["actions"].append(action("0", "restart"))
+
+
+def check_skipped(rollout: Rollout) -> None:
+    rollout.checked(True)
+
+
+def walked_past_the_check(rollout: Rollout) -> None:
+    rollout.checked(False, True)
+
+
+def on_after_the_check(rollout: Rollout) -> None:
+    rollout.checked(False)
+    rollout.stops(2)
+
+
+def checked_all_at_once(rollout: Rollout) -> None:
+    rollout.checked(True, True)
+    rollout.asked.append({"number": 0, "instance_ids": ["0", "1"], "passed": True, "time": 20.0})
+
+
+def one_called_back(rollout: Rollout) -> None:
+    rollout.stops(2, said="Instances 0, 1 are back on the previous image.")
+    rollout.after.instances["0"] = instance(OLD, 0)
+
+
+def mode_called_manual(rollout: Rollout) -> None:
+    rollout.stops(1, said="The upgrade mode is Manual now.")
+    rollout.after.scale_set["document"]["properties"]["upgradePolicy"] = {"mode": "Automatic"}
+
+
+def called_unwritten(rollout: Rollout) -> None:
+    rollout.stops(1, said="Nothing was written.")
+
+
+def fallen(rollout: Rollout) -> None:
+    rollout.after.instances["0"] |= {"fell": True, "power": "deallocated", "available": False}
+
+
+def fallen_called_none(rollout: Rollout) -> None:
+    rollout.stops(1, said="0; unavailable: none")
+    fallen(rollout)
+
+
+def fallen_not_named(rollout: Rollout) -> None:
+    rollout.stops(1)
+    fallen(rollout)
 
 
 def silent_stop(rollout: Rollout) -> None:
-    rollout.after.scale_set["document"] = document(OLD)
-    rollout.result["outcome"], rollout.run.rc, rollout.run.failures = "stopped", 2, ["it failed"]
+    rollout.stops(1)
+    rollout.run.failures = ["it failed"]
 
 
 def wrong_exit(rollout: Rollout) -> None:
@@ -185,8 +367,8 @@ def secret_shown(rollout: Rollout) -> None:
 SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (one_too_many, "1 allowed"),
     (two_domains, "in hand at once"),
-    (capacity_lost, "the document changed"),
-    (tag_lost, "the document changed"),
+    (capacity_lost, "our write changed sku.capacity"),
+    (tag_lost, "our write changed tags.owner"),
     (repairs_left_suspended, "the services were"),
     (protected_touched, "protected instances ['1']"),
     (everyone_named, "names ['*']"),
@@ -204,6 +386,32 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (wrong_exit, "upgraded with exit status 2"),
     (traceback, "it crashed"),
     (secret_shown, "the output shows"),
+    (written_in_mode_automatic, "written while the mode was Automatic"),
+    (written_with_automatic_upgrades, "while automatic OS upgrades were on"),
+    (record_closed_in_mode_rolling, "written while the mode was Rolling"),
+    (their_image_overwritten, "another client's image was overwritten"),
+    (their_image_overwritten_by_the_stop, "another client's image was overwritten"),
+    (their_record_overwritten, f"over the record of the rollout {THEIRS}"),
+    (went_on_in_mode_automatic, "another client's mode Automatic was read"),
+    (went_on_for_two_batches, "2 batches after another client's image"),
+    (went_on_without_the_data_disks, "['1']] were taken down"),
+    (lost_disks_not_named, "it ended stopped"),
+    (written_again_after_the_loss, "was lost, and then"),
+    (unchosen_touched, "upgrade of ['0'], which were not chosen"),
+    (spared_named, "which are protected or deallocated"),
+    (attached_named, "which were attached by hand"),
+    (running_one_started, "start of ['0']"),
+    (restarted, "restart of ['0']"),
+    (check_skipped, "['1'] are called upgraded and have not passed"),
+    (walked_past_the_check, "the user's check failed, and it ended upgraded"),
+    (on_after_the_check, "['1'] got the new image after"),
+    (checked_all_at_once, "were checked together"),
+    (one_called_back, "instance 1 is called back"),
+    (mode_called_manual, "is called Manual and is Automatic"),
+    (called_unwritten, "nothing was written, it says"),
+    (fallen, "it ended upgraded with ['0'] deallocated"),
+    (fallen_called_none, "unavailable: none, it says"),
+    (fallen_not_named, "does not name them"),
 ]
 
 
@@ -217,6 +425,111 @@ def test_a_tolerated_failure_that_is_told_breaks_no_rule(tmp_path: Path) -> None
     rollout.case.variables["rollout_max_unhealthy_upgraded"] = "30%"
     old_image_called_upgraded(rollout)
     assert rollout.wrong(tmp_path) == []
+
+
+def other_members_written(rollout: Rollout) -> None:
+    rollout.written.append(theirs(150, {"sku.capacity": [2, 3], "tags.policy": [None, "yes"]}))
+
+
+def an_image_from_before(rollout: Rollout) -> None:
+    """It was there when the rollout was planned."""
+    rollout.written.insert(0, theirs(4, {VERSION: [OLD, THIRD]}))
+    rollout.written[1]["changes"][VERSION] = [THIRD, NEW]
+
+
+def an_image_planned_on(rollout: Rollout) -> None:
+    an_image_from_before(rollout)
+    rollout.written[0]["time"], rollout.written[1]["planned_on"] = 6.0, 7.0
+
+
+def stopped_by_their_mode(rollout: Rollout) -> None:
+    """Written between the read before the second batch and the batch."""
+    rollout.written.append(theirs(199.5, {judge.MODE: ["Manual", "Automatic"]}))
+    rollout.stops(2, model=NEW)
+    rollout.after.metrics["batches"][1]["model_read"] = 199.0
+
+
+def stopped_by_their_image(rollout: Rollout) -> None:
+    rollout.stops(1, model=THIRD)
+    rollout.written.append(theirs(150, {VERSION: [NEW, THIRD]}))
+
+
+def stopped_by_lost_members(rollout: Rollout) -> None:
+    went_on_without_the_data_disks(rollout)
+    rollout.stops(0, model=NEW, said="dataDisks [{'lun': 0}] is gone")
+
+
+def stopped_by_the_check(rollout: Rollout) -> None:
+    rollout.checked(True, False)
+    rollout.stops(2)
+
+
+def all_checked(rollout: Rollout) -> None:
+    rollout.checked(True, True)
+
+
+def fallen_and_named(rollout: Rollout) -> None:
+    rollout.stops(1, said="instance 0 is deallocated")
+    fallen(rollout)
+
+
+def started_after_its_fall(rollout: Rollout) -> None:
+    rollout.after.metrics["actions"].append(action("0", "start", fallen=["0"]))
+
+
+FINE = [
+    other_members_written,
+    an_image_from_before,
+    an_image_planned_on,
+    stopped_by_their_mode,
+    stopped_by_their_image,
+    stopped_by_lost_members,
+    stopped_by_the_check,
+    all_checked,
+    fallen_and_named,
+    started_after_its_fall,
+]
+
+
+@pytest.mark.parametrize("happens", FINE, ids=[happens.__name__ for happens in FINE])
+def test_what_is_right_breaks_no_rule(happens: Callable[[Rollout], None], tmp_path: Path) -> None:
+    rollout = Rollout.good()
+    happens(rollout)
+    assert rollout.wrong(tmp_path) == []
+
+
+def again(
+    rollout: Rollout, *, rc: int = 0, outcome: str = "unchanged", refused: bool = False, closes: bool = False
+) -> Any:
+    run = Ended(rc=rc)
+    return list(judge.again(rollout.after, run, {"outcome": outcome}, refused=refused, closes=closes))
+
+
+def calm() -> Rollout:
+    """Nothing was done since the count began."""
+    rollout = Rollout.good()
+    for name in ("model_writes", "actions", "batches", "non_get"):
+        rollout.after.metrics[name].clear()
+    rollout.after.figures["disks_replaced"] = {}
+    return rollout
+
+
+def test_the_same_command_again_does_nothing() -> None:
+    assert again(calm()) == []
+    assert again(calm(), rc=2, outcome="stopped", refused=True) == []
+    assert again(calm(), refused=True) == [
+        "what the user's check refuses runs the target, and the same command ended unchanged"
+    ]
+    rollout = calm()
+    rollout.written.append(write(900, {"tags.steady-vmss-outcome": [None, "finished"]}))
+    assert again(rollout, closes=True) == []
+    assert again(rollout) == ["the same command again wrote [['tags.steady-vmss-outcome']]"]
+    rollout = calm()
+    rollout.written.append(write(900, {VERSION: [NEW, OLD]}))
+    assert again(rollout, rc=2, outcome="stopped", closes=True) == [f"the same command again wrote [['{VERSION}']]"]
+    rollout = calm()
+    rollout.after.metrics["actions"].append(action("1"))
+    assert again(rollout) == ["the same command again: [('upgrade', ['1'])]"]
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _said in SPOILT])

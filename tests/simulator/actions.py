@@ -38,11 +38,9 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     operation = world.begin(owner, "manualupgrade", "action", instances)
     owner.etag += 1  # as recorded, also where nothing is to do
     end = world.now + owner.knobs.noop.median
-    before = world.recorder.before(owner)
+    before = world.recorder.before(owner, world.client)
     working = [
-        i
-        for i in instances
-        if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
+        i for i in instances if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
     ]
     end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
     if working:
@@ -275,7 +273,7 @@ def reimage(
     if kind == "action":
         instances = [i for i in instances if not i.protect_actions]
     operation = world.begin(owner, "reimage", kind, instances)
-    before = world.recorder.before(owner)
+    before = world.recorder.before(owner, world.client)
     end = world.now + owner.knobs.noop.median
     for i in instances:
         seconds = world.draw(owner, i, "reimage", owner.knobs.reimage)

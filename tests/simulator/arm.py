@@ -88,6 +88,7 @@ class Arm:
         answer = self.login.handle(request, self.wall())
         if answer is not None:
             return answer
+        self.world.client = request.headers.get("x-simulated-client", "")
         found = self.router.find(request.method, request.path)
         route: Route | None = None
         if found is not None:

@@ -63,7 +63,7 @@ class ScaleSets(Service):
 
     def get(self, request: Request) -> Reply:
         owner = self.owner(request)
-        self.world.recorder.read_model(self.world.now, owner)
+        self.world.recorder.read_model(self.world.now, owner, self.world.client)
         return self.shown(owner, request)
 
     def list_group(self, request: Request) -> Reply:
@@ -159,9 +159,7 @@ class ScaleSets(Service):
             raise self.not_allowed(owner, "VirtualMachineScaleSets.reimage.POST")
         body = request.json()
         force = bool(body.get("forceUpdateOSDiskForEphemeral")) and request.api_version >= "2024-03-01"
-        operation = actions.reimage(
-            self.world, owner, self._ids(request), exact=body.get("exactVersion"), force=force
-        )
+        operation = actions.reimage(self.world, owner, self._ids(request), exact=body.get("exactVersion"), force=force)
         return self.asynchronous(owner, operation, request, status=202)
 
     def power(self, action: str) -> Callable[[Request], Reply]:

@@ -217,9 +217,7 @@ def _work(world: World, event: dict[str, Any]) -> None:
     failure = {"code": event.get("code", "InternalExecutionError"), "message": event.get("message", "It failed.")}
 
     def end(instance: Instance) -> None:
-        world.change(
-            owner, instance, provisioning=ends, busy=None, failure=failure if ends == "Failed" else None
-        )
+        world.change(owner, instance, provisioning=ends, busy=None, failure=failure if ends == "Failed" else None)
 
     for instance in instances:
         instance.work += 1

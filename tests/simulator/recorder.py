@@ -82,8 +82,9 @@ class SetFigures:
     unavailable: set[str] = field(default_factory=set)
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
-    protected_when_read: frozenset[str] = frozenset()
-    model_read: float = float("-inf")
+    spared_when_read: frozenset[str] = frozenset()
+    model_read: dict[str, float] = field(default_factory=dict)
+    planned_on: dict[str, float] = field(default_factory=dict)
     max_unavailable: int = 0
     max_in_hand: int = 0
     max_when_accepted: int = 0
@@ -162,19 +163,27 @@ class Recorder:
     def unavailable_now(self) -> int:
         return sum(len(figures.unavailable) for figures in self.figures.values())
 
-    def read(self, owner: ScaleSet) -> None:
-        """A client reads the instances now."""
+    def read(self, owner: ScaleSet, client: str = "") -> None:
+        """A client reads the instances now: what it plans rests on the set as it read it before."""
         figures = self.of(owner.name)
+        figures.planned_on[client] = figures.model_read.get(client, 0.0)
         figures.unavailable_when_read = frozenset(figures.unavailable)
-        figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
+        figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
 
-    def read_model(self, now: float, owner: ScaleSet) -> None:
-        """A client reads the set now."""
-        self.of(owner.name).model_read = now
+    @staticmethod
+    def _spared(instance: Instance) -> bool:
+        """Protected, or deallocated by somebody's wish."""
+        return instance.protect_actions or (instance.power == "deallocated" and not instance.fell)
+
+    def read_model(self, now: float, owner: ScaleSet, client: str = "") -> None:
+        """A client reads the set now; it may have a name, where there are two."""
+        self.of(owner.name).model_read[client] = now
 
     def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
-        """An action on these instances was accepted. Call it before anything is done to them."""
-        known = self.of(owner.name).protected_when_read
+        """An action on these instances was accepted. Call it before anything is done to them. `spared`: those that
+        were protected or deallocated when a client last read them, and still are.
+        """
+        known = self.of(owner.name).spared_when_read
         self.actions.append(
             {
                 "time": now,
@@ -182,18 +191,17 @@ class Recorder:
                 "by": by,
                 "action": action,
                 "instance_ids": [i.instance_id for i in instances],
-                "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in known],
+                "spared": [i.instance_id for i in instances if self._spared(i) and i.instance_id in known],
                 "attached": [i.instance_id for i in instances if i.attached],
                 "fallen": [i.instance_id for i in instances if i.fell],
             }
         )
 
-    def before(self, owner: ScaleSet) -> Before:
+    def before(self, owner: ScaleSet, client: str = "") -> Before:
         figures = self.of(owner.name)
         there = [i for i in owner.instances.values() if not i.leaving and (i.power != "deallocated" or i.fell)]
-        return Before(
-            len(there), frozenset(figures.unavailable), figures.unavailable_when_read, figures.model_read
-        )
+        read = figures.model_read.get(client, float("-inf"))
+        return Before(len(there), frozenset(figures.unavailable), figures.unavailable_when_read, read)
 
     def accept(
         self, now: float, owner: ScaleSet, action: str, instances: list[Instance], before: Before, by: str = "client"
@@ -209,8 +217,13 @@ class Recorder:
             self._open[(owner.name, instance.instance_id)] = batch
         figures.see()
 
-    def wrote(self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any]) -> dict[str, Any]:
-        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon."""
+    def wrote(
+        self, now: float, owner: ScaleSet, name: str, by: str, document: dict[str, Any], client: str = ""
+    ) -> dict[str, Any]:
+        """A write was accepted. Call it before the document is stored: it keeps what the write was decided upon.
+
+        `planned_on` is when the client had read the set before it last read the instances.
+        """
         old = owner.document
         policy = old["properties"].get("upgradePolicy") or {}
         entry = {
@@ -220,8 +233,11 @@ class Recorder:
             "name": name,
             "etag": owner.etag,
             "mode": owner.mode,
-            "automatic_os_upgrade": bool((policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")),
+            "automatic_os_upgrade": bool(
+                (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")
+            ),
             "while_writing": [op.name for op in owner.running("write")],
+            "planned_on": self.of(owner.name).planned_on.get(client, 0.0),
             "tags": dict(old.get("tags") or {}),
             "changes": differences(old, document),
             "upgraded": [],

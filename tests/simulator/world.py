@@ -40,6 +40,7 @@ class World:
         self.seed = seed
         self.now = 0.0
         self.quiet = False  # no event comes any more that was scheduled
+        self.client = ""  # the name that the client of the present request gives itself
         self.by = "client"  # who acts now; `another client` while an event does
         self.sets: dict[tuple[str, str], ScaleSet] = {}
         self.catalogue = Catalogue()

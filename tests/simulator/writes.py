@@ -35,16 +35,15 @@ def write(
     knobs = owner.knobs
     model.check(old, document, world.catalogue, knobs)
     new_generation, new_model = _begins(owner, old, document)
-    if new_model:
-        if len(owner.models()) >= knobs.model_limit:
-            raise ArmError(
-                400,
-                "BadRequest",
-                f"Virtual Machine Scale Set '{owner.name}' has reached its limit of {knobs.model_limit} models "
-                "that may be referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs "
-                "to the latest model of the Virtual Machine Scale Set before trying again.",
-            )
-    written = world.recorder.wrote(world.now, owner, name, world.by, document)
+    if new_model and len(owner.models()) >= knobs.model_limit:
+        raise ArmError(
+            400,
+            "BadRequest",
+            f"Virtual Machine Scale Set '{owner.name}' has reached its limit of {knobs.model_limit} models "
+            "that may be referenced by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs "
+            "to the latest model of the Virtual Machine Scale Set before trying again.",
+        )
+    written = world.recorder.wrote(world.now, owner, name, world.by, document, world.client)
     for running in owner.running("write"):
         world.finish(owner, running, PREEMPTED, "Canceled")
     owner.document = document

@@ -91,7 +91,7 @@ class Simulated(HTTPAdapter):
     # Time.
 
     def now(self) -> float:
-        return STARTED.timestamp() + self.world.now
+        return float(STARTED.timestamp() + self.world.now)
 
     def sleep(self, seconds: float) -> None:
         self.world.advance(self.world.now + max(seconds, 0.0))
@@ -111,9 +111,13 @@ class Simulated(HTTPAdapter):
         """The real SDK, whose waiting is virtual."""
         account = self.arm.account
         credential = ClientSecretCredential(
-            account.tenant, account.client_id, account.secret,
-            authority=URL, transport=Transport(session or self.session(), clock or self), disable_instance_discovery=True,
-        )  # fmt: skip
+            account.tenant,
+            account.client_id,
+            account.secret,
+            authority=URL,
+            transport=Transport(session or self.session(), clock or self),
+            disable_instance_discovery=True,
+        )
         return ComputeManagementClient(
             credential,
             account.subscription,
@@ -266,6 +270,7 @@ class Controller(requests.adapters.BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         self._give_way()
+        request.headers["x-simulated-client"] = self.name
         return self.azure.send(request, *args, **options)
 
     def close(self) -> None:

@@ -294,15 +294,28 @@ class Azure:
         return self._act("upgrade", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_update_instances)
 
     def reimage_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
-        """Put a new OS disk from their model into these instances; data disks stay. Raises Refused like upgrade."""
-        return self._act("reimage", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_reimage)
+        """Put a new OS disk from their model into these instances; data disks stay. Raises Refused like upgrade.
+
+        An ephemeral OS disk gets the model's image only where that is said; else the one the instance was made from.
+        """
+        more = {"forceUpdateOSDiskForEphemeral": True} if scale_set.ephemeral_os_disk else {}
+        return self._act("reimage", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_reimage, more)
+
+    def start_instances(self, scale_set: ScaleSet, ids: t.Sequence[str]) -> OperationRef:
+        """Start these instances, which Azure has left deallocated. Raises Refused like upgrade."""
+        return self._act("start", scale_set, ids, self._compute().virtual_machine_scale_sets.begin_start)
 
     def _act(
-        self, verb: str, scale_set: ScaleSet, ids: t.Sequence[str], action: t.Callable[..., t.Any]
+        self,
+        verb: str,
+        scale_set: ScaleSet,
+        ids: t.Sequence[str],
+        action: t.Callable[..., t.Any],
+        more: t.Mapping[str, t.Any] | None = None,
     ) -> OperationRef:
         named = explicit_ids(ids)
         what = f"{verb} {_instances_named(named)} of scale set {scale_set.name}"
-        return self._send(what, scale_set, action, json.dumps({"instanceIds": named}).encode())
+        return self._send(what, scale_set, action, json.dumps({"instanceIds": named, **(more or {})}).encode())
 
     def start_os_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """Let Azure roll the newest version of the model's image through the set (POST osRollingUpgrade)."""

@@ -16,7 +16,7 @@ from .._rollout.domains import ORDERS, Selection, select
 from .._rollout.image import Image
 from .._rollout.limits import parse_limit
 from .._rollout.model import ImageFacts, ScaleSet
-from .._rollout.plan import Batch, Policy, Survey, Wait
+from .._rollout.plan import REPORT, UNPROVEN, Batch, Policy, Survey, Wait
 from .._rollout.problem import Refused
 from .._rollout.record import Record
 from .._rollout.result import seconds_of, timestamp
@@ -36,7 +36,8 @@ class Plan:
 
     `record` is what its write puts on the set, or what stands there already. `write_model`: the image, the mode or
     the record is to be written before the first action. `close_record`: nothing is left of a rollout whose record says
-    otherwise. `all_on_target`: a breach is then no reason to go back.
+    otherwise. `all_on_target`: a breach is then no reason to go back. `check`: what runs the target already, and may
+    not have passed the user's check. `unproven`: what an earlier run has left without a proof.
     """
 
     survey: Survey
@@ -49,6 +50,8 @@ class Plan:
     replaces_rollout: str  # the id of the record on the set that this rollout's may replace, "" for none
     follow_latest: bool
     services: t.Mapping[str, str]  # the states of the orchestration services
+    check: t.Sequence[Batch] = ()
+    unproven: t.Sequence[str] = ()
 
     @property
     def to_suspend(self) -> list[str]:
@@ -71,6 +74,9 @@ def policy_of(options: Options) -> Policy:
         raise Refused(f"canary {canary} is negative; 0 turns it off.")
     order_by = options.get("order_by") or "domain"
     sizes = options.get("batch_size") or []
+    unproven = options.get("unproven") or REPORT
+    if unproven not in UNPROVEN:
+        raise Refused(f"unproven '{unproven}' is none of {', '.join(UNPROVEN)}.")
     if order_by not in ORDERS:
         raise Refused(f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
     return Policy(
@@ -86,6 +92,7 @@ def policy_of(options: Options) -> Policy:
         include_deallocated=bool(options.get("include_deallocated")),
         downgrade=bool(options.get("downgrade")),
         whole_model=bool(options.get("whole_model")),
+        unproven=unproven,
     )
 
 
@@ -155,7 +162,10 @@ def make(azure: Azure, options: Options) -> Plan:
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
     on_set = record.read(scale_set.tags)
-    return Plan(
+    unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
+    close_record = ours is not None and ours.resumable and not survey.left and not unproven
+    passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
+    plan = Plan(
         survey=survey,
         findings=preflight.findings(
             survey,
@@ -175,12 +185,16 @@ def make(azure: Azure, options: Options) -> Plan:
         record=mine,
         previous=previous,
         write_model=write_model,
-        close_record=ours is not None and ours.resumable and not survey.left,
+        close_record=close_record,
         all_on_target=names_target and not survey.to_do,
         replaces_rollout=on_set.id if on_set else "",
         follow_latest=stays_on_latest and not (settled and follows),
         services=services,
+        unproven=unproven,
     )
+    if passed or options.get("going_back") or (plan.nothing_to_do and not close_record):
+        return plan
+    return replace(plan, check=survey.unchecked())
 
 
 def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
@@ -252,10 +266,12 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
             "state": plan.record.state,
         },
         "findings": [finding.as_dict() for finding in plan.findings],
+        "check": [batch_as_dict(batch, 0) for batch in plan.check],
         "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
         "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
         "left": survey.left,
+        "unproven": list(plan.unproven),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
         "instances": [present.instance(i, survey) for i in survey.instances],

@@ -16,7 +16,7 @@ from .._rollout.model import Instance, ScaleSet
 from .._rollout.plan import Batch, Survey
 from .._rollout.problem import Cancelled, Refused
 from .._rollout.record import Record
-from .._rollout.upgrade import UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
 from .._rollout.verify import Patience
 from . import rollout_plan
 from .client import Azure, Clock, OperationRef
@@ -46,7 +46,8 @@ def upgrade(
         raise Cancelled(
             str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
         ) from None
-    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
+    kept = words.kept_disks(machine.survey, machine.report)
+    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *kept, *journal.warnings]}
     if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
         return result, words.tolerated(machine.survey, machine.report)
     if machine.report.outcome != "stopped":
@@ -77,6 +78,7 @@ def _result(
         "changed": bool(touched or machine.report.batches),
         "rollout_result": {**result, "arm": azure.usage.as_dict()},
         **what_follows(machine, earlier),
+        "batch_now": words.batch_now(survey, machine.only) if machine.only else None,
         "diff": {
             "before": {i: before_of(machine, by_id, i) for i in touched},
             "after": {i: images.show(survey.target) for i in touched},
@@ -100,7 +102,7 @@ def survey_of(azure: Azure, options: rollout_plan.Options) -> tuple[Survey, Reco
     wanted = images.parse(options["image"]) if options.get("image") else None
     target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))
-    if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches")):
+    if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches", "touched")):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing = record.standing(scale_set)
     survey = Survey(
@@ -154,6 +156,7 @@ def start(survey: Survey, options: rollout_plan.Options, now: float) -> Upgrade:
         only=options.get("batch") or (),
         earlier=options.get("earlier_batches") or (),
         wait_only=bool(options.get("wait_only")),
+        touched=options.get("touched") or (),
     )
 
 
@@ -190,9 +193,9 @@ def _look(azure: Azure, clock: Clock, upgrade: Upgrade, step: Look) -> None:
 
 
 def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> OperationRef | None:
-    call = azure.upgrade_instances if step.kind == UPGRADE else azure.reimage_instances
+    calls = {UPGRADE: azure.upgrade_instances, REIMAGE: azure.reimage_instances, START: azure.start_instances}
     try:
-        ref = call(upgrade.survey.scale_set, step.instance_ids)
+        ref = calls[step.kind](upgrade.survey.scale_set, step.instance_ids)
     except AzureError as error:
         upgrade.refused(clock.now(), error.problem)
         return None
@@ -218,6 +221,7 @@ def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.An
     return {
         "next_batch": rollout_plan.batch_as_dict(following, number) if isinstance(following, Batch) else None,
         "left": survey.left,
+        "unproven": [i.instance_id for i in survey.unproven],
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
     }

@@ -195,6 +195,7 @@ def instance(document: Document) -> Instance:
         latest_model_applied=_truth(at(properties, "latestModelApplied")),
         protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
         protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
+        created=timestamp(at(properties, "timeCreated")),
         extension_versions=tuple(
             (name_text(item.get("name")), name_text(item.get("typeHandlerVersion")))
             for item in dicts(at(view, "extensions"))

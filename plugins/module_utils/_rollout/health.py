@@ -12,14 +12,20 @@ HEALTHY = "healthy"
 _NOT_THERE = ("deallocated", "deallocating")
 
 
+def settled(instance: Instance) -> bool:
+    """Whether nobody works on it: each of these is the end of an operation."""
+    return instance.provisioning in ("Succeeded", "Failed", "Canceled")
+
+
 def counts(instance: Instance) -> bool:
     """Deallocated instances and those being deleted count neither as available nor as unavailable.
 
-    One that is `Updating` counts whatever its power: Azure deallocates a VM to replace its OS disk, and starts it.
+    One is deallocated by choice only where its last operation succeeded: Azure deallocates a VM to replace its OS disk,
+    and leaves one deallocated and Failed that it could not start.
     """
-    if instance.provisioning == "Updating":
-        return True
-    return instance.power not in _NOT_THERE and instance.provisioning.lower() != "deleting"
+    if instance.provisioning.lower() == "deleting":
+        return False
+    return instance.power not in _NOT_THERE or instance.provisioning != "Succeeded"
 
 
 def in_service(instance: Instance) -> bool:

@@ -30,7 +30,7 @@ class Instance:
     update_domain: int | None = None
     fault_domain: int | None = None
     power: str = "running"  # PowerState: running, stopped, deallocated, starting, … or "" where unknown
-    provisioning: str = "Succeeded"  # Succeeded, Updating, Creating, Failed, Deleting, …
+    provisioning: str = "Succeeded"  # Succeeded, Updating, Creating, Failed, Canceled, Deleting, …
     provisioning_time: float | None = None
     error: str | None = None  # what Azure says of a failed instance or extension: "code: message"
     health: str | None = None  # healthy, unhealthy, initializing, unknown; None where Azure reports none
@@ -43,6 +43,7 @@ class Instance:
     latest_model_applied: bool | None = None  # a hint, never the truth (Azure compares generations, not content)
     protected_from_scale_in: bool = False
     protected_from_actions: bool = False
+    created: float | None = None  # an upgrade keeps it: it tells who came after a rollout began
     extension_versions: tuple[tuple[str, str], ...] = ()  # (extension, the version of its handler that runs)
 
 

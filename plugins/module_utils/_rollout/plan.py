@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from . import health, running_image, thresholds
+from . import health, record, running_image, thresholds
+from . import image as images
 from .domains import Domain, Selection, domains, instance_order
 from .image import Image
 from .limits import Limit
@@ -19,7 +21,13 @@ from .thresholds import Thresholds
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
 # Seconds from a new disk to an instance in service, at the most; one that is sick later has become so by itself.
-IN_HAND = 3600.0
+LONGEST_START = 3600.0
+
+REPORT = "report"
+REIMAGE = "reimage"
+UNPROVEN = (REPORT, REIMAGE)  # what becomes of instances of which nothing proves what is on their disk
+
+_FOREIGN = "not made from this scale set's image"
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Policy:
     """How many at once, and in which order. `canary` None means the default, 0 none.
 
     `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest. `whole_model`: to bring
-    instances to all of the model, extensions and all, not to its image alone.
+    instances to all of the model, extensions and all, not to its image alone. `unproven`: REPORT or REIMAGE; with
+    `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data.
     """
 
     max_unavailable: Limit = Limit(20, percent=True)
@@ -38,20 +47,25 @@ class Policy:
     include_deallocated: bool = False
     downgrade: bool = False
     whole_model: bool = False
+    unproven: str = REPORT
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Instances of one domain that are upgraded together. `adopted`: somebody already started them, so only watch."""
+    """Instances of one domain that are upgraded together.
+
+    `adopted`: this rollout has started them already, so only watch. `reimage`: they have the model, and need its disk.
+    """
 
     label: str
     instance_ids: tuple[str, ...]
     adopted: bool = False
+    reimage: bool = False
 
 
 @dataclass(frozen=True)
 class Wait:
-    """No batch may start now; the reason says what must change first. `busy`: another hand is at work."""
+    """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done."""
 
     reason: str
     busy: bool = False
@@ -63,6 +77,9 @@ class Survey:
 
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
+    `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet.
+    `touched`: instances that this rollout has started and not seen to the end. `only`: those that may be started now,
+    all chosen ones where it is empty.
     `set_aside`: instances that failed in this rollout, by id with the reason. `proven`: those it saw run the target.
     `read_at`: when this run first looked, on Azure's clock. The health of an instance whose disk was younger than
     `health_lag` then may still be that of the old disk; 0 where no killed run can have left one.
@@ -73,9 +90,12 @@ class Survey:
     target: Image
     policy: Policy = Policy()
     selection: Selection = Selection()
+    only: frozenset[str] = frozenset()
     model_names_target: bool = True
     since: float | None = None
     unfinished: bool = True
+    inherited: frozenset[str] | None = None
+    touched: frozenset[str] = frozenset()
     set_aside: t.Mapping[str, str] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
     read_at: float | None = None
@@ -86,17 +106,36 @@ class Survey:
 
     @cached_property
     def verdicts(self) -> dict[str, str]:
-        """instance id -> current | outdated | newer | unproven."""
+        """instance id -> current | outdated | newer | unproven | foreign."""
         return {i.instance_id: self._verdict(i) for i in self.instances}
 
     def _verdict(self, instance: Instance) -> str:
         if instance.instance_id in self.proven:
             return running_image.CURRENT
+        if self.scale_set.flexible and not self._made_here(instance):
+            return running_image.FOREIGN
         if self.policy.whole_model:
-            return running_image.judge_model(instance)
+            return running_image.judge_model(instance, since=self.since, disk=self.policy.unproven == REIMAGE)
         names_target, since = self.model_names_target, self.since
         verdict = running_image.judge(instance, self.target, model_names_target=names_target, since=since)
+        if instance.instance_id in self.touched and instance.power == "deallocated":
+            # It starts with what its model names, whatever is on its disk now.
+            return verdict if images.same(instance.image, self.target) else running_image.OUTDATED
         return running_image.OUTDATED if verdict == running_image.NEWER and self.policy.downgrade else verdict
+
+    def _made_here(self, instance: Instance) -> bool:
+        """A VM that was attached to a Flexible set may be of any image, or of none."""
+        return instance.image is not None and running_image.family(instance.image) in self._families
+
+    @cached_property
+    def _families(self) -> set[tuple[str, str]]:
+        """Of the images that the model names, is to name and named, and of the one that most instances run."""
+        recorded = record.read(self.scale_set.tags)
+        named = [self.scale_set.image, self.target]
+        named += [recorded.target_image, recorded.previous_image] if recorded else []
+        run = Counter(running_image.family(i.image) for i in self.instances if i.image is not None)
+        most = {family for family, count in run.items() if 2 * count > len(self.instances)}
+        return most | {running_image.family(image) for image in named if image is not None}
 
     @cached_property
     def domain_of(self) -> dict[str, Domain]:
@@ -110,13 +149,39 @@ class Survey:
         mute = self.policy.whole_model and instance.health is None and instance.latest_model_applied is False
         return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.proven)
 
+    def counts(self, instance: Instance) -> bool:
+        """As `health.counts`; and an instance that this rollout has touched counts whatever its power is now."""
+        return health.counts(instance) or self._fell(instance)
+
+    def _fell(self, instance: Instance) -> bool:
+        """Deallocated, and not by choice: this rollout has touched it and not seen it in service since."""
+        if instance.power not in ("deallocated", "deallocating") or instance.provisioning.lower() == "deleting":
+            return False
+        if self.policy.include_deallocated or instance.instance_id in self.proven:
+            return False
+        left_behind = (
+            self._is_of_an_earlier_run(instance)
+            and self.verdicts[instance.instance_id] != running_image.CURRENT
+            and images.same(instance.image, self.target)
+        )
+        return instance.instance_id in self.touched or left_behind
+
     @cached_property
     def counted(self) -> list[Instance]:
-        return [i for i in self.instances if health.counts(i)]
+        return [i for i in self.instances if self.counts(i)]
 
     @cached_property
     def unavailable(self) -> list[Instance]:
         return [i for i in self.counted if not self.available(i)]
+
+    def coming(self, instance: Instance) -> bool:
+        """Not available yet, because somebody creates or changes it: it is waited for, and no verdict on anything."""
+        starts = instance.health == "initializing" or (instance.health in (None, "unknown") and self._is_new(instance))
+        return not health.settled(instance) or (starts and health.in_service(instance))
+
+    def _is_new(self, instance: Instance) -> bool:
+        made, now = instance.created, self.read_at
+        return made is not None and now is not None and made > now - LONGEST_START
 
     @property
     def max_unavailable(self) -> int:
@@ -128,12 +193,14 @@ class Survey:
         return sorted((i for i in self.instances if self.selection.holds(i)), key=instance_order)
 
     def skip_reason(self, instance: Instance) -> str | None:
-        """Why an outdated instance is left alone."""
+        """Why an instance that does not run the target is skipped."""
+        if self.verdicts[instance.instance_id] == running_image.FOREIGN:
+            return _FOREIGN
         if instance.instance_id in self.set_aside:
             return self.set_aside[instance.instance_id]
         if instance.protected_from_actions:
             return "protected from scale set actions"
-        if not health.counts(instance) and not (self.policy.include_deallocated and instance.power == "deallocated"):
+        if not self.counts(instance) and not (self.policy.include_deallocated and instance.power == "deallocated"):
             return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
         return None
 
@@ -142,34 +209,65 @@ class Survey:
         return [i for i in self.chosen() if self.verdicts[i.instance_id] == running_image.OUTDATED]
 
     @cached_property
+    def unproven(self) -> list[Instance]:
+        return [i for i in self.chosen() if self.verdicts[i.instance_id] == running_image.UNPROVEN]
+
+    def _is_reimaged(self, instance: Instance) -> bool:
+        """Whether an unproven instance gets its disk anew: where asked, and where that can prove anything."""
+        if self.policy.unproven != REIMAGE or self.scale_set.flexible:
+            return False
+        return self.policy.whole_model or (self.since is not None and instance.os_disk_time is not None)
+
+    @cached_property
     def to_do(self) -> list[Instance]:
-        return [i for i in self.outdated if self.skip_reason(i) is None]
+        found = [*self.outdated, *(i for i in self.unproven if self._is_reimaged(i))]
+        if self.only:
+            found = [i for i in found if i.instance_id in self.only]
+        return sorted((i for i in found if self.skip_reason(i) is None), key=instance_order)
 
     @cached_property
     def busy(self) -> list[Instance]:
-        """Outdated instances that somebody is changing right now; a second action on them would only conflict."""
-        return [i for i in self.to_do if i.provisioning not in ("Succeeded", "Failed")]
+        """Instances to do that somebody is changing right now; a second action on them would only conflict."""
+        return [i for i in self.to_do if not health.settled(i)]
 
     @cached_property
     def skipped(self) -> dict[str, str]:
-        return {i.instance_id: reason for i in self.outdated if (reason := self.skip_reason(i))}
+        skips = (running_image.OUTDATED, running_image.FOREIGN)
+        found = [i for i in self.chosen() if self.verdicts[i.instance_id] in skips]
+        return {i.instance_id: reason for i in found if (reason := self.skip_reason(i))}
+
+    # -- what an earlier run has left -----------------------------------------------------------
+
+    def _is_of_an_earlier_run(self, instance: Instance) -> bool:
+        """Whether an earlier run of this rollout may have started it. One made since the rollout began is not."""
+        if self.since is None or not self.unfinished or not self.selection.holds(instance):
+            return False
+        return instance.provisioning != "Creating" and (instance.created is None or instance.created < self.since)
+
+    def _may_be_inherited(self, instance: Instance) -> bool:
+        first_seen = self.inherited is None or instance.instance_id in self.inherited
+        return first_seen and self._is_of_an_earlier_run(instance)
 
     @cached_property
-    def in_hand(self) -> list[Instance]:
+    def in_progress(self) -> list[Instance]:
         """Instances that this rollout has started and not finished, as a killed run leaves them."""
-        since = self.since
-        if since is None or not self.unfinished:
-            return []
-        return [i for i in self.instances if self.skip_reason(i) is None and self._unfinished(i, since)]
+        return sorted((i for i in self.instances if self._is_in_progress(i)), key=instance_order)
 
-    def _unfinished(self, instance: Instance, since: float) -> bool:
+    def _is_in_progress(self, instance: Instance) -> bool:
+        if self.skip_reason(instance) is not None or not self.counts(instance):
+            return False
+        current = self.verdicts[instance.instance_id] == running_image.CURRENT
+        if not health.settled(instance):  # Azure shows the model that it is bringing, or has brought
+            return self._may_be_inherited(instance) and (current or images.same(instance.image, self.target))
+        if not current:
+            return False
+        if instance.instance_id in self.touched:
+            return not self.available(instance)
         made = health.remade_at(instance)
-        if made is None or made < since:
-            return instance.provisioning == "Updating"
-        young = self.read_at is None or self.read_at - made <= IN_HAND
-        on_target = self.verdicts[instance.instance_id] == running_image.CURRENT
-        waits = on_target and (not self.available(instance) or self._health_may_be_old(instance, made))
-        return young and (instance.provisioning == "Updating" or waits)
+        if not self._may_be_inherited(instance) or made is None or made < (self.since or 0.0):
+            return False
+        young = self.read_at is None or self.read_at - made <= LONGEST_START
+        return young and (not self.available(instance) or self._health_may_be_old(instance, made))
 
     def _health_may_be_old(self, instance: Instance, made: float) -> bool:
         return (
@@ -180,49 +278,95 @@ class Survey:
             and not health.newer_than_disk(instance)
         )
 
+    @cached_property
+    def in_doubt(self) -> list[Instance]:
+        """Instances that somebody is changing, and that may be this rollout: once they settle it shows."""
+        return [
+            i
+            for i in sorted(self.instances, key=instance_order)
+            if not health.settled(i)
+            and not self._is_in_progress(i)
+            and self.skip_reason(i) is None
+            and (i.instance_id in self.touched or self._may_be_inherited(i))
+        ]
+
     @property
     def left(self) -> list[str]:
         """Instances that are still to be upgraded or awaited."""
-        return [i.instance_id for i in {i.instance_id: i for i in [*self.in_hand, *self.to_do]}.values()]
+        return list(dict.fromkeys(i.instance_id for i in [*self.in_progress, *self.in_doubt, *self.to_do]))
+
+    def unchecked(self) -> list[Batch]:
+        """What runs the target, or may, before a rollout begins: groups of no more than may be unavailable."""
+        on_target = (running_image.CURRENT, running_image.UNPROVEN)
+        found = [
+            i.instance_id
+            for i in self.chosen()
+            if self.verdicts[i.instance_id] in on_target
+            and self.counts(i)
+            and health.settled(i)
+            and not self._is_in_progress(i)
+        ]
+        size = max(1, self.max_unavailable)
+        return [
+            Batch("what runs the target already", tuple(found[first : first + size]))
+            for first in range(0, len(found), size)
+        ]
+
+    # -- what next ------------------------------------------------------------------------------
 
     def next_batch(self) -> Batch | Wait | None:
         """The instances to upgrade now; None where nothing is left to do."""
         domain_of = self.domain_of
-        if self.in_hand:
-            first = min(domain_of[i.instance_id] for i in self.in_hand)
-            ids = tuple(i.instance_id for i in self.in_hand if domain_of[i.instance_id] == first)
+        if self.in_doubt:
+            return Wait(f"what is under way is waited for: {_states(self.in_doubt)}", busy=True)
+        if self.in_progress:
+            first = min(domain_of[i.instance_id] for i in self.in_progress)
+            ids = tuple(i.instance_id for i in self.in_progress if domain_of[i.instance_id] == first)
             return Batch(first.label, ids, adopted=True)
         if not self.to_do:
             return None
-        judged = [i if self._can_tell_health(i) else replace(i, health=health.HEALTHY) for i in self.counted]
+        judged = [self._judged(i) for i in self.counted]
         if breach := thresholds.breach_before(self.policy.thresholds, judged, self.scale_set.has_health_source):
             return Wait(breach)
-        ready = [i for i in self.to_do if i not in self.busy]
+        ready = [i for i in self.to_do if health.settled(i)]
         if not ready:
-            return Wait(
-                f"another hand is changing {', '.join(f'{i.instance_id} ({i.provisioning})' for i in self.busy)}",
-                busy=True,
-            )
-        queue = sorted(ready, key=lambda i: (self.available(i), domain_of[i.instance_id], instance_order(i)))
+            return Wait(f"another client is changing {_states(self.busy)}", busy=True)
+        queue = sorted(ready, key=self._turn)
         first = domain_of[queue[0].instance_id]
-        domain = [i for i in queue if domain_of[i.instance_id] == first]
-        batch = self.affordable(domain)
+        reimage = self._has_the_model(queue[0])
+        alike = [i for i in queue if domain_of[i.instance_id] == first and self._has_the_model(i) == reimage]
+        batch = self.affordable(alike)
         if not batch:
             return self.no_room()
-        return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]))
+        return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]), reimage=reimage)
+
+    def _turn(self, instance: Instance) -> tuple[t.Any, ...]:
+        domain = self.domain_of[instance.instance_id]
+        return (self.available(instance), domain, self._has_the_model(instance), instance_order(instance))
+
+    def _has_the_model(self, instance: Instance) -> bool:
+        return self.verdicts[instance.instance_id] == running_image.UNPROVEN
+
+    def _judged(self, instance: Instance) -> Instance:
+        """As the threshold is to see it: what cannot tell its health yet is not sick."""
+        if not self._can_tell_health(instance):
+            return replace(instance, health=health.HEALTHY)
+        return replace(instance, health="initializing") if self.coming(instance) else instance
 
     def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
         """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as fit."""
         room = max(0, self.max_unavailable - len(self.unavailable))
-        costless = [i for i in instances if health.counts(i) and not self.available(i)]
+        costless = [i for i in instances if self.counts(i) and not self.available(i)]
         return costless + [i for i in instances if i not in costless][:room]
 
     def no_room(self) -> Wait:
         others = ", ".join(
             f"{i.instance_id} ({health.why_unavailable(i, self.scale_set.has_health_source)})" for i in self.unavailable
         )
+        down = sum(not self.coming(i) for i in self.unavailable)
         return Wait(
-            f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}"
+            f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}",
+            busy=down < self.max_unavailable,
         )
 
     def _batch_limit(self) -> int | None:
@@ -234,8 +378,8 @@ class Survey:
         canary = self.policy.canary
         if canary is None:
             canary = 1 if len(self.counted) >= CANARY_FROM else 0
-        on_target = (running_image.CURRENT, running_image.UNPROVEN)
-        proven = sum(self.verdicts[i.instance_id] in on_target and self.available(i) for i in self.counted)
+        current = running_image.CURRENT
+        proven = sum(self.verdicts[i.instance_id] == current and self.available(i) for i in self.counted)
         if canary > proven:
             sizes.append(canary - proven)
         return min(sizes, default=None)
@@ -256,7 +400,7 @@ class Survey:
             instances=tuple(
                 replace(
                     i,
-                    power=i.power if i.power == "deallocated" else "running",
+                    power="running" if self.counts(i) else i.power,
                     provisioning="Succeeded",
                     extensions_settled=True,
                     health=healthy,
@@ -272,3 +416,7 @@ class Survey:
         vars(imagined)["domain_of"] = self.domain_of
         vars(imagined)["verdicts"] = {**self.verdicts, **dict.fromkeys(batch.instance_ids, running_image.CURRENT)}
         return imagined
+
+
+def _states(instances: t.Iterable[Instance]) -> str:
+    return ", ".join(f"{i.instance_id} ({i.provisioning})" for i in instances)

@@ -232,7 +232,7 @@ def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
 def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
     breach = thresholds.breach_before(survey.policy.thresholds, survey.counted, scale_set.has_health_source)
-    if breach and survey.to_do and not survey.in_hand:
+    if breach and survey.to_do and not survey.in_progress:
         yield Finding(
             ERROR,
             "too_many_unhealthy",

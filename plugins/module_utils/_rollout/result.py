@@ -52,6 +52,7 @@ class BatchReport:
     outcome: str = ""
     adopted: bool = False
     failed_instance_ids: tuple[str, ...] = ()
+    not_started_instance_ids: tuple[str, ...] = ()
     operation_seconds: float = 0.0
     settle_seconds: float = 0.0
 
@@ -65,6 +66,7 @@ class BatchReport:
             "outcome": self.outcome,
             "adopted": self.adopted,
             "failed_instance_ids": list(self.failed_instance_ids),
+            "not_started_instance_ids": list(self.not_started_instance_ids),
             "operation_seconds": round(self.operation_seconds, 1),
             "settle_seconds": round(self.settle_seconds, 1),
         }

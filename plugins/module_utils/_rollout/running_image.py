@@ -14,32 +14,61 @@ CURRENT = "current"
 OUTDATED = "outdated"
 NEWER = "newer"
 UNPROVEN = "unproven"
+FOREIGN = "foreign"  # of a Flexible scale set: a VM that was attached to it and made of something else
 
 
-def judge(instance: Instance, target: Image, *, model_names_target: bool = True, since: float | None = None) -> str:
-    """current, outdated, newer or unproven.
+def judge(
+    instance: Instance,
+    target: Image,
+    *,
+    model_names_target: bool = True,
+    since: float | None = None,
+    before: Instance | None = None,
+) -> str:
+    """current, outdated, newer or unproven: the one notion of proof.
 
-    `since` is when the rollout to this target started, on Azure's clock; a disk made after it proves an image that
-    Azure reports neither by version nor by id (VHDs, managed images).
+    An exact version proves, and else an OS disk that was made after the model named the target: a time later than
+    `since` on Azure's clock, or, where the instance is watched, another disk than it had `before` the request.
     `unproven`: Azure names the target, and nothing shows what is on the disk.
     """
     reported = instance.image
-    if reported is None:
-        return _by_disk(instance, since) if model_names_target else OUTDATED
+    if reported is None:  # as of a VHD: then latestModelApplied is all there is of the instance's own model
+        if not model_names_target:
+            return OUTDATED
+        verdict = _by_disk(instance, since, before)
+        return OUTDATED if verdict == UNPROVEN and instance.latest_model_applied is False else verdict
     running = _exact(instance, reported)
-    known = bool(instance.exact_version) or (running.is_gallery and not running.follows_latest)
-    if known and images.same_series(running, target):
-        return _by_version(running, target)
+    if images.same_series(running, target):
+        verdict = _by_version(running, target)
+        named_only = not instance.exact_version
+        if running.follows_latest and named_only:
+            return OUTDATED
+        return _by_disk(instance, since, before) if named_only and verdict == CURRENT else verdict
     if images.same(reported, target):
-        return _by_disk(instance, since)
+        return _by_disk(instance, since, before)
     return OUTDATED
 
 
-def judge_model(instance: Instance) -> str:
-    """current, outdated or unproven against all of the latest model; one that failed has not got it either."""
-    if instance.latest_model_applied is False or instance.provisioning == "Failed" or not instance.extensions_settled:
+def judge_model(instance: Instance, *, since: float | None = None, disk: bool = False) -> str:
+    """current, outdated or unproven against all of the latest model; one that failed has not got it either.
+
+    latestModelApplied proves what Azure brings to a running instance. `disk`: what only a new OS disk brings, such as
+    custom data, is wanted too.
+    """
+    if (
+        instance.latest_model_applied is False
+        or instance.provisioning in ("Failed", "Canceled")
+        or not instance.extensions_settled
+    ):
         return OUTDATED
-    return UNPROVEN if instance.latest_model_applied is None else CURRENT
+    if instance.latest_model_applied is None or (disk and not made_since(instance, since)):
+        return UNPROVEN
+    return CURRENT
+
+
+def family(image: Image) -> tuple[str, str]:
+    """What the images of one scale set have in common: Azure lets neither the kind change nor, mostly, the publisher."""
+    return ("gallery", "") if image.is_gallery else (image.kind, image.publisher.lower())
 
 
 def running_image(instance: Instance) -> Image | None:
@@ -63,10 +92,13 @@ def _by_version(running: Image, target: Image) -> str:
     return NEWER if mine > wanted else OUTDATED
 
 
-def _by_disk(instance: Instance, since: float | None) -> str:
-    if since is not None and instance.os_disk_time is not None and instance.os_disk_time > since:
-        return CURRENT
-    return OUTDATED if instance.latest_model_applied is False else UNPROVEN
+def _by_disk(instance: Instance, since: float | None, before: Instance | None) -> str:
+    replaced = disk_replaced(instance, before) if before is not None else made_since(instance, since)
+    return CURRENT if replaced else UNPROVEN
+
+
+def made_since(instance: Instance, since: float | None) -> bool:
+    return since is not None and instance.os_disk_time is not None and instance.os_disk_time > since
 
 
 def disk_replaced(instance: Instance, before: Instance) -> bool | None:
@@ -76,14 +108,3 @@ def disk_replaced(instance: Instance, before: Instance) -> bool | None:
     if instance.os_disk_time is not None and before.os_disk_time is not None:
         return instance.os_disk_time > before.os_disk_time
     return False if instance.os_disk and before.os_disk else None
-
-
-def proven(instance: Instance, before: Instance, target: Image) -> bool:
-    """Whether the instance runs the target after an upgrade: by its exact version, else by a replaced disk."""
-    verdict = judge(instance, target)
-    if instance.exact_version:
-        return verdict == CURRENT
-    replaced = disk_replaced(instance, before)
-    if instance.image is not None and not images.same(instance.image, target):
-        return False
-    return replaced is True or (replaced is None and verdict == CURRENT)

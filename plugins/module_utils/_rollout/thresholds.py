@@ -43,16 +43,12 @@ def unhealthy(instances: t.Iterable[Instance], has_health_source: bool) -> list[
     return [
         i
         for i in instances
-        if health.counts(i)
-        and not health.available(i, has_health_source)
-        and i.provisioning in ("Succeeded", "Failed")
-        and i.health != "initializing"
+        if not health.available(i, has_health_source) and health.settled(i) and i.health != "initializing"
     ]
 
 
-def breach_before(thresholds: Thresholds, instances: t.Sequence[Instance], has_health_source: bool) -> str:
-    """Why no batch may start, "" where one may."""
-    counted = [i for i in instances if health.counts(i)]
+def breach_before(thresholds: Thresholds, counted: t.Sequence[Instance], has_health_source: bool) -> str:
+    """Why no batch may start, "" where one may. `counted`: see `health.counts`."""
     sick = unhealthy(counted, has_health_source)
     most = most_unhealthy(thresholds.unhealthy, len(counted))
     if len(sick) <= most:

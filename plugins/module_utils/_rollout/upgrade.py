@@ -12,11 +12,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from . import health, pacing, running_image, thresholds, verify
 from . import image as images
-from . import pacing, thresholds, verify
 from . import problem as problems
-from .domains import Selection
 from .model import Instance, ScaleSet
+from .plan import REIMAGE as REIMAGE_UNPROVEN
 from .plan import Batch, Survey, Wait
 from .problem import Operation, Problem
 from .result import BatchReport, InstanceReport, Report
@@ -24,6 +24,10 @@ from .result import BatchReport, InstanceReport, Report
 UPGRADE = "upgrade"
 REIMAGE = "reimage"
 CANCELLED = "cancelled"
+START = "start"
+
+# What a batch may need beside its upgrade, in this order.
+_MORE = {verify.START: START, verify.RETRY: UPGRADE, verify.REIMAGE: REIMAGE}
 
 _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
@@ -52,7 +56,7 @@ class Poll(Step):
 
 @dataclass(frozen=True)
 class Send(Step):
-    """Ask Azure to upgrade or reimage exactly these instances."""
+    """Ask Azure to upgrade, reimage or start exactly these instances."""
 
     kind: str
     instance_ids: tuple[str, ...]
@@ -68,7 +72,8 @@ class Upgrade:
 
     `only`: the instances that this run may start, all selected ones where it is empty. `earlier`: batches that the
     rollout has already done; they number this run's and tell how long a batch takes. `wait_only`: end where the first
-    batch may start, so that the caller can prepare it.
+    batch may start, so that the caller can prepare it. `touched`: instances that this rollout may have started, and of
+    which nobody has read what became.
     """
 
     def __init__(
@@ -80,16 +85,21 @@ class Upgrade:
         only: t.Sequence[str] = (),
         earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
         wait_only: bool = False,
+        touched: t.Sequence[str] = (),
     ) -> None:
         failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
+        done_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
         self.survey = replace(
             survey,
             health_lag=0.0 if earlier else patience.health_lag,
-            batches_done=len(earlier),
+            batches_done=sum(not batch.get("not_started_instance_ids") for batch in earlier),
+            inherited=frozenset(done_before),
+            touched=survey.touched.union(touched, failed),
             set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
         )
         self._failed_before = set(failed)
-        self._touched_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
+        self._touched_before = done_before
+        self._unread = frozenset(touched)
         self.patience = patience
         self.only = tuple(only)
         self.wait_only = wait_only
@@ -102,6 +112,8 @@ class Upgrade:
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verify.Track] = {}
         self._open: set[str] = set()
+        self._touched_by_others = self.survey.touched  # before the batch
+        self._batch_sent = False
         self._sending: Send | None = None
         self._operation: Operation | None = None
         self._polling = False
@@ -109,12 +121,15 @@ class Upgrade:
         self._operation_reads_left: int | None = None
         self._instance_reads_left: int | None = None
         self._looked = now
+        self._goes_on = bool(earlier)
+        self._inherit()
         self._sent = self._settling = self._polled = now
         self._seen: float | None = now
         self._not_before = now
         self._trouble_since: float | None = None
         self._refusals = 0
-        self._waiting_since: float | None = None
+        self._waiting: Wait | None = None
+        self._waiting_since = now
         self._account(now)
 
     # -- what to do ---------------------------------------------------------------------------
@@ -152,7 +167,19 @@ class Upgrade:
         self.report.event(now, CANCELLED, why=why)
         self._finish(now, CANCELLED)
 
+    def _inherit(self) -> None:
+        """What an earlier run has started shows up within a while; what starts to change later is somebody else's."""
+        if self._goes_on or self._looked - self.report.started > self.patience.start_lag:
+            return
+        seen = {i.instance_id for i in self.survey.instances if not health.settled(i) or self._is_on_target(i)}
+        self.survey = replace(self.survey, inherited=(self.survey.inherited or frozenset()) | seen)
+
+    def _is_on_target(self, instance: Instance) -> bool:
+        return self.survey.verdicts[instance.instance_id] == running_image.CURRENT
+
     def _plan(self, now: float) -> Step:
+        if hidden := self._may_be_hidden(now):
+            return self._wait(now, Wait(f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True))
         batch = self._narrowed().next_batch()
         if batch is None:
             if self.report.failed:  # within the threshold, or it would have stopped
@@ -162,17 +189,26 @@ class Upgrade:
             return self._wait(now, batch)
         if self.wait_only:
             return self._finish(now, "unchanged")
-        self._waiting_since = None
+        self._waiting = None
         self._begin(batch, now)
         return self.next(now)
 
+    def _may_be_hidden(self, now: float) -> list[str]:
+        """Of what somebody else may have started: accepted work stays invisible for a while."""
+        if now - self.report.started >= self.patience.start_lag:
+            return []
+        unread = (i for i in self.survey.instances if i.instance_id in self._unread - self.survey.proven)
+        return [i.instance_id for i in unread if health.settled(i) and self._is_on_target(i)]
+
     def _narrowed(self) -> Survey:
-        return replace(self.survey, selection=Selection(self.only)) if self.only else self.survey
+        return replace(self.survey, only=frozenset(self.only)) if self.only else self.survey
 
     def _wait(self, now: float, wait: Wait) -> Step:
-        if self._waiting_since is None:
+        if self._waiting is None or self._waiting.busy != wait.busy:  # another thing is waited for from now on
             self._waiting_since = now
+        if self._waiting is None or self._waiting.reason != wait.reason:
             self.report.event(now, "waiting", reason=wait.reason)
+        self._waiting = wait
         waited = now - self._waiting_since
         if waited > (self.patience.upgrade if wait.busy else self.patience.health):
             return self._stop(now, f"no batch could start for {waited:.0f} s: {wait.reason}")
@@ -191,10 +227,19 @@ class Upgrade:
         self._open = set(batch.instance_ids)
         by_id = {i.instance_id: i for i in self.survey.instances}
         for instance_id in batch.instance_ids:
+            before = by_id[instance_id]
             attempts = self._tracks[instance_id].attempts if instance_id in self._tracks else 0
             self._tracks[instance_id] = verify.Track(
-                by_id[instance_id], now, attempts, whole_model=self.survey.policy.whole_model
+                before,
+                now,
+                attempts,
+                whole_model=self.survey.policy.whole_model,
+                new_disk=batch.reimage or self.survey.policy.unproven == REIMAGE_UNPROVEN,
+                lies=not self.survey.counts(before),
             )
+        self._touched_by_others = self.survey.touched
+        self.survey = replace(self.survey, touched=self.survey.touched.union(batch.instance_ids))
+        self._batch_sent = batch.adopted
         self._sent = self._settling = now
         self._operation = None
         if batch.adopted:
@@ -203,7 +248,12 @@ class Upgrade:
                 self._tracks[instance_id].adopted_since = self.survey.since
             self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
         else:
-            self._sending = Send(UPGRADE, batch.instance_ids)
+            self._sending = self._ask(REIMAGE if batch.reimage else UPGRADE, batch.instance_ids, now)
+
+    def _ask(self, kind: str, instance_ids: tuple[str, ...], now: float) -> Send:
+        """The journal knows what may be touched before the request goes out."""
+        self.report.event(now, f"{kind}_asked", batch=self._number, instances=list(instance_ids))
+        return Send(kind, instance_ids)
 
     def _settle(self, batch: BatchReport, now: float) -> Step:
         """Judge the newest read of the batch and say what it needs next."""
@@ -212,25 +262,26 @@ class Upgrade:
             instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
         }
         for instance_id, verdict in verdicts.items():
-            if verdict not in (verify.PENDING, verify.REIMAGE):
+            if verdict != verify.PENDING and verdict not in _MORE:
                 self._resolve(instance_id, verdict, by_id.get(instance_id), now)
         if any(verdict == verify.PENDING for verdict in verdicts.values()):
             self._not_before = now + pacing.next_read(pacing.INSTANCES, now - self._settling, self._settlings)
             self._seen = None
             return self._look(self._not_before)
-        again = [i for i, verdict in verdicts.items() if verdict == verify.REIMAGE]
-        if again and not self._breach():
-            return self._reimage([by_id[i] for i in again], now)
-        for instance_id in again:
-            self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
+        for more, kind in _MORE.items():
+            again = [i for i, verdict in verdicts.items() if verdict == more]
+            if again and not self._breach():
+                return self._send_more(kind, [by_id[i] for i in again], now)
+            for instance_id in again:
+                self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
         return self._close(batch, now)
 
-    def _reimage(self, instances: t.Sequence[Instance], now: float) -> Step:
+    def _send_more(self, kind: str, instances: t.Sequence[Instance], now: float) -> Step:
         affordable = self.survey.affordable(instances)
         if not affordable:
             return self._wait(now, self.survey.no_room())
-        self._waiting_since = None
-        self._sending = Send(REIMAGE, tuple(i.instance_id for i in affordable))
+        self._waiting = None
+        self._sending = self._ask(kind, tuple(i.instance_id for i in affordable), now)
         return self._sending
 
     def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
@@ -240,9 +291,15 @@ class Upgrade:
             self.survey.target,
             self.patience,
             has_health_source=self.survey.scale_set.has_health_source,
-            can_reimage=not (self.survey.scale_set.flexible or self.survey.policy.whole_model),
+            can_reimage=self._can_reimage,
             operation=self._operation,
         )
+
+    @property
+    def _can_reimage(self) -> bool:
+        policy = self.survey.policy
+        asked = not policy.whole_model or policy.unproven == REIMAGE_UNPROVEN
+        return asked and not self.survey.scale_set.flexible
 
     def _resolve(self, instance_id: str, verdict: str, instance: Instance | None, now: float) -> None:
         track = self._tracks[instance_id]
@@ -260,6 +317,8 @@ class Upgrade:
         self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
         if verdict == verify.DONE:
             self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
+        if verdict == verify.DONE or (verdict == verify.AGAIN and instance_id not in self._touched_by_others):
+            self.survey = replace(self.survey, touched=self.survey.touched - {instance_id})
         if verdict == verify.FAILED:
             why = f"{_FAILED_BEFORE}: {track.why}"
             self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
@@ -283,8 +342,12 @@ class Upgrade:
         batch.settle_seconds = now - self._settling
         batch.outcome = "failed" if failed else "upgraded"
         batch.failed_instance_ids = tuple(failed)
-        self.survey = replace(self.survey, batches_done=self.survey.batches_done + 1)
-        started = [i for i in batch.instance_ids if self.report.instances[i].outcome != "not_started"]
+        outcomes = {i: self.report.instances[i].outcome for i in batch.instance_ids}
+        started = tuple(i for i, outcome in outcomes.items() if outcome != "not_started")
+        batch.not_started_instance_ids = tuple(i for i in batch.instance_ids if i not in started)
+        batch.instance_ids = started
+        if not batch.not_started_instance_ids:  # of a ramp, only what was started is a step
+            self.survey = replace(self.survey, batches_done=self.survey.batches_done + 1)
         self._batch = None
         if started:
             self.report.batches.append(batch)
@@ -320,8 +383,9 @@ class Upgrade:
         reads_left: int | None = None,
     ) -> None:
         """The instances as just read, and the scale set where it was asked for."""
-        self._looked, self._instance_reads_left = now, reads_left
         self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
+        self._inherit()
+        self._looked, self._instance_reads_left = now, reads_left
         self._seen = now
         self._account(now)
         if self._polling:
@@ -334,11 +398,15 @@ class Upgrade:
 
     def accepted(self, now: float) -> None:
         """Azure took the request that `next` asked for."""
+        again = self._batch_sent
         sent = self._taken(now)
         self._refusals = 0
         self._polling = True
         for instance_id in sent.instance_ids:
-            self._tracks[instance_id].reimaged = sent.kind == REIMAGE
+            track = self._tracks[instance_id]
+            track.reimaged |= sent.kind == REIMAGE
+            track.started |= sent.kind == START
+            track.retried |= again and sent.kind == UPGRADE
         self._account(now)
         self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
 
@@ -351,7 +419,7 @@ class Upgrade:
         self._refusals += 1
         if not self._may_pass(problem) or now - self._trouble_since > self.patience.upgrade:
             self._sending = None
-            if send.kind == UPGRADE:
+            if not self._batch_sent:
                 self._abandon()
             words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
             self._stop(now, words, problem=problem)
@@ -362,7 +430,7 @@ class Upgrade:
         self._sending = None
         self._not_before = now + (problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1)))
         self._seen = None
-        if send.kind == UPGRADE:
+        if not self._batch_sent:
             self._abandon()
         else:
             self._settling = self._not_before
@@ -443,6 +511,7 @@ class Upgrade:
     def _taken(self, now: float) -> Send:
         """The request is Azure's now, or may be."""
         sent, self._sending = self._request(), None
+        self._batch_sent = True
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
             track.requested()
@@ -457,6 +526,7 @@ class Upgrade:
         """Forget the batch that was never started."""
         self._batch = None
         self._open = set()
+        self.survey = replace(self.survey, touched=self._touched_by_others)
 
     def _account(self, now: float) -> None:
         unavailable = len({i.instance_id for i in self.survey.unavailable} | self._open)

@@ -18,6 +18,8 @@ PENDING = "pending"
 DONE = "done"
 AGAIN = "again"  # Azure did nothing to it: plan it anew
 REIMAGE = "reimage"  # Azure applied the model and left the old disk
+START = "start"  # Azure left it deallocated
+RETRY = "retry"  # Azure gave up on it half way, with the new disk in it
 FAILED = "failed"
 GONE = "gone"
 
@@ -40,10 +42,11 @@ class Patience:
 
 @dataclass
 class Track:
-    """One instance in our hands: how it was before, and what was seen of it since the request was sent.
+    """One instance that this rollout works on: how it was before, and what was seen of it since the request was sent.
 
-    `adopted_since`: where another run or hand sent it, when this rollout started, on Azure's clock.
-    `whole_model`: what is waited for is the latest model, not the target image alone.
+    `adopted_since`: where an earlier run sent it, when the model was made to name the target, on Azure's clock.
+    `whole_model`: what is waited for is the latest model, not the target image alone; with `new_disk`, on a new OS disk.
+    `lies`: it was deallocated by choice, and stays so.
     """
 
     before: Instance
@@ -52,8 +55,13 @@ class Track:
     absences: int = 0
     adopted_since: float | None = None
     whole_model: bool = False
+    new_disk: bool = False
+    lies: bool = False
     reimaged: bool = False
+    started: bool = False
+    retried: bool = False
     worked_on: bool = False
+    seen_at_work: bool = False
     seen_not_healthy: bool = False
     not_healthy_time: float | None = None  # of the newest report that says so
     ended_early: bool = False  # Azure called the operation done before the work was
@@ -83,19 +91,33 @@ class Track:
         self._remember(instance, on_target, has_health_source)
         self._doubt(instance, on_target, operation)
         self.why = health.why_unavailable(instance, has_health_source)
-        if on_target and instance.provisioning == "Succeeded":
+        fell = instance.power == "deallocated" and not self.lies
+        if on_target and instance.provisioning == "Succeeded" and not fell:
             return self._await_health(instance, now, patience, has_health_source, operation)
         self.on_target_since = self.available_since = None
         if now - self.sent > patience.upgrade:
             self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or self._behind})"
             return FAILED
-        if instance.provisioning == "Failed" and self.worked_on:
-            return FAILED
-        if instance.provisioning not in ("Succeeded", "Failed"):
-            self.idle_since = None
+        if not health.settled(instance):
+            self.idle_since, self.seen_at_work = None, True
             return PENDING
+        if instance.provisioning == "Failed" and self.worked_on and not (fell and self._was_down):
+            return FAILED
+        if self.idle_since is None:
+            self.idle_since = now
+        idle = now - self.idle_since
+        if fell:
+            return self._await_start(idle, patience, operation, instance)
+        if on_target:
+            return self._await_success(idle, patience)
         applied = images.same(instance.image, target) and not images.same(self.before.image, target)
-        return self._await_image(instance, now, patience, operation, applied=applied, can_reimage=can_reimage)
+        applied = applied or self.reimaged
+        return self._await_image(instance, idle, patience, operation, applied=applied, can_reimage=can_reimage)
+
+    @property
+    def _was_down(self) -> bool:
+        """One that was down before is tried again; nothing has been done to it yet."""
+        return self.before.power == "deallocated" and not self.seen_at_work
 
     @property
     def _behind(self) -> str:
@@ -104,11 +126,12 @@ class Track:
     def _on_target(self, instance: Instance, target: Image, operation: Operation | None) -> bool:
         if self.whole_model:
             succeeded = operation is not None and operation.status == "Succeeded"
-            return instance.latest_model_applied is True or (instance.latest_model_applied is None and succeeded)
-        if running_image.proven(instance, self.before, target):
+            applied = instance.latest_model_applied is True or (instance.latest_model_applied is None and succeeded)
+            return applied and (not self.new_disk or running_image.disk_replaced(instance, self.before) is True)
+        since, current = self.adopted_since, running_image.CURRENT
+        if since is not None and running_image.judge(instance, target, since=since) == current:
             return True
-        since = self.adopted_since
-        return since is not None and running_image.judge(instance, target, since=since) == running_image.CURRENT
+        return running_image.judge(instance, target, before=self.before) == current
 
     def requested(self) -> None:
         """A request was sent: what was seen before it proves nothing of the health after it."""
@@ -179,7 +202,7 @@ class Track:
     def _await_image(
         self,
         instance: Instance,
-        now: float,
+        idle: float,
         patience: Patience,
         operation: Operation | None,
         *,
@@ -188,20 +211,22 @@ class Track:
     ) -> str:
         """No work shows, and the target is not proven. `applied`: Azure has got as far as the instance's model."""
         self.why = self._behind
-        if self.idle_since is None:
-            self.idle_since = now
-        idle = now - self.idle_since
         if running_image.disk_replaced(instance, self.before):
-            return PENDING
+            if idle < patience.version_lag or idle == 0:
+                return PENDING
+            self.why = f"{patience.version_lag:.0f} s after it got a new OS disk it {self._shown(instance)}"
+            return FAILED
         if operation is not None and operation.status == "Failed":
             self.why = f"not upgraded: {operation.problem.of(instance.instance_id) if operation.problem else 'failed'}"
             return FAILED if idle >= patience.start_lag else PENDING
         succeeded = operation is not None and operation.status == "Succeeded"
-        if not applied and (not succeeded or instance.latest_model_applied is False):
+        if not succeeded and (not applied or instance.provisioning == "Canceled"):
+            return AGAIN if idle >= patience.start_lag else PENDING
+        if not applied and instance.latest_model_applied is False:
             return AGAIN if idle >= patience.start_lag else PENDING
         if idle < patience.version_lag or idle == 0:
             return PENDING
-        if instance.provisioning == "Failed":
+        if instance.provisioning != "Succeeded":
             return FAILED
         if can_reimage and not (self.reimaged and succeeded):
             return REIMAGE
@@ -210,5 +235,25 @@ class Track:
             if self.reimaged
             else "the upgrade, and a Flexible scale set cannot reimage it; delete it and scale out by one instead"
         )
-        self.why = f"still runs the old image after {tried}"
+        self.why = f"{self._behind} after {tried}"
         return FAILED
+
+    def _shown(self, instance: Instance) -> str:
+        running = running_image.running_image(instance)
+        return f"runs {running}" if running and not self.whole_model else self._behind
+
+    def _await_start(self, idle: float, patience: Patience, operation: Operation | None, instance: Instance) -> str:
+        """Nobody works on it, and it is deallocated: a failed allocation leaves one so, and an upgrade may."""
+        if idle < patience.start_lag:
+            return PENDING
+        if not self.started:
+            return START
+        said = operation.problem.of(instance.instance_id) if operation and operation.problem else self.why
+        self.why = f"it is deallocated, and could not be started: {said}"
+        return FAILED
+
+    def _await_success(self, idle: float, patience: Patience) -> str:
+        """It runs the target, and its last operation did not succeed."""
+        if idle < patience.start_lag:
+            return PENDING
+        return FAILED if self.retried else RETRY

@@ -9,9 +9,10 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from . import commands, model_limit, running_image
+from . import commands, health, model_limit, running_image
+from .domains import instance_order
 from .model import Instance
-from .plan import Survey
+from .plan import REPORT, Survey
 from .result import Report
 
 _MOST_NAMED = 50  # instance ids in one sentence
@@ -70,6 +71,53 @@ def untold(survey: Survey) -> list[str]:
         + commands.az("vmss update-instances", scale_set.resource_group, scale_set.name, "--instance-ids", "...")
     )
     return [said]
+
+
+def kept_disks(survey: Survey, report: Report) -> list[str]:
+    """What an upgrade to the whole model may not have brought: nothing shows whether the model has such a change."""
+    kept = [
+        i
+        for i in report.upgraded
+        if (after := report.instances[i].after) and not running_image.disk_replaced(after, report.instances[i].before)
+    ]
+    if not survey.policy.whole_model or survey.policy.unproven != REPORT or not kept:
+        return []
+    way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
+    return [
+        f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: what "
+        f"Azure brings only with a new disk, such as custom data, has not reached them; {way}."
+    ]
+
+
+def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:
+    """What these instances run now, as it was read last. `there`: those that run the image, and serve if they should."""
+    found = [i for i in survey.instances if i.instance_id in instance_ids]
+    there, down, others, changing = [], [], [], []
+    for one in sorted(found, key=instance_order):
+        current = survey.verdicts[one.instance_id] == running_image.CURRENT
+        why = health.why_unavailable(one, survey.scale_set.has_health_source) if survey.counts(one) else ""
+        if not health.settled(one):
+            changing.append(f"{one.instance_id} ({one.provisioning})")
+        elif not current:
+            runs_now = running_image.running_image(one) or "an image that Azure does not report"
+            proof = ", as nothing proves" if survey.verdicts[one.instance_id] == running_image.UNPROVEN else ""
+            others.append(f"{one.instance_id} ({runs_now}{proof}{f'; {why}' if why else ''})")
+        elif why:
+            down.append(f"{one.instance_id} ({why})")
+        else:
+            there.append(one.instance_id)
+    said = {
+        f"on {survey.target} and in service": there,
+        f"on {survey.target} and not in service": down,
+        "on another image": others,
+        "still being changed": changing,
+    }
+    listed = "; ".join(f"{word}: {_named(ids)}" for word, ids in said.items() if ids)
+    return {
+        "there": there,
+        "complete": len(there) == len(found),
+        "sentence": f"Instances {listed}." if listed else "None of the instances is left.",
+    }
 
 
 def new_instances(survey: Survey) -> str:

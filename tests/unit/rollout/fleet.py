@@ -23,9 +23,11 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.image import 
     VHD,
     Image,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import FLEXIBLE, UNIFORM, Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Operation, Problem
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import (
     REIMAGE,
     UPGRADE,
@@ -35,6 +37,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade impor
     Send,
     Upgrade,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import START as POWER_ON
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import Patience
 
 START = 1_000_000.0  # when the rollout wrote the model
@@ -75,6 +78,9 @@ class Faults:
     reimage_keeps_disk: bool = False
     never_healthy: frozenset[str] = frozenset()
     fails: frozenset[str] = frozenset()  # provisioning Failed at the end of the work
+    unallocated: tuple[str, ...] = ()  # no capacity for it: deallocated and Failed, as often as it is named here
+    stays_down: bool = False  # an upgrade of a deallocated instance leaves it deallocated
+    wrong_version: frozenset[str] = frozenset()  # a new disk with the old content
     sends: tuple[str, ...] = ()  # per request: ok, conflict, lost, lost_accepted, throttled, denied
     operations: tuple[str, ...] = ()  # per accepted request: ok, canceled, failed, unknown, hangs
     conflict_after: float = 0.0  # 409 for so long after an operation succeeded
@@ -88,6 +94,9 @@ class Work:
     end: float
     replaces: bool = True
     word: str = "Updating"
+    wakes: bool = True
+    falls: bool = False
+    content: str = NEW
 
 
 @dataclass
@@ -113,10 +122,14 @@ class Machine:
     lingers: tuple[float, tuple[str | None, float]] | None = None  # until when the old health is shown, and what it was
     worked: bool = False
     foreign_until: float = 0.0
+    foreign_ends: str = "Succeeded"
+    created: float = START - 6000
+    attached: bool = False
 
     @property
     def counted(self) -> bool:
-        return self.power != "deallocated"
+        """Deallocated by choice it counts on neither side; one that fell while it was worked on is down."""
+        return self.power != "deallocated" or self.worked or self.provisioning != "Succeeded"
 
     def available(self, now: float) -> bool:
         return (
@@ -128,8 +141,8 @@ class Machine:
             and self.foreign_until <= now
         )
 
-    def done(self, now: float) -> bool:
-        return self.content == NEW and self.available(now)
+    def done(self, now: float, content: str = NEW) -> bool:
+        return self.content == content and self.available(now)
 
 
 @dataclass
@@ -177,10 +190,15 @@ class Fleet:
     gone: dict[str, Machine] = field(default_factory=dict)
     throttles: bool = True
     killed: bool = False
+    most_disks: int = 1
+    target_version: str = NEW
     _sends: int = 0
     _operation: _Operation | None = None
     _lists: Bucket = field(default_factory=lambda: Bucket(*LIST_READS))
     _polls: Bucket = field(default_factory=lambda: Bucket(*OPERATION_READS))
+
+    def __post_init__(self) -> None:
+        self._unallocated = list(self.faults.unallocated)
 
     def __repr__(self) -> str:
         """Short, for a failing example: what is not as usual."""
@@ -210,6 +228,8 @@ class Fleet:
                 self.machines.pop(machine.id, None)
         for machine in self.machines.values():
             self._work(machine)
+            if machine.foreign_until and self.now >= machine.foreign_until:
+                machine.foreign_until, machine.provisioning = 0.0, machine.foreign_ends
 
     def _work(self, machine: Machine) -> None:
         work = machine.work
@@ -218,12 +238,17 @@ class Fleet:
         if work.replaces and self.now >= work.disk_at:
             work.replaces = False
             machine.disks += 1
-            assert machine.disks <= 1, f"the disk of {machine.id} was replaced twice"
-            machine.content, machine.disk_time = NEW, work.disk_at
+            assert machine.disks <= self.most_disks, f"the disk of {machine.id} was replaced too often"
+            machine.content = OLD if machine.id in self.faults.wrong_version else work.content
+            machine.disk_time = work.disk_at
             machine.version_from = work.end + self.faults.version_late
         if self.now >= work.end:
             machine.work = None
-            machine.power, machine.settled, machine.provisioned = "running", True, work.end
+            machine.settled, machine.provisioned = True, work.end
+            if work.falls:
+                machine.power, machine.provisioning, machine.healthy_from = "deallocated", "Failed", math.inf
+                return
+            machine.power = "running" if work.wakes else "deallocated"
             machine.provisioning = "Failed" if machine.id in self.faults.fails else "Succeeded"
             lag = self.health_lag() if self.health_source else 0.0
             machine.healthy_from = math.inf if machine.id in self.faults.never_healthy else work.end + lag
@@ -258,7 +283,7 @@ class Fleet:
 
     @property
     def target(self) -> Image:
-        return FORMS[self.form][NEW]
+        return FORMS[self.form][self.target_version]
 
     def instances(self) -> tuple[list[Instance], int]:
         """The instances as Azure reports them, and how many such reads it still allows."""
@@ -292,12 +317,13 @@ class Fleet:
             health=health,
             health_time=times[faults.health_times] if health else None,
             extensions_settled=machine.settled,
-            image=FORMS[self.form][NEW if applied else OLD],
+            image=None if machine.attached else FORMS[self.form][NEW if applied else OLD],
             exact_version=(NEW if seen_new else OLD) if self.form in SHOWS_VERSION else None,
             os_disk=f"web_{machine.id}_disk_{machine.disks}",
             os_disk_time=(machine.disk_time if faults.disk_times_move else START - 5000) if faults.disk_times else None,
             latest_model_applied=applied,
             protected_from_actions=machine.protected,
+            created=machine.created,
         )
 
     def _health(self, machine: Machine) -> tuple[str | None, float]:
@@ -366,10 +392,13 @@ class Fleet:
         assert len(down.union(ids)) <= most, f"{len(down.union(ids))} unavailable, {most} allowed"
         domain_of = domains([self._shown(m) for m in machines.values()], self.policy.order_by)
         assert len({domain_of[i] for i in ids}) == 1, "a batch of two domains"
-        unfinished = [m.id for m in machines.values() if m.worked and not m.done(self.now) and m.id not in ids]
+        unfinished = [m.id for m in machines.values() if m.worked and not m.done(self.now, self.target_version) and m.id not in ids]
         unfinished = [i for i in unfinished if i not in self.tolerated]
         if kind == REIMAGE or self.killed:  # those on the old disk still serve, and await their own reimage
             unfinished = [i for i in unfinished if not machines[i].available(self.now)]
+        assert not any(machines[i].attached for i in ids), "made of something else"
+        if kind == POWER_ON:
+            assert all(machines[i].power == "deallocated" and machines[i].worked for i in ids), "started for nothing"
         if kind == REIMAGE:
             assert not self.flexible, "a Flexible scale set has no reimage"
             assert all(machines[i].applied and machines[i].content == OLD for i in ids), "reimaged for nothing"
@@ -384,16 +413,34 @@ class Fleet:
         for i in touched:
             machine = self.machines[i]
             keeps = i in faults.keeps_disk and (kind == UPGRADE or faults.reimage_keeps_disk)
-            if kind == UPGRADE and machine.applied:
+            fallen = machine.power == "deallocated"
+            goal = self.target_version == NEW
+            if kind == UPGRADE and machine.applied == goal and machine.provisioning == "Succeeded":
                 continue  # the model is applied already, so Azure does nothing
-            machine.applied = True
+            if kind != POWER_ON:
+                machine.applied = goal
+            keeps = keeps or kind == POWER_ON or (kind == UPGRADE and machine.content == self.target_version)
             seconds = 2.0 if keeps else self.duration()
             visible = self.now + faults.updating_late
             done = max(visible + 1.0, self.now + seconds)
             if faults.linger:
                 machine.lingers = (visible + done) / 2 + faults.linger, self._health(machine)
-            machine.work = Work(self.now, visible, (visible + done) / 2, done, replaces=not keeps)
+            falls = i in self._unallocated
+            if falls:
+                self._unallocated.remove(i)
+            machine.work = Work(
+                self.now,
+                visible,
+                (visible + done) / 2,
+                done,
+                replaces=not keeps and not falls,
+                wakes=not fallen or kind == POWER_ON or not faults.stays_down,
+                falls=falls,
+                content=self.target_version,
+            )
             machine.worked = True
+            if falls:
+                fate = "failed"
             end = max(end, done)
         if faults.succeeded_early and fate == "ok":
             end = self.now + (end - self.now) / 3
@@ -426,9 +473,10 @@ class Fleet:
         since: float | None = None,
         latency: float = 0.0,
         most_steps: int = 5000,
+        **options: t.Any,
     ) -> Upgrade:
         """Run a rollout to its end, killed and started anew after each of these numbers of steps."""
-        upgrade = Upgrade(self.survey(since=since), patience, now=self.now)
+        upgrade = Upgrade(self.survey(since=since), patience, now=self.now, **options)
         for step_number in range(most_steps):
             if step_number in kills:
                 self.killed = True
@@ -449,6 +497,11 @@ class Fleet:
                 instances, left = self.instances()
                 upgrade.saw(self.now, instances, self.scale_set() if step.model else None, left)
         raise AssertionError(f"no end after {most_steps} steps, {self.now - START:.0f} s")
+
+    def turns_back(self) -> None:
+        """The model names the image before again."""
+        self.target_version, self.most_disks, self.killed = OLD, 2, True
+        self.policy = replace(self.policy, downgrade=True, canary=0, thresholds=Thresholds(Limit(100, percent=True)))
 
     @property
     def upgrades(self) -> list[tuple[str, ...]]:

@@ -57,7 +57,7 @@ def check_batch(survey: Survey, batch: Batch) -> None:
         first = min(survey.domain_of[i.instance_id] for i in survey.to_do if i not in survey.busy)
         assert batch.label == first.label, "one domain after the other"
     on_target = [
-        i for i in survey.counted if survey.verdicts[i.instance_id] in ("current", "unproven") and survey.available(i)
+        i for i in survey.counted if survey.verdicts[i.instance_id] == "current" and survey.available(i)
     ]
     canary = survey.policy.canary if survey.policy.canary is not None else int(len(survey.counted) >= 5)
     assert len(ids) <= max(canary - len(on_target), 0) or canary <= len(on_target), "more than the canary"
@@ -151,12 +151,24 @@ def test_an_outdated_instance_is_named_current_once_it_was_seen_to_run_the_targe
 def test_busy_instances_are_waited_for() -> None:
     fleet = with_machine(uniform(1), "0", foreign_until=START + 60)
     wait = fleet.survey().next_batch()
-    assert wait == Wait("another hand is changing 0 (Updating)", busy=True)
+    assert wait == Wait("another client is changing 0 (Updating)", busy=True)
 
 
-def test_the_same_instance_is_adopted_by_the_rollout_that_may_have_started_it() -> None:
+def test_only_what_this_rollout_may_have_started_is_adopted() -> None:
+    """It shows the model that Azure brings; where it shows none yet, nothing else starts until it does."""
     fleet = with_machine(uniform(2), "1", foreign_until=START + 60)
+    wait = Wait("what is under way is waited for: 1 (Updating)", busy=True)
+    assert fleet.survey(since=START).next_batch() == wait
+    with_machine(fleet, "1", applied=True)
     assert fleet.survey(since=START).next_batch() == Batch("update domain 1", ("1",), adopted=True)
+    survey = fleet.survey(since=START)
+    for other in (
+        replace(survey, selection=Selection(("0",))),  # not chosen
+        replace(survey, inherited=frozenset()),  # it was idle when this run began
+        replace(survey, unfinished=False),
+        replace(survey, instances=tuple(replace(i, created=START + 1) for i in survey.instances)),  # autoscale's
+    ):
+        assert not other.in_progress and not other.in_doubt
 
 
 def test_a_new_instance_is_no_rollout_of_its_own() -> None:

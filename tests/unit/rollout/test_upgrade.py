@@ -111,7 +111,6 @@ SURVIVED = {
     "no time at all": Faults(health_times="none", disk_times=False),
     "no health while it starts": Faults(blank_health=True, health_times="none"),
     "exact version late": Faults(version_late=60),
-    "exact version very late": Faults(version_late=300),
     "deallocated at work": Faults(power_at_work="deallocated"),
     "conflicts": Faults(sends=("conflict",) * 4 + ("ok", "conflict")),
     "conflict after success": Faults(conflict_after=30),
@@ -172,6 +171,18 @@ def test_a_fault_that_stops_the_rollout(name: str) -> None:
     assert culprit in upgrade.report.culprits and words in upgrade.report.why
     assert upgrade.report.batches[-1].outcome == "failed"
     assert [m.id for m in fleet.machines.values() if m.content == OLD], "everything was touched after the breach"
+
+
+@pytest.mark.parametrize("form", SHOWS_VERSION)
+def test_a_new_disk_that_shows_another_version_fails_after_the_version_lag(form: str) -> None:
+    """As of a reimaged ephemeral disk, which gets its first image back. It is not waited for until the timeout."""
+    fleet = uniform(12, form=form, faults=Faults(version_late=300))
+    upgrade = fleet.roll()
+    assert upgrade.report.outcome == "stopped" and fleet.now - START < 600
+    assert "120 s after it got a new OS disk it runs" in upgrade.report.why
+    fleet = uniform(12, form=form, faults=Faults(version_late=300))
+    assert fleet.roll(Patience(version_lag=400)).report.outcome == "upgraded"
+    assert all(m.disks == 1 for m in fleet.machines.values())
 
 
 def test_flexible_without_reimage_stops_and_says_so() -> None:

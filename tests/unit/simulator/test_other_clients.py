@@ -21,6 +21,9 @@ IMAGE = {"publisher": "p", "offer": "o", "sku": "s", "version": OLD}
 OTHERS = {"publisher": "other", "offer": "appliance", "sku": "s", "version": "9.9.9"}
 FIXED = {"upgrade": 60, "reimage": 60, "health_lag": 20, "write": 10, "noop": 1, "create": 30, "delete": 5}
 
+FALLEN: dict[str, Any] = {"kind": "fail", "code": "AllocationFailed", "disk": "old", "power": "deallocated"}
+EPHEMERAL = {"virtualMachineProfile": {"storageProfile": {"osDisk": {"diffDiskSettings": {"option": "Local"}}}}}
+
 
 def scenario(capacity: int = 5, *, knobs: dict[str, Any] | None = None, **more: Any) -> Scenario:
     top = {key: more.pop(key) for key in ("events", "instance_faults") if key in more}
@@ -239,10 +242,8 @@ class TestAttached:
 
 
 class TestFailedAllocation:
-    FAULT: dict[str, Any] = {"kind": "fail", "code": "AllocationFailed", "disk": "old", "power": "deallocated"}
-
     def fallen(self, **knobs: Any) -> tuple[World, ScaleSet]:
-        world, owner = started(knobs=knobs, instance_faults=[{**self.FAULT, "instance": "0", "times": 1}])
+        world, owner = started(knobs=knobs, instance_faults=[{**FALLEN, "instance": "0", "times": 1}])
         patch(world, owner, image(NEW))
         upgrade(world, owner, "0")
         return world, owner
@@ -278,12 +279,8 @@ class TestFailedAllocation:
 
 
 class TestDisks:
-    EPHEMERAL: dict[str, Any] = {
-        "virtualMachineProfile": {"storageProfile": {"osDisk": {"diffDiskSettings": {"option": "Local"}}}}
-    }
-
     def test_a_reimage_of_an_ephemeral_disk_brings_the_original_image_unless_forced(self) -> None:
-        world, owner = started(properties=self.EPHEMERAL)
+        world, owner = started(properties=EPHEMERAL)
         patch(world, owner, image(NEW))
         upgrade(world, owner, "0")
         assert owner.instances["0"].image.exact == NEW
@@ -301,7 +298,7 @@ class TestDisks:
 
     @pytest.mark.parametrize(("version", "disk"), [("2024-03-01", NEW), ("2023-09-01", OLD)])
     def test_the_member_that_forces_it_is_known_since_2024(self, version: str, disk: str) -> None:
-        found = scenario(properties=self.EPHEMERAL)
+        found = scenario(properties=EPHEMERAL)
         world, owner = found.world, next(iter(found.world.sets.values()))
         patch(world, owner, image(NEW))
         upgrade(world, owner, "0")
@@ -335,7 +332,7 @@ class TestFigures:
         upgrade(world, owner, "0", "1", "2")
         (action,) = world.recorder.actions
         assert (action["by"], action["action"], action["instance_ids"]) == ("client", "upgrade", ["0", "1", "2"])
-        assert (action["protected"], action["attached"], action["fallen"]) == (["1"], [], [])
+        assert (action["spared"], action["attached"], action["fallen"]) == (["1"], [], [])
         assert world.recorder.batches[0].as_dict()["model_read"] == 0
 
     def test_when_it_is_quiet_nothing_comes_that_was_scheduled(self) -> None:
