@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .._rollout import model_limit
 from .._rollout import problem as kinds
@@ -90,6 +90,7 @@ def know_secrets(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str
         *(text for name in _SECRET_OPTIONS for text in _texts(options.get(name))),
         *(environment.get(name) or "" for name in _SECRET_VARIABLES),
         *passwords,
+        *map(unquote, passwords),
     ]
     _known_secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
 
@@ -109,8 +110,8 @@ def _texts(value: object) -> t.Iterator[str]:
 def signatures(value: object) -> t.Iterator[str]:
     """The queries of the URIs in an option's value; a shorter one is no signature and would hide too much."""
     for text in _texts(value):
-        _address, mark, query = text.partition("?")
-        if mark and "://" in _address and len(query) >= _SHORTEST_SECRET:
+        address, mark, query = text.partition("?")
+        if mark and "://" in address and len(query) >= _SHORTEST_SECRET:
             yield query
 
 

@@ -110,6 +110,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
         "got 0ption~secret.",
         "got 0ption%7Esecret.",
         "proxy pr0xy%2Fpa55 refused",
+        "proxy pr0xy/pa55 refused",
         'got a"b/c d+e',
         "got a%22b%2Fc%20d%2Be",
         r"got a\"b/c d+e",
