@@ -202,7 +202,7 @@ class Broken:
 
 
 class Judge:
-    """Watches one simulated Azure. `acting` is the run whose request comes; None while it is nobody's whom it judges."""
+    """Watches one simulated Azure. `acting` is the run whose request comes; None while a client comes unjudged."""
 
     def __init__(self, azure: Simulated, tolerates: Callable[[Broken], bool] = lambda _broken: False) -> None:
         self.azure, self.tolerates = azure, tolerates
@@ -268,9 +268,10 @@ class Judge:
         recorder, (writes, actions) = self.azure.world.recorder, self._counts
         if request.method != "GET":
             self.note(f"{run.name} {name} {request.body.decode()[:110]} -> {reply.status}")
-        if name == "Get" and request.operation.startswith("VirtualMachineScaleSets") and reply.status == 200:
+        seen = reply.status == 200 and reply.spoil is None
+        if name == "Get" and request.operation.startswith("VirtualMachineScaleSets") and seen:
             self._read(run, met)
-        elif name == "List" and reply.status == 200:
+        elif name == "List" and seen:
             self._list(run)
         elif request.method in ("PATCH", "PUT"):
             new = [entry for entry in recorder.writes[writes:] if entry["by"] == "client"]
@@ -294,9 +295,8 @@ class Judge:
         owner = self.owner
         run.listed = {key: Seen.of(one, flexible=owner.flexible) for key, one in owner.instances.items()}
         run.listed_at, run.slept_since_list, run.list_is_new = self.azure.world.now, 0.0, True
-        run.well |= {
-            key for key in run.touched if (seen := run.listed.get(key)) and seen.available and seen.version == run.expected
-        }
+        there = {key: seen for key, seen in run.listed.items() if key in run.touched}
+        run.well |= {key for key, seen in there.items() if seen.available and seen.version == run.expected}
         if not run.planned:
             run.plan_listed = run.listed
 
@@ -345,7 +345,8 @@ class Judge:
         if now.image == target:
             planned = run.plan_model.image if run.plan_model else None
             if met.image not in (planned, target):
-                self.says("b another's image", f"{met.image} is overwritten with {now.image}; planned on {planned}", run)
+                words = f"{met.image} is overwritten with {now.image}; planned on {planned}"
+                self.says("b another's image", words, run)
         elif met.image != target:
             self.says("b another's image", f"{met.image} is overwritten with {now.image} on the way back", run)
         elif not run.images and (run.plan_model is None or run.plan_model.image != target):
@@ -378,7 +379,8 @@ class Judge:
                 self.suspended_by[service] = "rollout"
             run.suspended.add(service)
             return
-        if self.suspended_by.get(service) == "another client" and service not in self._suspended_read(run) | run.suspended:
+        known = self._suspended_read(run) | run.suspended
+        if self.suspended_by.get(service) == "another client" and service not in known:
             self.says("j services", f"resumes {service}, which another client suspended and no record names", run)
         self.suspended_by.pop(service, None)
 
@@ -395,7 +397,7 @@ class Judge:
         asked = request.json().get("instanceIds") or []
         if not asked or any(key in ("*", "%2A") for key in asked):
             self.says("d explicit", f"{entry['action']} names {asked}", run)
-        self._reads_before(run, met, target)
+        self._reads_before(run, met, target, entry["action"])
         self._not_ours(run, ids, target, forward=forward)
         self._availability(run, ids)
         self._domains(run, ids, met, forward=forward)
@@ -404,18 +406,19 @@ class Judge:
         run.list_is_new = run.model_is_new = False
         self.working |= dict.fromkeys(ids, met.tag("rollout"))
 
-    def _reads_before(self, run: Run, met: Model, target: str) -> None:
+    def _reads_before(self, run: Run, met: Model, target: str, action: str) -> None:
         model = run.model
         if model is None or not run.model_is_new or run.slept_since_model:
-            self.says("d reads", "acts without a read of the set right before it", run)
+            self.says("d reads", f"{action} without a read of the set right before it", run)
             return
         if not run.listed or not run.list_is_new or run.slept_since_list:
-            self.says("d reads", "acts without a list of the instances right before it", run)
+            self.says("d reads", f"{action} without a list of the instances right before it", run)
         if model.image != target:
             self.says("d reads", f"acts for {target} while the model read right before it names {model.image}", run)
-        ours = run.plan_model.tag("rollout") if run.plan_model and not run.images else model.tag("rollout")
-        if model.open and run.plan_model and model.tag("target") and not model.tag("target").endswith(run.command.target):
-            self.says("d reads", f"acts although the record {model.tag('rollout')} is of another rollout ({ours})", run)
+        theirs = model.tag("target")
+        if model.open and theirs and not theirs.endswith(run.command.target):
+            way = "forward" if target == run.command.target else "back"
+            self.says("d reads", f"acts {way} although the record {model.tag('rollout')} is of another rollout", run)
         if run.lost:
             self.says("c only the image", "acts after a write that lost members of the model", run)
         if run.overtaken:
@@ -465,8 +468,8 @@ class Judge:
             if key in ids or seen.domain in domains or self.working.get(key) != met.tag("rollout"):
                 continue
             ours = seen.at_work and seen.by != "another client"
-            waits = forward and seen.provisioning == "Succeeded" and not seen.healthy and seen.there and not seen.at_work
-            if ours or (waits and run.listed_at - seen.provisioned < HEALTH_TIMEOUT):
+            waits = seen.provisioning == "Succeeded" and not seen.healthy and seen.there and not seen.at_work
+            if ours or (forward and waits and run.listed_at - seen.provisioned < HEALTH_TIMEOUT):
                 self.says("f domains", f"acts on {ids} of {domains} while {key} of {seen.domain} is not back", run)
 
     # A run's end.
@@ -572,7 +575,7 @@ class Judge:
 class Judged(Controller):
     """A controller whose every request is judged. `about` is the method of the request that it is about to send.
 
-    `look` is called before each: whoever plays the controller says there whether it has planned, and is on its way back.
+    `look` is called before each: there its player says whether it has planned, and whether it is on its way back.
     """
 
     def __init__(self, judge: Judge, run: Run, work: Callable[[Controller], Any]) -> None:

@@ -146,6 +146,9 @@ def make(azure: Azure, options: Options) -> Plan:
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
     to_manual = (options.get("upgrade_mode") or "").lower() == "manual"
     services = _services(azure, scale_set)
+    on_set = record.read(scale_set.tags)
+    # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
+    replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.left)
     suspend = bool(options.get("suspend_services")) and bool(survey.left)
     mine = Record(
         id=ours.id if ours else uuid.uuid4().hex,
@@ -153,15 +156,15 @@ def make(azure: Azure, options: Options) -> Plan:
         previous=str(previous or ""),
         selection=record.in_words(selection),
         started=ours.started if ours else azure.server_time or 0.0,
-        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None)),
+        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
         state=record.GOING_BACK if options.get("going_back") else record.IN_PROGRESS,
     )
     if ours and (not survey.left or (ours.open and ours.selects(selection))):
         mine = ours
-    write_model = not settled or (to_manual and scale_set.upgrade_mode.lower() != "manual") or (ours or mine) != mine
+    needs_mode = to_manual and scale_set.upgrade_mode.lower() != "manual"
+    write_model = not settled or replaces or needs_mode or (ours or mine) != mine
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
-    on_set = record.read(scale_set.tags)
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
     close_record = ours is not None and ours.resumable and not survey.left and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED

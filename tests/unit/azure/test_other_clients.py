@@ -28,16 +28,21 @@ RANDOM = os.environ.get("STATEFUL_SEED") == "random"
 STEPS = 16
 MOST_STEPS = 4000
 
-# What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
-KNOWN: list[tuple[str, str]] = []
-
+FOREIGN_ID = "0123456789abcdef0123456789abcdef"
 FOREIGN = {
-    "steady-vmss-rollout": "0123456789abcdef0123456789abcdef",
+    "steady-vmss-rollout": FOREIGN_ID,
     "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{OLD}",
     "steady-vmss-started": "2026-11-27T01:00:00Z",
     "steady-vmss-state": "in_progress",
 }
 FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{NEWER}"}
+# What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
+KNOWN: list[tuple[str, str]] = [
+    ("d reads", "reimage without a read of the set"),
+    ("d reads", "acts forward although the record"),
+    ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
+]
+
 AGENT = {"name": "MDE.Linux", "properties": {"publisher": "Microsoft.Azure", "type": "MDE.Linux"}}
 
 
@@ -92,6 +97,18 @@ INSTANCE_EVENTS: list[dict[str, Any]] = [
     {"do": "power", "power": "stopped"},
     {"do": "upgrade"},
     {"do": "canceled"},
+]
+SETS = "VirtualMachineScaleSets_"
+WIRE: list[dict[str, Any]] = [
+    {"action": "lost_answer", "operation": f"{SETS}Update"},
+    {"action": "lost_before", "operation": f"{SETS}Update"},
+    {"action": "lost_answer", "operation": f"{SETS}UpdateInstances"},
+    {"action": "html", "operation": f"{SETS}UpdateInstances"},
+    {"action": "error", "operation": f"{SETS}UpdateInstances", "status": 409},
+    {"action": "error", "operation": f"{SETS}UpdateInstances", "status": 500},
+    {"action": "lost_answer", "operation": f"{SETS}SetOrchestrationServiceState"},
+    {"action": "error", "operation": "Operations_Get", "status": 404},
+    {"action": "throttle", "operation": "*_List", "retry_after": 30},
 ]
 QUICK = {"upgrade": 20, "reimage": 20, "health_lag": 5, "write": 2, "create": 20, "orchestration": 2, "noop": 1}
 COMMANDS = st.fixed_dictionaries(
@@ -321,6 +338,13 @@ class Clients(RuleBasedStateMachine):
     def another_client(self, event: dict[str, Any], pick: int) -> None:
         self.happens(event, pick)
 
+    @rule(fault=st.sampled_from(WIRE))
+    def the_wire(self, fault: dict[str, Any]) -> None:
+        """What the next request of its kind meets."""
+        assert self.azure is not None
+        self.azure.fault(**fault, times=1)
+        self.judge.note(f"the wire: {fault}")
+
     @rule(on=st.booleans())
     def automatic_upgrades(self, on: bool) -> None:
         """Of which the simulator asks more than this world has: they are turned on behind its back."""
@@ -376,6 +400,7 @@ class Clients(RuleBasedStateMachine):
             return
         azure, owner = self.azure, self.azure.scale_set()
         self.automatic_upgrades(on=False)
+        azure.arm.faults.clear()
         azure.sleep(4000)
         self.happens(mode("Manual"))
         azure.sleep(100)
