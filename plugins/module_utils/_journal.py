@@ -21,7 +21,9 @@ _HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | 
 
 def file_name(scale_set: str, rollout_id: str) -> str:
     """The name of a rollout's journal in its directory. Raises Refused for what would lead out of that."""
-    if not re.fullmatch(r"[0-9a-f]{32}", rollout_id) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}", scale_set):
+    if not re.fullmatch(r"[0-9a-f]{32}", rollout_id) or not re.fullmatch(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}", scale_set
+    ):
         raise Refused("the names of a scale set and of a rollout that a journal is named after are not plain ones.")
     return f"{scale_set}-{rollout_id}.jsonl"
 
@@ -48,7 +50,7 @@ class Journal:
         lines = [json.dumps(all_printable({**event, **self._common}), default=str) + "\n" for event in events]
         if self._path and lines:
             try:
-                with open(_open(self._path), "a", encoding="utf-8") as file:  # noqa: PTH123  # a descriptor has no path
+                with open(_open(self._path), "a", encoding="utf-8") as file:  # a descriptor has no path
                     file.write("".join(lines))
             except OSError as exc:
                 self.warnings = [f"The journal {self._path} lacks lines: {exc.strerror}."]

@@ -74,17 +74,17 @@ class Failed(Exception):
         self.fields = fields
 
 
-class Module(AnsibleModule):  # type: ignore[misc]
+class Module(AnsibleModule):
     """What Azure, a guest or a tag supplied leaves it as plain text, and no secret that is known leaves it at all."""
 
-    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+    def exit_json(self, **kwargs: t.Any) -> t.Any:
         self.no_log_values.update(known_secrets())
-        super().exit_json(**all_printable(kwargs))
+        return super().exit_json(**all_printable(kwargs))
 
-    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.Any:
         self.no_log_values.update(known_secrets())
         trace = {name: kwargs.pop(name) for name in ("exception",) if name in kwargs}
-        super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
+        return super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         super().warn(all_printable(warning), **kwargs)
@@ -119,7 +119,9 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
     failed, result = _carried_out(module, body, cancellation)
     cancellation.close()
-    (module.fail_json if failed else module.exit_json)(**result)
+    if failed:
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) -> tuple[bool, dict[str, t.Any]]:

@@ -1,4 +1,4 @@
-"""`/_simulator/*`: the judge's figures, the inner truth, and levers for tests. Loopback only; secrets need the token."""
+"""`/_simulator/*`: the judge's figures, the inner truth, and levers for tests. Loopback only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from .knobs import KnobError
 from .protocol import Reply, Request
 from .scale_set import ScaleSet
 from .scenario import ScenarioError, instance_fault, schedule, wire_fault
-
 
 TOKEN_HEADER = "x-simulator-token"
 
@@ -43,7 +42,7 @@ class Control:
             known = ", ".join(f"{method} /_simulator/{path}" for method, path in self.paths)
             return Reply(404, {"error": {"code": "NotFound", "message": f"There are {known}."}})
         if what == self.secrets and not self._may_ask(request):
-            message = f"{TOKEN_HEADER} must be SIMULATOR_TOKEN of environment.sh, for every user of this machine can ask."
+            message = f"{TOKEN_HEADER} must be SIMULATOR_TOKEN of environment.sh: any local user can ask."
             return Reply(403, {"error": {"code": "Forbidden", "message": message}})
         try:
             return Reply(200, what(request))
@@ -51,7 +50,9 @@ class Control:
             return Reply(400, {"error": {"code": "BadRequest", "message": str(error)}})
 
     def _may_ask(self, request: Request) -> bool:
-        return bool(self.token) and hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
+        return bool(self.token) and hmac.compare_digest(
+            request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode()
+        )
 
     def metrics(self, _request: Request) -> dict[str, Any]:
         """Times are simulated seconds; divide by `time_scale` for wall seconds."""

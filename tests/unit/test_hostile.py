@@ -33,16 +33,51 @@ OLD = f"Canonical:ubuntu-24_04-lts:server:{play.OLD}"
 NEW = f"Canonical:ubuntu-24_04-lts:server:{play.NEW}"
 TAGS = {
     "rollout": ["0" * 32, "x/../../../../tmp/x", "0" * 31 + "\n", PIPE],
-    "target": [OLD, NEW, f"https://blobs.example/{PIPE}.vhd", f"a:b:{PIPE}:1.0.0", "/CommunityGalleries/evil/images/i/versions/1.0.0"],
-    "previous": [OLD, NEW, "Canonical:ubuntu-24_04-lts:other:1.0.0", f"https://blobs.example/{PIPE}.vhd", "https://evil.test/a.vhd?sig=zZ9signature"],
-    "selection": ["all", "instances 0-4000000000", "update domains 0-99999999999", f"instances {PIPE}", "instances " + "9" * 200],
-    "started": ["2026-11-27T02:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "2000-01-01T00:00:00Z", PIPE],
+    "target": [
+        OLD,
+        NEW,
+        f"https://blobs.example/{PIPE}.vhd",
+        f"a:b:{PIPE}:1.0.0",
+        "/CommunityGalleries/evil/images/i/versions/1.0.0",
+    ],
+    "previous": [
+        OLD,
+        NEW,
+        "Canonical:ubuntu-24_04-lts:other:1.0.0",
+        f"https://blobs.example/{PIPE}.vhd",
+        "https://evil.test/a.vhd?sig=zZ9signature",
+    ],
+    "selection": [
+        "all",
+        "instances 0-4000000000",
+        "update domains 0-99999999999",
+        f"instances {PIPE}",
+        "instances " + "9" * 200,
+    ],
+    "started": [
+        "2026-11-27T02:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+23:59",
+        "2000-01-01T00:00:00Z",
+        PIPE,
+    ],
     "suspended": ["", "AutomaticRepairs", f"{PIPE},##vso[x]"],
     "state": ["in_progress", "going_back", "finished", "stopped", "rolled_back", "\x1b[2J"],
-}  # fmt: skip
+}
 nasty = st.sampled_from(
-    [PIPE, "{% x %}", "{# x #}", "\x1b]0;x\x07", "\x9b31m", "\u202e", "##vso[task.setvariable variable=a]b", "::warning::x", "a\r\nb", "\ud800"]
-)  # fmt: skip
+    [
+        PIPE,
+        "{% x %}",
+        "{# x #}",
+        "\x1b]0;x\x07",
+        "\x9b31m",
+        "\u202e",
+        "##vso[task.setvariable variable=a]b",
+        "::warning::x",
+        "a\r\nb",
+        "\ud800",
+    ]
+)
 records = st.fixed_dictionaries({name: st.sampled_from(values) | nasty for name, values in TAGS.items()})
 
 
@@ -72,7 +107,9 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     results: list[Any] = []
     plan = None
     try:
-        results.append(present.scale_sets(azure, {**options, "instances": True, "instance_ids": [], "addresses": False}))
+        results.append(
+            present.scale_sets(azure, {**options, "instances": True, "instance_ids": [], "addresses": False})
+        )
         plan = rollout_plan.as_result(rollout_plan.make(azure, options))
         results.append(plan)
     except (AzureError, Refused, ImageError) as error:
@@ -120,7 +157,13 @@ def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str
     owner = azure.world.find("shop", "web")
     assert owner is not None
     owner.document["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = play.image(play.NEW)
-    record = {"rollout": "0" * 32, "target": NEW, "previous": previous, "started": "2026-11-27T01:00:00Z", "state": "in_progress"}
+    record = {
+        "rollout": "0" * 32,
+        "target": NEW,
+        "previous": previous,
+        "started": "2026-11-27T01:00:00Z",
+        "state": "in_progress",
+    }
     owner.document["tags"] = {f"steady-vmss-{name}": value for name, value in record.items()}
     client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
     options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.image(play.NEW)}

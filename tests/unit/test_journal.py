@@ -21,7 +21,11 @@ def test_a_journal_is_for_its_owner_alone(tmp_path: Path) -> None:
         Journal(str(path), rollout="1").write([{"event": "\x1b[2J", "time": 1}])
     finally:
         os.umask(old)
-    assert [oct(one.stat().st_mode & 0o777) for one in (path, path.parent, path.parent.parent)] == ["0o600", "0o700", "0o700"]
+    assert [oct(one.stat().st_mode & 0o777) for one in (path, path.parent, path.parent.parent)] == [
+        "0o600",
+        "0o700",
+        "0o700",
+    ]
     assert json.loads(path.read_text("utf-8")) == {"event": "\\u001b[2J", "time": 1, "rollout": "1"}
 
 
@@ -69,7 +73,14 @@ def test_a_journal_is_named_after_the_rollout() -> None:
 
 @pytest.mark.parametrize(
     ("scale_set", "rollout"),
-    [("web", "x/../../../../tmp/x"), ("web", HEX + "\n"), ("web", HEX.upper()), ("web", ""), ("../web", HEX), (".", HEX)],
+    [
+        ("web", "x/../../../../tmp/x"),
+        ("web", HEX + "\n"),
+        ("web", HEX.upper()),
+        ("web", ""),
+        ("../web", HEX),
+        (".", HEX),
+    ],
 )
 def test_a_name_that_leads_out_of_the_directory_is_refused(scale_set: str, rollout: str) -> None:
     with pytest.raises(Refused, match="not plain ones"):

@@ -152,7 +152,9 @@ def test_the_oldest_releases_tested_are_the_oldest_supported() -> None:
 def test_what_the_azure_layer_imports_is_declared() -> None:
     declared = {re.split("[>=]", line)[0] for line in (ROOT / "meta/ee-requirements.txt").read_text("utf-8").split()}
     brought = {"azure.core", "azure.mgmt.core"}  # by azure-mgmt-compute
-    imported = {".".join(name.split(".")[: -1 if "." in name else None]) for name in imports(UTILS / "_azure" / "sdk.py")}
+    imported = {
+        ".".join(name.split(".")[: -1 if "." in name else None]) for name in imports(UTILS / "_azure" / "sdk.py")
+    }
     named = {name for name in imported if under(name, "azure", "requests") and not under(name, *brought)}
     assert named and {name.replace(".", "-") for name in named} <= declared
 

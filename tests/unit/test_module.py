@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,10 +22,8 @@ SECRET = "s3cr3t~value.of-the_client"
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    errors._known_secrets.clear()
-    yield
-    errors._known_secrets.clear()
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "_known_secrets", set())
 
 
 def ended(capsys: pytest.CaptureFixture[str], body: Any, **options: Any) -> tuple[dict[str, Any], str]:

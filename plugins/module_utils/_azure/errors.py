@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .._rollout import model_limit
 from .._rollout import problem as kinds
@@ -37,12 +37,16 @@ _NAMES = (
 _URL = re.compile(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,11}://[^\s'\"<>]*", re.I)
 _PAIR = re.compile(rf"({_NAMES})=[^&;\s'\",}}]+", re.I)
 _MEMBER = re.compile(rf"""({_NAMES}["']?\s{{0,9}}[:=]\s{{0,9}})(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)""", re.I)
-_HEADER = re.compile(r"\b(authorization|proxy-authorization)(\W{1,9}(?:(?:basic|bearer|negotiate)\s{1,9})?)[^\s,;'\"]+", re.I)
+_HEADER = re.compile(
+    r"\b(authorization|proxy-authorization)(\W{1,9}(?:(?:basic|bearer|negotiate)\s{1,9})?)[^\s,;'\"]+", re.I
+)
 _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]+", re.I)
 _WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]+)*")
 _USER = re.compile(r"//[^/@]*@")
 _WEBHOOK = re.compile(r"//[^/]*hook|/(web)?hooks?(b2)?/", re.I)
-_ESCAPED = re.compile(r"%([0-9a-f]{2})|\\u00([0-9a-f]{2})|\\x([0-9a-f]{2})|&(amp|quot|#39|#x3f|#63);|\\([\"'/\\])", re.I)
+_ESCAPED = re.compile(
+    r"%([0-9a-f]{2})|\\u00([0-9a-f]{2})|\\x([0-9a-f]{2})|&(amp|quot|#39|#x3f|#63);|\\([\"'/\\])", re.I
+)
 _ENTITIES = {"amp": "&", "quot": '"', "#39": "'", "#x3f": "?", "#63": "?"}
 
 _SECRET_OPTIONS = ("secret", "protected_settings")
@@ -86,6 +90,7 @@ def know_secrets(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str
         *(text for name in _SECRET_OPTIONS for text in _texts(options.get(name))),
         *(environment.get(name) or "" for name in _SECRET_VARIABLES),
         *passwords,
+        *map(unquote, passwords),
     ]
     _known_secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
 
@@ -105,8 +110,8 @@ def _texts(value: object) -> t.Iterator[str]:
 def signatures(value: object) -> t.Iterator[str]:
     """The queries of the URIs in an option's value; a shorter one is no signature and would hide too much."""
     for text in _texts(value):
-        _address, mark, query = text.partition("?")
-        if mark and "://" in _address and len(query) >= _SHORTEST_SECRET:
+        address, mark, query = text.partition("?")
+        if mark and "://" in address and len(query) >= _SHORTEST_SECRET:
             yield query
 
 
@@ -219,7 +224,10 @@ def problem_of_answer(status: int, headers: t.Mapping[str, str], text: str) -> P
     except ValueError:
         error = {}
     if not error:
-        error = {"message": f"HTTP {status}" + (f", {text[:_LONGEST_READ].strip()[:200]}" if text.strip() else " without a body")}
+        error = {
+            "message": f"HTTP {status}"
+            + (f", {text[:_LONGEST_READ].strip()[:200]}" if text.strip() else " without a body")
+        }
     return problem_of(
         error, kind_of(status, str(error.get("code") or "")), status=status, retry_after=retry_after(headers)
     )

@@ -12,8 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from . import image as images
 from . import commands, references, resolve
+from . import image as images
 from .finding import ERROR, INFO, WARNING, Finding
 from .image import Image
 from .model import ImageVersion, ScaleSet

@@ -57,7 +57,7 @@ def _assignment(name: str, value: object) -> str:
     """Plain words where they will do, for JSON cannot be copied from where Ansible shows it as JSON again."""
     text = _text(value)
     form = next((form for suffix, form in _FORMS.items() if name.endswith(f"_{suffix}")), None)
-    if form and not form(text) or not _is_harmless(text):
+    if (form and not form(text)) or not _is_harmless(text):
         return f"{name}={TO_FILL_IN}"
     if _PLAIN.fullmatch(text):
         return f"{name}={text}"

@@ -40,7 +40,7 @@ _WIRE_FIELDS = {
 # What each part may be made of. An image may stand in a tag that others write, in a command and in a path of a request.
 _WORD = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,128}"
 _NAME = r"(?!\.{1,2}(?:/|\Z))[\w.-]{1,128}"
-_IN_GROUP = rf"/subscriptions/[0-9A-Za-z-]{{1,64}}/resourceGroups/(?!\.{{1,2}}/)[\w().-]{{1,90}}/providers/Microsoft\.Compute"
+_IN_GROUP = r"/subscriptions/[0-9A-Za-z-]{1,64}/resourceGroups/(?!\.{1,2}/)[\w().-]{1,90}/providers/Microsoft\.Compute"
 _IMAGE = rf"/images/{_NAME}(?:/versions/{_NAME})?"
 _KINDS_BY_PATH = (
     (COMMUNITY_GALLERY, re.compile(rf"/CommunityGalleries/{_NAME}{_IMAGE}", re.IGNORECASE)),

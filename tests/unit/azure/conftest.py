@@ -59,6 +59,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
         self.sign_ins: list[requests.PreparedRequest] = []
         self.token_answers: list[Any] = []
         self.discovery = 200
+        self.sign_in_answer: Callable[[requests.PreparedRequest], Answer] | None = None  # instead of all these
 
     def on(self, method: str, path: str, *answers: Any) -> None:
         self.answers[method, path.lower()] = list(answers)
@@ -71,7 +72,7 @@ class FakeAzure(requests.adapters.BaseAdapter):
             answers = self.answers.get((str(request.method), url.path.lower()), [(404, {}, _missing(url.path))])
             answer = answers[0] if len(answers) == 1 else answers.pop(0)
         else:
-            answer = self._sign_in(request, url.path)
+            answer = self.sign_in_answer or self._sign_in(request, url.path)
         if isinstance(answer, Callable):
             answer = answer(request)
         if isinstance(answer, BaseException):

@@ -62,7 +62,9 @@ def test_an_operation_elsewhere_is_not_asked(azure: Azure, arm: FakeAzure, link:
     assert (arm.requests, arm.sign_ins) == ([], [])
 
 
-@pytest.mark.parametrize("resource_id", ["@evil.test/x", ".evil.test/x", ":8443/x", "/subscriptions/../x", "/a//b", "/a/\x1b"])
+@pytest.mark.parametrize(
+    "resource_id", ["@evil.test/x", ".evil.test/x", ":8443/x", "/subscriptions/../x", "/a//b", "/a/\x1b"]
+)
 def test_an_id_that_is_no_path_is_not_asked(azure: Azure, arm: FakeAzure, resource_id: str) -> None:
     odd = ScaleSet(id=resource_id, name="web", resource_group="rg", location="westus")
     with pytest.raises(AzureError, match="is not the id of a resource"):
@@ -130,7 +132,9 @@ def test_an_answer_that_is_too_long_is_not_read(
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000])
-def test_an_answer_that_is_nested_too_deeply_is_unreadable(azure: Azure, arm: FakeAzure, status: int, body: bytes) -> None:
+def test_an_answer_that_is_nested_too_deeply_is_unreadable(
+    azure: Azure, arm: FakeAzure, status: int, body: bytes
+) -> None:
     arm.on("GET", WEB, (status, {}, body))
     arm.on("GET", "/subscriptions/s/x", (status, {}, body))
     with pytest.raises(AzureError):
@@ -150,22 +154,33 @@ def test_an_answer_that_is_no_object_is_unreadable(azure: Azure, arm: FakeAzure,
 
 
 def test_no_redirect_of_the_metadata_is_followed(session: requests.Session, arm: FakeAzure) -> None:
-    arm.on("GET", "/metadata/endpoints", (302, {"Location": "http://evil.test/metadata/endpoints"}, None), (200, {}, METADATA))
+    arm.on(
+        "GET",
+        "/metadata/endpoints",
+        (302, {"Location": "http://evil.test/metadata/endpoints"}, None),
+        (200, {}, METADATA),
+    )
     with pytest.raises(AzureError, match="answers with a redirect, which is not followed"):
         connect({**OPTIONS, "cloud_environment": PRIVATE}, {"HOME": "/nonexistent"}, FakeClock(), session)
     assert arm.hosts == {"arm.test"}
 
 
 @pytest.mark.parametrize("authority", ["http://login.test", "https://login.test@evil.test", "https://evil.test/../x"])
-def test_a_sign_in_service_without_https_gets_no_secret(session: requests.Session, arm: FakeAzure, authority: str) -> None:
-    arm.on("GET", "/metadata/endpoints", (200, {}, {"authentication": {"loginEndpoint": authority, "audiences": ["x"]}}))
+def test_a_sign_in_service_without_https_gets_no_secret(
+    session: requests.Session, arm: FakeAzure, authority: str
+) -> None:
+    arm.on(
+        "GET", "/metadata/endpoints", (200, {}, {"authentication": {"loginEndpoint": authority, "audiences": ["x"]}})
+    )
     with pytest.raises(AzureError, match="https"):
         find_cloud(PRIVATE, {}, session)
 
 
 def test_the_sign_in_service_that_the_user_named_is_the_one(session: requests.Session, arm: FakeAzure) -> None:
     arm.on("GET", "/metadata/endpoints", (200, {}, METADATA))
-    assert find_cloud(PRIVATE, {"AZURE_AUTHORITY_HOST": "https://login.test"}, session).authority == "https://login.test"
+    assert (
+        find_cloud(PRIVATE, {"AZURE_AUTHORITY_HOST": "https://login.test"}, session).authority == "https://login.test"
+    )
     with pytest.raises(AzureError, match=r"signs in at login.test, and AZURE_AUTHORITY_HOST names other.test"):
         find_cloud(PRIVATE, {"AZURE_AUTHORITY_HOST": "https://other.test"}, session)
 
@@ -180,7 +195,7 @@ def test_a_secret_is_never_sent_in_plain_text(session: requests.Session, arm: Fa
         }
         return 200, {}, addresses
 
-    arm._sign_in = lambda request, path: discovery(request)  # type: ignore[method-assign,assignment]
+    arm.sign_in_answer = discovery
     arm.on("GET", "/metadata/endpoints", (200, {}, METADATA))
     azure = connect({**OPTIONS, "cloud_environment": PRIVATE}, {"HOME": "/nonexistent"}, FakeClock(), session)
     with pytest.raises(AzureError, match="https url"):
@@ -206,7 +221,9 @@ def test_a_netrc_is_not_read(azure: Azure, arm: FakeAzure) -> None:
     assert arm.requests[0].headers["Authorization"] == "Bearer token-1"
     basic = base64.b64encode(b"bob:pa55word").decode()
     assert all(basic not in str(one.headers) for one in (*arm.requests, *arm.sign_ins))
-    assert f"client_secret={SECRET.replace('~', '%7E')}" in str(arm.sign_ins[0].body) or SECRET in str(arm.sign_ins[0].body)
+    assert f"client_secret={SECRET.replace('~', '%7E')}" in str(arm.sign_ins[0].body) or SECRET in str(
+        arm.sign_ins[0].body
+    )
 
 
 @pytest.mark.usefixtures("netrc")

@@ -43,7 +43,9 @@ VHD = "https://blobs.example/{}.vhd"
     ],
 )
 def test_the_way_back(recorded: str, model: str | None, reported: list[str], trusted: bool) -> None:
-    found = way_back(images.parse(recorded), images.parse(model) if model else None, [None, *map(images.parse, reported)])
+    found = way_back(
+        images.parse(recorded), images.parse(model) if model else None, [None, *map(images.parse, reported)]
+    )
     assert found == (images.parse(recorded) if trusted else None)
     assert way_back(None, images.parse(MODEL), map(images.parse, reported)) is None
 
@@ -61,12 +63,23 @@ def set_with(previous: str) -> dict[str, Any]:
         "steady-vmss-state": "finished",
     }
     storage = {"imageReference": reference(MODEL)}
-    return {"id": WEB, "name": "web", "location": "westus", "tags": tags, "properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+    return {
+        "id": WEB,
+        "name": "web",
+        "location": "westus",
+        "tags": tags,
+        "properties": {"virtualMachineProfile": {"storageProfile": storage}},
+    }
 
 
 def shown(azure: Azure, arm: FakeAzure, previous: str, running: str, history: Any) -> Any:
     arm.on("GET", WEB, (200, {}, set_with(previous)))
-    item = {"instanceId": "0", "properties": {"storageProfile": {"imageReference": {**reference(running), "exactVersion": running.rsplit(":")[-1]}}}}
+    item = {
+        "instanceId": "0",
+        "properties": {
+            "storageProfile": {"imageReference": {**reference(running), "exactVersion": running.rsplit(":")[-1]}}
+        },
+    }
     arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [item]}))
     arm.on("GET", f"{WEB}/osUpgradeHistory", history)
     options = {"resource_group": "rg", "name": "web", "instances": False, "image": None}

@@ -25,7 +25,12 @@ VARIABLES = ("rollout_resource_group", "rollout_scale_set", "rollout_image", "ro
 
 
 def test_a_plain_command() -> None:
-    variables = {"rollout_resource_group": "shop", "rollout_scale_set": "web", "rollout_canary": 2, "rollout_zones": ["1", "2"]}
+    variables = {
+        "rollout_resource_group": "shop",
+        "rollout_scale_set": "web",
+        "rollout_canary": 2,
+        "rollout_zones": ["1", "2"],
+    }
     assert commands.playbook("upgrade_image", variables) == (
         "ansible-playbook steady.vmss.upgrade_image -e rollout_resource_group=shop -e rollout_scale_set=web "
         "-e rollout_canary=2 -e rollout_zones=1,2"
@@ -94,7 +99,7 @@ def test_no_value_becomes_a_word_or_a_template(variables: dict[str, object]) -> 
 
 
 def test_bash_reads_it_as_it_was_meant() -> None:
-    value = "it's $HOME `id` \\ \"x\" ; & | > < * ? ! ~ é"
+    value = 'it\'s $HOME `id` \\ "x" ; & | > < * ? ! ~ é'
     said = commands.playbook("x", {"rollout_before": value}).removeprefix("ansible-playbook steady.vmss.x -e ")
     done = subprocess.run(["bash", "-c", f"printf %s {said}"], capture_output=True, check=True)
     assert json.loads(done.stdout) == {"rollout_before": value}

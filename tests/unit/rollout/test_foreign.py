@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.foreign import all_printable, printable
 
 COMMANDS = re.compile(r"##\[|##vso\[|\A\s*::[a-z]", re.IGNORECASE)
-hostile = st.text(st.sampled_from("\x00\x07\x1b\x9b\r\n\t\u200b\u2028\u202e\u2066\ufeff\ud800#[]vso:ab \u00e4"), max_size=40)
+hostile = st.text(
+    st.sampled_from("\x00\x07\x1b\x9b\r\n\t\u200b\u2028\u202e\u2066\ufeff\ud800#[]vso:ab \u00e4"), max_size=40
+)
 
 
 @pytest.mark.parametrize(

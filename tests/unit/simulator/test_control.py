@@ -16,7 +16,9 @@ from simulator.server import write_environment
 from .test_arm import HOST, Client
 
 
-@pytest.mark.parametrize(("headers", "status"), [({}, 403), ({"X-Simulator-Token": "é"}, 403), ({"X-Simulator-Token": "token"}, 200)])
+@pytest.mark.parametrize(
+    ("headers", "status"), [({}, 403), ({"X-Simulator-Token": "é"}, 403), ({"X-Simulator-Token": "token"}, 200)]
+)
 def test_secrets_need_the_token(headers: dict[str, str], status: int) -> None:
     client = Client()
     answer = client.control.handle(Request("GET", "/_simulator/secrets", "", headers, b"", HOST))
