@@ -471,11 +471,24 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
         yield f"{outcome}, and instances {failed} failed"
     if outcome == "failed" and not (case.tolerates and failed and NAME in run.failures[-1]):
         yield f"failed without a failure that was to be tolerated: {run.failures[-1]}"
+    if outcome == "stopped" and not world.batches() and not _may_not_begin(case, world):
+        attempted = {key for request in world.metrics["non_get"] for key in request.get("instance_ids") or ()}
+        there = mine(case, world)
+        idle = [key for key, i in there.items() if i["provisioning"] == "Canceled" and not i["busy"]]
+        if untried := [key for key in idle if key not in attempted]:
+            yield f"it stopped with {untried} Canceled, on which nobody works, and has not tried them"
     if outcome in ("stopped", "rolled_back"):
         if not any(world.model_image().endswith(image) for image in _may_be_left(case, world)):
             yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
+
+
+def _may_not_begin(case: Case, world: World) -> bool:
+    """Whether something beside an instance that is Canceled may keep a rollout from its first batch."""
+    forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
+    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
+    return forbidden or hurt or bool(_lost(case)) or any(True for _break in _breaks(world))
 
 
 def _may_be_left(case: Case, world: World) -> set[str]:
