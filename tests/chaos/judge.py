@@ -113,6 +113,7 @@ def everything(
     the user's health check was asked, each with its simulated `time`.
     """
     yield from ending(case, after, run, result)
+    yield from begins(case, after, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
     yield from sizes(case, after, result)
@@ -476,6 +477,24 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
             yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
+
+
+def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """Rules 1 and 5: what is Canceled is nobody's work: it is tried, and not waited for."""
+    if (result or {}).get("outcome") != "stopped" or world.batches() or _may_not_begin(case, world):
+        return
+    attempted = {key for request in world.metrics["non_get"] for key in request.get("instance_ids") or ()}
+    there = mine(case, world)
+    idle = [key for key, i in there.items() if i["provisioning"] == "Canceled" and not i["busy"]]
+    if untried := [key for key in idle if key not in attempted]:
+        yield f"it stopped with {untried} Canceled, on which nobody works, and has not tried them"
+
+
+def _may_not_begin(case: Case, world: World) -> bool:
+    """Whether something beside an instance that is Canceled may keep a rollout from its first batch."""
+    forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
+    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
+    return forbidden or hurt or bool(_lost(case)) or any(True for _break in _breaks(world))
 
 
 def _may_be_left(case: Case, world: World) -> set[str]:

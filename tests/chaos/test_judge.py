@@ -47,7 +47,9 @@ def document(version: str) -> dict[str, Any]:
 def instance(version: str, update_domain: int) -> dict[str, Any]:
     where = {"zone": None, "fault_domain": 0, "update_domain": update_domain}
     calm = {"power": "running", "available": True}
-    calm |= dict.fromkeys(("leaving", "protect_actions", "attached", "fell"), False)
+    calm |= {"provisioning": "Succeeded"} | dict.fromkeys(
+        ("leaving", "protect_actions", "attached", "fell", "busy"), False
+    )
     return {"version": version, **where, **calm}
 
 
@@ -313,6 +315,12 @@ def batch_too_large(rollout: Rollout) -> None:
     rollout.case = replace(rollout.case, limit="50%")
 
 
+def canceled_not_tried(rollout: Rollout) -> None:
+    rollout.stops(0)
+    rollout.after.metrics["non_get"].clear()
+    rollout.after.instances["0"] |= {"provisioning": "Canceled", "available": False}
+
+
 def check_skipped(rollout: Rollout) -> None:
     rollout.checked(True)
 
@@ -416,6 +424,7 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (restarted, "restart of ['0']"),
     (adopted, "instance 7 is called failed, and no action has named it"),
     (batch_too_large, "batch 2 takes down ['1', '2'], more than 10%"),
+    (canceled_not_tried, "it stopped with ['0'] Canceled"),
     (check_skipped, "['1'] are called upgraded and have not passed"),
     (walked_past_the_check, "the user's check failed, and it ended upgraded"),
     (on_after_the_check, "['1'] got the new image after"),
