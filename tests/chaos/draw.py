@@ -101,7 +101,7 @@ def case(seed: int) -> Case:
         if rng.random() < 0.2:
             knobs["image_write_loses"] = "storageProfile.dataDisks"
     elif kind != "flexible" and rng.random() < 0.15:
-        # A reimage of such disks brings the old image back unless it is told not to.
+        # A reimage of such disks brings the old image back unless it says otherwise.
         ephemeral = {"diffDiskSettings": {"option": "Local"}, "caching": "ReadOnly"}
         properties["virtualMachineProfile"] = {"storageProfile": {"osDisk": ephemeral}}
         knobs["upgrade_keeps_disk"] = rng.random() < 0.7
@@ -377,7 +377,12 @@ def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list
         pinned, latest = {**SERIES, "version": THIRD}, {**SERIES, "version": "latest"}
     profile = {"storageProfile": {"imageReference": latest}}
     automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
-    record = {"do": "write", "patch": {"tags": {RECORD: f"{rng.getrandbits(128):032x}"}}}
+    # Another rollout's, to another image: with its image, or before it comes to write that.
+    target = pinned["id"] if gallery else ":".join(pinned.values())
+    tags = {RECORD: f"{rng.getrandbits(128):032x}", "steady-vmss-target": target}
+    record = {"do": "write", "patch": {"tags": tags}}
+    rollout = model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}})
+    rollout["patch"]["tags"] = tags
     kinds = [
         model_write(upgradePolicy={"mode": "Automatic"}),
         model_write(upgradePolicy={"mode": "Automatic"}),
@@ -386,7 +391,7 @@ def _other_clients(rng: Random, kind: str, gallery: bool, capacity: int) -> list
         model_write(virtualMachineProfile={"storageProfile": {"imageReference": pinned}}),
         model_write(upgradePolicy=automatic, virtualMachineProfile=profile),
         record,
-        record,
+        rollout,
         {"do": "write", "patch": {"tags": {OTHER_TAG: "yes", "owner": "another team"}}},
         {"do": "policy", "extension": AGENT, "tags": {"policy": "applied"}},
         {
@@ -416,7 +421,7 @@ def _variables(rng: Random, gallery: bool, limit: str, order_by: str, capacity: 
         "rollout_max_unavailable": limit,
         "rollout_order_by": order_by,
         "rollout_canary": rng.choice(["", "", 0, 1, 2]),
-        "rollout_batch_size": rng.choice(["", "", "25%", max(2, capacity // 5)]),
+        "rollout_batch_size": rng.choice(["", "", "25%", max(2, capacity // 5), [1, "10%", "50%"]]),
         "rollout_healthy_for": rng.choice([0, 0, 1]),
         "rollout_on_failure": rng.choice(["stop", "stop", "rollback_failed", "rollback_all"]),
         "rollout_max_unhealthy": rng.choice(["", "", "100%"]),

@@ -115,6 +115,7 @@ def everything(
     yield from ending(case, after, run, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
+    yield from sizes(case, after, result)
     yield from writes(case, after)
     yield from services(case, before, after, run)
     yield from hands_off(case, before, after)
@@ -157,6 +158,19 @@ def _domain(figure: str, instance: dict[str, Any]) -> str:
     fault, update = instance["fault_domain"], instance["update_domain"]
     row = {"zones": None, "fault_domains": fault, "domains": fault if update is None else update}[figure]
     return f"{instance['zone']}/{row}"
+
+
+def sizes(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """Rule 1: the n-th batch that was begun takes down no more than the n-th size; what Azure refused was not begun."""
+    given = case.variables.get("rollout_batch_size")
+    if not isinstance(given, list) or (result or {}).get("outcome") != "upgraded":
+        return  # the way back goes in batches of its own
+    for number, batch in enumerate(world.batches()):
+        step = given[min(number, len(given) - 1)]
+        percent = str(step).endswith("%")
+        allowed = math.ceil(batch["there_then"] * int(step[:-1]) / 100) if percent else int(step)
+        if len(batch["taken_down"]) > max(1, allowed):
+            yield f"batch {number + 1} takes down {batch['taken_down']}, more than {step}"
 
 
 def writes(case: Case, world: World) -> Iterator[str]:
@@ -384,8 +398,11 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
     expected = {"upgraded": target, "rolled_back": OLD}
     available = {key for batch in world.metrics["batches"] for key in batch["available"]}
     by_another = {entry["instance"] for entry in world.changes("running_version")} | _moved_by_others(world)
+    asked_for = {key for request in world.metrics["non_get"] for key in request.get("instance_ids") or ()}
     for key, report in result.get("instances", {}).items():
         instance = world.instances.get(key)
+        if report["outcome"] in ("upgraded", "failed", "rolled_back") and key not in asked_for:
+            yield f"instance {key} is called {report['outcome']}, and no action has named it"
         if report["outcome"] not in expected or instance is None or key in by_another:
             continue
         if instance["version"] != expected[report["outcome"]]:

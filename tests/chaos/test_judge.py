@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import checks
 import judge
 import pytest
 from draw import GROUP, NAME, NEW, OLD, RECORD, SERIES, THIRD, Case
@@ -301,6 +303,16 @@ def restarted(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "restart"))
 
 
+def adopted(rollout: Rollout) -> None:
+    rollout.result["instances"]["7"] = {"outcome": "failed", "image_after": None}
+
+
+def batch_too_large(rollout: Rollout) -> None:
+    rollout.case.variables["rollout_batch_size"] = [1, "10%", "50%"]
+    rollout.after.metrics["batches"][1] |= {"taken_down": ["1", "2"], "there_then": 9}
+    rollout.case = replace(rollout.case, limit="50%")
+
+
 def check_skipped(rollout: Rollout) -> None:
     rollout.checked(True)
 
@@ -402,6 +414,8 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (attached_named, "which were attached by hand"),
     (running_one_started, "start of ['0']"),
     (restarted, "restart of ['0']"),
+    (adopted, "instance 7 is called failed, and no action has named it"),
+    (batch_too_large, "batch 2 takes down ['1', '2'], more than 10%"),
     (check_skipped, "['1'] are called upgraded and have not passed"),
     (walked_past_the_check, "the user's check failed, and it ended upgraded"),
     (on_after_the_check, "['1'] got the new image after"),
@@ -537,3 +551,32 @@ def test_a_broken_rule_is_found(spoil: Callable[[Rollout], None], said: str, tmp
     rollout = Rollout.good()
     spoil(rollout)
     assert [one for one in rollout.wrong(tmp_path) if said in one], rollout.wrong(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("policy", "number", "names", "before", "passes"),
+    [
+        ({"kind": "never"}, 1, ["web_0"], 0, True),
+        ({"kind": "always"}, 1, ["web_0"], 0, False),
+        ({"kind": "number", "number": 2}, 1, ["web_0"], 0, True),
+        ({"kind": "number", "number": 2}, 2, ["web_0"], 0, False),
+        ({"kind": "first", "times": 1}, 1, ["web_0"], 0, False),
+        ({"kind": "first", "times": 1}, 1, ["web_0"], 1, True),
+        ({"kind": "some", "modulo": 1}, 3, ["web_0"], 9, False),
+        ({"kind": "some", "modulo": 10**9}, 3, ["web_0"], 9, True),
+    ],
+)
+def test_the_user_s_check(policy: dict[str, Any], number: int, names: list[str], before: int, passes: bool) -> None:
+    batch = {"number": number, "instances": [{"name": name} for name in names]}
+    assert checks.passes(policy, batch, before) == passes
+
+
+def test_the_user_s_check_keeps_what_it_was_asked(tmp_path: Path) -> None:
+    checks.write(tmp_path / "check", {"kind": "first", "times": 1})
+    batch = json.dumps({"number": 1, "instances": [{"name": "web_3", "instance_id": "3"}]})
+    assert [checks.main(batch, tmp_path / "check") for _twice in range(2)] == [1, 0]
+    asked = checks.asked(tmp_path / "check")
+    assert [(one["number"], one["instance_ids"], one["passed"]) for one in asked] == [
+        (1, ["3"], False),
+        (1, ["3"], True),
+    ]

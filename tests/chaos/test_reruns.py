@@ -65,7 +65,7 @@ def test_no_number_of_reruns_walks_past_a_failing_check(number: int, tmp_path: P
         "rollout_version_lag": 4,
     }
     wrong: list[str] = []
-    told: list[str] = []
+    ended: list[str] = []
     with simulator(scenario(kind), tmp_path / "azure", TIME_SCALE) as sim:
         killed = False
         for time_of_it in range(1 + TIMES):
@@ -76,15 +76,15 @@ def test_no_number_of_reruns_walks_past_a_failing_check(number: int, tmp_path: P
             outcome = one_run(sim, variables, tmp_path / str(time_of_it), rng if killed else None)
             settle(sim)
             after = judge.World.of(sim)
-            told.append("killed" if killed else outcome)
-            wrong += judged(before, after, reached, told[-1], after_a_kill=after_a_kill)
+            ended.append("killed" if killed else outcome)
+            wrong += judged(before, after, reached, ended[-1], after_a_kill=after_a_kill)
             batches = [batch["instance_ids"] for batch in after.batches() if bad & {*batch["instance_ids"]}]
             if len(batches) > 1:
                 wrong.append(f"run {time_of_it}: {batches} hold instances that the check refuses")
             if wrong:
                 break
-    sys.stdout.write(f"rerun {number}: {kind}, {policy['kind']}: {told}\n")
-    assert not wrong, f"CHAOS_RERUN={number} replays it; the runs ended {told}\n" + "\n".join(wrong)
+    sys.stdout.write(f"rerun {number}: {kind}, {policy['kind']}: {ended}\n")
+    assert not wrong, f"CHAOS_RERUN={number} replays it; the runs ended {ended}\n" + "\n".join(wrong)
 
 
 def one_run(sim: Simulator, variables: dict[str, Any], directory: Path, kill: Random | None) -> str:

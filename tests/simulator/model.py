@@ -11,6 +11,7 @@ from .extensions import extension_order, extensions_of
 from .images import Catalogue, reference_kind, reference_text
 from .knobs import Knobs
 
+MOST_TAGS, TAG_NAME, TAG_VALUE = 50, 512, 256
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 IDENTITY_MEMBERS = ("id", "sharedGalleryImageId", "communityGalleryImageId", "publisher", "offer")
 WRITABLE = ("location", "tags", "sku", "plan", "zones", "identity", "extendedLocation", "properties")
@@ -175,6 +176,7 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
     if knobs.health_sources == "one" and len(_sources(new)) > 1:
         raise ArmError(400, "BadRequest", f"A scale set takes one health source, not {' and '.join(_sources(new))}.")
     extension_order(profile_of(new))
+    _check_tags(new.get("tags") or {})
     if old is not None:
         _check_immutable(old, new)
     storage = storage_of(new)
@@ -196,6 +198,23 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
             "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image "
             "requires Plan information in the request.",
         )
+
+
+def _check_tags(tags: dict[str, Any]) -> None:
+    """Azure Resource Manager's limits, which hold for every resource; the words and codes are not recorded."""
+    if len(tags) > MOST_TAGS:
+        raise ArmError(400, "TooManyTags", f"The maximum number of tags on a resource is {MOST_TAGS}.")
+    for name, value in tags.items():
+        if not name or len(name) > TAG_NAME or set(name) & set("<>%&\\?/"):
+            raise ArmError(400, "InvalidTagName", f"The tag name '{name}' is invalid.", target="tags")
+        if not isinstance(value, str) or len(value) > TAG_VALUE:
+            raise ArmError(
+                400,
+                "InvalidTagValueLength",
+                f"Tag value too large. Following tag value '{value}' exceeded the maximum length. Maximum allowed "
+                f"length for tag value - '{TAG_VALUE}' characters.",
+                target="tags",
+            )
 
 
 def _check_immutable(old: dict[str, Any], new: dict[str, Any]) -> None:

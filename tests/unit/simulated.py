@@ -245,7 +245,7 @@ class Controller(requests.adapters.BaseAdapter):
         try:
             self._alive()
             self.result = work(self)
-        except BaseException as error:  # told by `outcome`
+        except BaseException as error:  # raised by `outcome`
             self.error = error
         finally:
             self.ended = True

@@ -102,3 +102,27 @@ def test_any_text_is_one_line_of_the_journal(tmp_path_factory: pytest.TempPathFa
     lines = path.read_bytes().decode("ascii").splitlines()
     assert len(lines) == 1 and lines[0].isprintable() and "##vso[" not in lines[0]
     assert isinstance(json.loads(lines[0]), dict)
+
+
+@pytest.mark.parametrize(
+    ("previous", "instance", "back"),
+    [
+        ("Canonical:ubuntu-24_04-lts:other:1.0.0", OLD, OLD),  # what the instances run, whatever the tag says
+        ("Canonical:ubuntu-24_04-lts:other:1.0.0", NEW, None),
+        ("/CommunityGalleries/evil/images/i/versions/1.0.0", NEW, None),
+        (OLD, NEW, OLD),
+        ("", OLD, OLD),
+    ],
+)
+def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str, back: str | None) -> None:
+    version = instance.rpartition(":")[2]
+    azure = Simulated(play.scenario(2, version=version))
+    owner = azure.world.find("shop", "web")
+    assert owner is not None
+    owner.document["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = play.image(play.NEW)
+    record = {"rollout": "0" * 32, "target": NEW, "previous": previous, "started": "2026-11-27T01:00:00Z", "state": "in_progress"}
+    owner.document["tags"] = {f"steady-vmss-{name}": value for name, value in record.items()}
+    client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
+    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.image(play.NEW)}
+    found = rollout_plan.as_result(rollout_plan.make(client, options))["previous_image"]
+    assert found == (play.image(back.rpartition(":")[2]) if back else None)

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from .._rollout import image as images
-from .._rollout import preflight, problem, record, resolve
+from .._rollout import preflight, problem, record, resolve, running_image
 from .._rollout.domains import ORDERS, Selection, select
 from .._rollout.image import Image
 from .._rollout.limits import parse_limit
@@ -138,12 +138,17 @@ def make(azure: Azure, options: Options) -> Plan:
         unfinished=ours is not None and ours.resumable,
     )
     ran = resolve.images_before(survey.outdated, scale_set.image, target)
-    previous = ours.previous_image if ours else next(iter(ran), None)
+    reported = [image for i in instances for image in (running_image.running_image(i), i.image)]
+    recorded = resolve.way_back(ours.previous_image, scale_set.image, reported) if ours else None
+    previous = recorded or next(iter(ran), None)
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
     to_manual = (options.get("upgrade_mode") or "").lower() == "manual"
     services = _services(azure, scale_set)
+    on_set = record.read(scale_set.tags)
+    # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
+    replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.left)
     suspend = bool(options.get("suspend_services")) and bool(survey.left)
     mine = Record(
         id=ours.id if ours else uuid.uuid4().hex,
@@ -151,15 +156,15 @@ def make(azure: Azure, options: Options) -> Plan:
         previous=str(previous or ""),
         selection=record.in_words(selection),
         started=ours.started if ours else azure.server_time or 0.0,
-        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None)),
+        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
         state=record.GOING_BACK if options.get("going_back") else record.IN_PROGRESS,
     )
     if ours and (not survey.left or (ours.open and ours.selects(selection))):
         mine = ours
-    write_model = not settled or (to_manual and scale_set.upgrade_mode.lower() != "manual") or (ours or mine) != mine
+    needs_mode = to_manual and scale_set.upgrade_mode.lower() != "manual"
+    write_model = not settled or replaces or needs_mode or (ours or mine) != mine
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
-    on_set = record.read(scale_set.tags)
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
     close_record = ours is not None and ours.resumable and not survey.left and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED

@@ -23,7 +23,7 @@ _FIRST_SHARE = 0.2  # of an operation, while no earlier one tells how long it ta
 _SOONEST = 0.95  # of what the quickest of the recent operations took
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
 _FIRST = 2.0
-_STEP = 3.0  # between reads while nothing tells when
+_STEP = 3.0  # at least, between two polls while nothing tells when it ends
 _SETTLE = 5.0  # at most, between two reads of the instances until the wait is long
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
@@ -59,8 +59,7 @@ def _to_settle(waited: float, earlier: t.Sequence[float]) -> float:
     if waited < expected * 0.99:
         gap = expected / math.ceil(expected / (_SETTLE * 1.1))
         return gap - waited % gap
-    step = _FIRST if waited <= 0 or expected else _STEP
-    return min(_LONGEST, max(step, min(_SETTLE, (waited - expected) * 0.5), waited * _SHARE[INSTANCES]))
+    return min(_LONGEST, max(min(_SETTLE, (waited - expected) * 0.3), waited * _SHARE[INSTANCES]))
 
 
 def glance(number: int, earlier: t.Sequence[float] = ()) -> float:

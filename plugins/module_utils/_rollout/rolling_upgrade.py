@@ -207,12 +207,17 @@ class RollingRun:
         return self._enter(now, self._follow)
 
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
-        """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours."""
+        """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours.
+
+        In mode Rolling a write runs an upgrade, of whatever it has changed, and whether the history has those is unverified.
+        """
         if _at(latest, self._ours_started):
             return self.watch.kind
         if self._history is None or latest.started is None or self._kind_asked != latest.started:
             return None
-        return OS if entry_of(self._history, latest.started) else EXTENSIONS
+        if entry_of(self._history, latest.started):
+            return OS
+        return None if self._scale_set.upgrade_mode == "Rolling" else EXTENSIONS
 
     def _wait_out(self, now: float) -> Step:
         """One of the other kind runs, and Azure runs one at a time. Ours is decided on when it is over."""

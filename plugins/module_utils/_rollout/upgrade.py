@@ -487,7 +487,7 @@ class Upgrade:
     def _unseen(self) -> float:
         """Seconds after the operation for which a look would be in vain: all were down, and are healthy later."""
         succeeded = self._operation is not None and self._operation.status == "Succeeded"
-        if not (succeeded and self._settlings and self._all_seen_down):
+        if not (succeeded and self._all_seen_down):
             return 0.0
         return pacing.next_read(pacing.INSTANCES, 0.0, self._settlings)
 

@@ -335,6 +335,29 @@ def test_a_way_back_that_is_run_again_goes_on_back() -> None:
         assert found is not None and found.state == "rolled_back"
 
 
+def test_no_rollout_acts_under_the_record_of_another() -> None:
+    """A run to NEW was killed, another client pins NEWER: who rolls that has a record of its own before the first action."""
+    azure = simulated(5)
+    first = Play(azure, azure.options, check=lambda _ids: azure.sleep(0))
+    first._roll = lambda: first._write(  # type: ignore[method-assign]  # killed right after its write
+        image=first.plan["target_image"], record=first.plan["record"]
+    )
+    first._end = lambda *_args, **_more: None  # type: ignore[method-assign]
+    first.run()
+    azure.do(**pins(NEWER))
+    settled(azure)
+    seen = []
+
+    def look(_ids: list[str]) -> None:
+        found = kept(azure)
+        seen.append(found.target.rpartition(":")[2] if found else "")
+
+    run = play(azure, NEWER, take_over=True, check=look)
+    found = kept(azure)
+    assert run.outcome == "upgraded" and set(seen) == {NEWER}
+    assert found is not None and (found.id, found.state) == (run.plan["record"]["id"], "finished")
+
+
 # -- two controllers of one rollout -------------------------------------------------------------
 
 

@@ -154,3 +154,17 @@ def test_a_killed_controller_reaches_nobody(azure: Simulated) -> None:
     assert tried == ["last words"] and azure.operations().count(GET) == 1
     with pytest.raises(Killed):
         controller.outcome()
+
+
+def test_the_client_of_the_collection_goes_step_by_step_too(azure: Simulated) -> None:
+    def works(controller: Controller) -> list[str]:
+        ours = connect(azure.options, {"HOME": "/nonexistent"}, controller.clock, controller.session())
+        etags = [str(ours.scale_set("shop", "web").etag)]
+        controller.clock.sleep(600)
+        return [*etags, str(ours.scale_set("shop", "web").etag)]
+
+    controller = Controller(azure, works)
+    steps_until(controller, GET, 1)
+    azure.do(do="scale", capacity=6)
+    assert controller.finish() == ['"1"', '"2"']
+    assert azure.world.now > 600

@@ -81,7 +81,7 @@ WRITES = [
     model_write(upgradePolicy={"mode": "Automatic"}),
     model_write(upgradePolicy={"mode": "Rolling"}),
     model_write(virtualMachineProfile={"storageProfile": {"imageReference": {**SERIES, "version": THIRD}}}),
-    {"do": "write", "patch": {"tags": {RECORD: "dead" * 8}}},
+    {"do": "write", "patch": {"tags": {RECORD: "dead" * 8, "steady-vmss-target": ":".join([*SERIES.values(), THIRD])}}},
     {"do": "write", "patch": {"tags": {"owner": "another team", "new": "tag"}}},
     {"do": "policy", "extension": {"name": "Agent", "properties": {}}, "tags": {"policy": "applied"}},
     {"do": "scale", "capacity": 9, "creating": 600, "ends_after": 15},

@@ -647,6 +647,15 @@ def test_only_an_upgrade_of_the_asked_kind_is_adopted(wanted: str, code: str, ki
     assert (run.report.outcome, run.adopted) == ("" if wanted == STARTED else "upgraded", False)
 
 
+@pytest.mark.parametrize("code", ["Completed", "Faulted"])
+def test_what_a_write_in_mode_rolling_runs_is_followed_though_the_history_does_not_have_it(code: str) -> None:
+    azure = Other(fleet(4, version="2.0.0" if code == "Completed" else "1.0.0"))
+    azure.code = code
+    run = drive(azure, scale_set=replace(SET, upgrade_mode="Rolling"))
+    assert run.report.outcome == ("unchanged" if code == "Completed" else "stopped")
+    assert (run.adopted, azure.starts) == (True, [])
+
+
 def test_a_history_that_is_late_tells_in_the_end_that_it_was_ours() -> None:
     azure = Other(fleet(4))
     azure.code, azure.of, azure.late = "Faulted", OS, True

@@ -444,7 +444,7 @@ def took(faults: Faults, *, lag: float = 13.0, shown: float = 13.0) -> tuple[flo
     return fleet.now - START - 6 * (60.0 + shown), fleet
 
 
-@pytest.mark.parametrize("lag", [13.0, 1.0])  # the second is over before the operation's end is noticed
+@pytest.mark.parametrize("lag", [13.0, 3.0])  # the second is over before the operation's end is noticed
 @pytest.mark.parametrize("ends", [True, False])
 @pytest.mark.parametrize(("health", "disk_moves", "provisioning"), CLOCKS)
 def test_an_instance_seen_down_is_believed_at_once_whatever_the_clocks_say(
@@ -494,7 +494,7 @@ def test_a_settle_time_that_is_all_lag_is_not_learned() -> None:
         upgrade.saw(START + 30, down(fleet))
         upgrade.saw_operation(START + 60, Operation("Succeeded"))
         looks[settled] = upgrade.next(START + 60)
-    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 60)}
+    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 62)}
 
 
 def test_an_end_that_azure_told_too_early_proves_no_health() -> None:

@@ -126,6 +126,20 @@ class TestWrites:
         path = "properties.virtualMachineProfile.storageProfile.dataDisks"
         assert world.recorder.writes[-1]["changes"][path] == [disks, None]
 
+    @pytest.mark.parametrize(
+        ("tags", "said"),
+        [
+            ({"a": "x" * 257}, "Tag value too large"),
+            ({"a/b": "x"}, "tag name 'a/b' is invalid"),
+            ({f"t{number}": "" for number in range(51)}, "maximum number of tags on a resource is 50"),
+        ],
+    )
+    def test_tags_have_limits(self, tags: dict[str, str], said: str) -> None:
+        world, owner = started()
+        with pytest.raises(ArmError, match=said):
+            patch(world, owner, {"tags": tags})
+        patch(world, owner, {"tags": {"a": "x" * 256}})
+
 
 class TestEvents:
     def test_azure_policy_adds_an_extension_and_tags(self) -> None:
