@@ -40,8 +40,6 @@ FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:s
 KNOWN: list[tuple[str, str]] = [
     # The model is not read between an upgrade that left the old version and the reimage that follows it.
     ("d reads", "reimage without a read of the set"),
-    # Where the model names the target already, another rollout's open record stays, and no record of this one is written.
-    ("d reads", "acts forward although the record"),
     # An open record whose target is not what the model names counts as none.
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
 ]
