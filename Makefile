@@ -40,9 +40,10 @@ fuzz: python  ## any answer of Azure's, for minutes (FUZZ_EXAMPLES answers to ea
 	@$(ENVIRONMENTS) newest
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
 
-long: python  ## every state of a scale set of five that a batch may be decided on (some minutes)
+long: python  ## every state of a set of five that a batch may be decided on, other clients at any moment (some minutes; STATEFUL_EXAMPLES)
 	@$(ENVIRONMENTS) newest
 	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
+	@STATEFUL_SEED=random STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-300} .venv/bin/python -m pytest tests/unit/azure/test_other_clients.py -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest

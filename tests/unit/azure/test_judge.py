@@ -208,6 +208,14 @@ def without_a_read(bad: Bad) -> None:
     bad.upgrade("0", fresh=False)
 
 
+def reimages_without_a_read(bad: Bad) -> None:
+    bad.begins()
+    bad.upgrade("0")
+    bad.list()
+    with bad.acts():
+        bad.sets.begin_reimage("shop", "web", {"instanceIds": ["0"]}).result()
+
+
 def without_a_list(bad: Bad) -> None:
     bad.begins()
     bad.upgrade("0")
@@ -424,6 +432,7 @@ LOSES: dict[str, Any] = {
         (not_chosen, "d selection", "3", Command(NEW, update_domains=("0", "1")), {}),
         (protected, "d protected", "2", ALL, {}),
         (without_a_read, "d reads", "read of the set", ALL, {}),
+        (reimages_without_a_read, "d reads", "reimage without a read", ALL, {}),
         (without_a_list, "d reads", "list of the instances", ALL, {}),
         (another_model, "d reads", f"names {NEWER}", ALL, {}),
         (another_rollout, "d reads", "theirs", ALL, {}),

@@ -38,8 +38,9 @@ FOREIGN = {
 FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{NEWER}"}
 # What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
 KNOWN: list[tuple[str, str]] = [
+    # The model is not read between an upgrade that left the old version and the reimage that follows it.
     ("d reads", "reimage without a read of the set"),
-    ("d reads", "acts forward although the record"),
+    # An open record whose target is not what the model names counts as none.
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
 ]
 
@@ -62,7 +63,7 @@ def mode(name: str) -> dict[str, Any]:
     return writes(upgradePolicy={"mode": name})
 
 
-# Once the rollout is a part of it: what a client does that writes the set.
+# What a client does to the set, and to an instance of it.
 SET_EVENTS: list[dict[str, Any]] = [
     mode("Automatic"),
     mode("Rolling"),
