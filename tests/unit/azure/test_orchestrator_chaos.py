@@ -47,6 +47,7 @@ PROBE = (
 )
 BOOT = {"publisher": "p", "type": "CustomScript", "type_handler_version": "2.1"}
 ROLLING = {"state": "completed", "type": "os", "timeout": 3600, "health_timeout": 120, "poll_interval": 10}
+CANCEL = "VirtualMachineScaleSetRollingUpgrades_Cancel"
 LONGEST = 4 * 3600.0  # seconds of one call
 
 
@@ -107,6 +108,7 @@ class Judge:
     read: dict[str, Any] = field(default_factory=dict)  # the set as we last read it
     shown: Any = None  # the latest upgrade as we last read it
     accepted: list[str] = field(default_factory=list)  # our writes in this call
+    cancelled: list[Any] = field(default_factory=list)  # the upgrades that this call has cancelled
     wrong: list[str] = field(default_factory=list)
     _before: dict[str, Any] = field(default_factory=dict)
     _upgrade: Any = None
@@ -133,8 +135,12 @@ class Judge:
         lost = model.health_source(self._before) and not model.health_source(now)
         if lost and needs_source(self._before) and needs_source(self.read):
             self.wrong.append(f"{request.operation} took the health source that is needed")
-        if request.operation.endswith("RollingUpgrades_Cancel") and self._upgrade is not self.shown:
-            self.wrong.append("a cancellation of an upgrade that was not looked at")
+        if request.operation.endswith("RollingUpgrades_Cancel"):
+            if self._upgrade is not self.shown:
+                self.wrong.append("a cancellation of an upgrade that was not looked at")
+            if any(one is not self._upgrade for one in self.cancelled):
+                self.wrong.append("one call has cancelled two upgrades")
+            self.cancelled.append(self._upgrade)
         profile = self._before["properties"]["virtualMachineProfile"] != now["properties"]["virtualMachineProfile"]
         acts = mode_of(now) != "Manual" and mode_of(self.read) != "Manual"
         if profile and acts and not self.may:
@@ -231,11 +237,11 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
     scene = scenario(random)
     azure = Simulated(scene, most_calls=20000)
     judge = Judge(azure, scene["images"]["platform"][0]["versions"][-1])
-    busy = False
+    busy, rate = False, 0.04
 
     def between(_request: Request) -> None:
         nonlocal busy
-        if not busy and random.random() < 0.04:
+        if not busy and random.random() < rate:
             busy = True
             others(judge, random)
             busy = False
@@ -244,7 +250,11 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
     azure.after.append(judge.look)
     for _number in range(random.randint(2, 6)):
         name, options = drawn_call(random, azure.options["subscription_id"])
-        judge.may, judge.accepted = bool(options.get("azure_may_upgrade")), []
+        judge.may, judge.accepted, judge.cancelled = bool(options.get("azure_may_upgrade")), [], []
+        rate = 0.04
+        if options.get("state") == "cancelled":  # of an upgrade that soon ends, and another one follows
+            rate = 0.2
+            azure.fault(operation=CANCEL, action="lost_answer", times=1)
         client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
         check_mode = random.random() < 0.1
         given, began = {**SET, **options}, azure.now()
