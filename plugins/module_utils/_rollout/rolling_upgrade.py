@@ -210,7 +210,7 @@ class RollingRun:
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
         """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours.
 
-        In mode Rolling a write runs an upgrade, of whatever it has changed, and whether the history has those is unverified.
+        In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
         """
         if _at(latest, self._ours_started):
             return self.watch.kind
@@ -288,7 +288,9 @@ class RollingRun:
             self.ours = RollingUpgrade(past.code, past.started, past.counts, past.problem)
             hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
             if self.wanted == CANCELLED and self.acted and hit:
-                return self._end(then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}")
+                return self._end(
+                    then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}"
+                )
             return self._enter(then, self._judge)
 
         self._phase = judged

@@ -4,8 +4,8 @@
 
 """Random plays of policy, health source, extensions and Azure's own upgrades, beside other clients, in virtual time.
 
-One seed, one set and one play; `ORCHESTRATOR_SEED=17` replays one, `ORCHESTRATOR_SEEDS=1000` plays more. The judge looks
-at the simulator's truth only, and at each request against what was last read before it.
+One seed, one set and one play; `ORCHESTRATOR_SEED=17` replays one, `ORCHESTRATOR_SEEDS=1000` plays more. The judge
+looks at the simulator's truth only, and at each request against what was last read before it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from simulator import model, orchestrator
+from simulator.errors import ArmError
 
 from ansible_collections.steady.vmss.plugins.module_utils._azure import (
     extension,
@@ -30,8 +32,6 @@ from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import A
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 
 from ..simulated import Reply, Request, Simulated
-from simulator import model, orchestrator
-from simulator.errors import ArmError
 
 SEEDS = (
     [int(os.environ["ORCHESTRATOR_SEED"])]
@@ -42,9 +42,7 @@ OLD, NEW = "24.04.202610010", "24.04.202611180"
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
 QUICK = {"upgrade": 40, "write": 10, "model_only": 5, "automatic_delay": 300, "automatic_first_delay": 300}
 SET = {"resource_group": "shop", "name": "web", "timeout": 1800}
-PROBE = (
-    "/subscriptions/{}/resourceGroups/shop/providers/Microsoft.Network/loadBalancers/web-lb/probes/health"
-)
+PROBE = "/subscriptions/{}/resourceGroups/shop/providers/Microsoft.Network/loadBalancers/web-lb/probes/health"
 BOOT = {"publisher": "p", "type": "CustomScript", "type_handler_version": "2.1"}
 ROLLING = {"state": "completed", "type": "os", "timeout": 3600, "health_timeout": 120, "poll_interval": 10}
 CANCEL = "VirtualMachineScaleSetRollingUpgrades_Cancel"
@@ -178,9 +176,15 @@ class Judge:
                 self.wrong.append(f"instance {one} is called rolled back and runs {truth[one]}, not {ran}")
         started = result["upgrade_started"]
         if started and result.get("reason"):
-            mine = [one for one in self.owner.upgrades if self.azure.world.timestamp(one.started).isoformat()[:19] in started]
+            mine = [
+                one
+                for one in self.owner.upgrades
+                if self.azure.world.timestamp(one.started).isoformat()[:19] in started
+            ]
             if mine and not any(one.error for one in mine):
-                self.wrong.append(f"the upgrade of {started} has no error, and {result['reason']['code']} is told as its")
+                self.wrong.append(
+                    f"the upgrade of {started} has no error, and {result['reason']['code']} is told as its"
+                )
 
 
 def others(judge: Judge, random: Random) -> None:
@@ -217,7 +221,13 @@ def drawn_call(random: Random, subscription: str) -> tuple[str, dict[str, Any]]:
         ("health", {**monitor, **may, "source": "load_balancer_probe", "probe_id": PROBE.format(subscription)}),
         (
             "health",
-            {**monitor, **may, "source": "application_health_extension", "protocol": "tcp", "port": random.randint(1, 99)},
+            {
+                **monitor,
+                **may,
+                "source": "application_health_extension",
+                "protocol": "tcp",
+                "port": random.randint(1, 99),
+            },
         ),
         ("health", {"state": "absent", "replace": False, **may}),
         ("extension", {**extensions, **may}),

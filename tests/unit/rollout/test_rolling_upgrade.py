@@ -523,7 +523,9 @@ A, B = T0 - 100.0, T0 + 50.0
 
 
 def past(code: str, started: float) -> PastUpgrade:
-    return PastUpgrade(code, started, started + 60, {"successful": 1}, "User", NEW, UNHEALTHY if code == "Faulted" else None)
+    return PastUpgrade(
+        code, started, started + 60, {"successful": 1}, "User", NEW, UNHEALTHY if code == "Faulted" else None
+    )
 
 
 class Replaced(Azure):
