@@ -232,8 +232,8 @@ reason:
 put_back:
   description:
     - What the instances ran before that failed or were upgraded, for a way back; the most common image last.
-      C(image) is none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one. Instances that
-      others have made meanwhile are in none.
+      C(image) is none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one.
+      Instances that others have made meanwhile are in none.
   returned: outside check mode
   type: list
   elements: dict

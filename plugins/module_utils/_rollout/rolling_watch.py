@@ -268,7 +268,7 @@ class Watch:
                 continue
             ran = running_image.running_image(report.before)
             known = ran if ran is not None and not ran.follows_latest else None
-            empty = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
+            empty: dict[str, t.Any] = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
             group = groups.setdefault(str(known or ""), empty)
             group["all"].append(instance_id)
             group["failed"] += [instance_id] if report.outcome == "failed" else []

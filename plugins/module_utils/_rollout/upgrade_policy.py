@@ -255,7 +255,8 @@ def would_bring_instances(
         WARNING if may else ERROR,
         "behind",
         f"{len(unproven)} of {len(instances)} instances of scale set {scale_set.name} are not proven to have the "
-        f"newest model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for that.",
+        f"newest model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for "
+        "that.",
         ""
         if may
         else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
@@ -278,8 +279,8 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
         else ""
     )
     words = (
-        f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to what "
-        f"is written, {how}{disks}"
+        f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to "
+        f"what is written, {how}{disks}"
     )
     if may:
         return f"{words}."
@@ -288,5 +289,5 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
         if scale_set.service_fabric
         else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
     )
-    ask = f"let Azure do so, with {PERMISSION}: true."
-    raise Refused(f"{words}. Nothing was written. {manual}{ask if manual else ask.capitalize()}")
+    ask = f"{'let' if manual else 'Let'} Azure do so, with {PERMISSION}: true."
+    raise Refused(f"{words}. Nothing was written. {manual}{ask}")
