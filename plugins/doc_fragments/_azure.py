@@ -39,10 +39,11 @@ options:
         identity and the Azure CLI, whichever gives a token first.
       - V(env) takes a client secret or certificate from the variables, V(credential_file) a profile, and
         V(workload_identity), V(msi) and V(cli) only that.
-      - Each value is taken from the first of these that has it, as far as this way to sign in looks there, the options,
-        the O(profile) that was named, the variables, the profile C(default), and for the subscription last the Azure CLI.
-      - O(client_id), O(secret), O(tenant) and the certificate belong to one principal and are taken from one source, the
-        first that names a principal. A mixture is refused.
+      - Each value is taken from the first of these that has it, as far as this way to sign in looks there, the
+        options, the O(profile) that was named, the variables, the profile C(default), and for the subscription last
+        the Azure CLI.
+      - O(client_id), O(secret), O(tenant) and the certificate belong to one principal and are taken from one source,
+        the first that names a principal. A mixture is refused.
     type: str
     choices: [auto, env, credential_file, workload_identity, msi, cli]
   profile:

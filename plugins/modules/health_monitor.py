@@ -79,7 +79,9 @@ options:
     type: str
     choices: [binary, rich]
   extension_name:
-    description: The name of a new extension; one that is there keeps its name. Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
+    description:
+      - The name of a new extension; one that is there keeps its name.
+      - Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
     type: str
   azure_may_upgrade:
     description:

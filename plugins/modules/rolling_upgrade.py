@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Lets Azure's own orchestrator roll the newest version of the model's image, or of the extensions, through a virtual
     machine scale set, by the set's rolling upgrade policy.
-  - An upgrade of the asked O(type) that already runs, Azure's or a person's, is adopted; one of the other type is waited
-    for. An old one is never taken for this call's, nor one that comes after it.
+  - An upgrade of the asked O(type) that already runs, Azure's or a person's, is adopted; one of the other type is
+    waited for. An old one is never taken for this call's, nor one that comes after it.
   - What Azure says of an upgrade is not believed of the instances. They are read, and an upgrade is done when each runs
     the newest image and is available.
   - The model must follow the newest version (C(latest), or a gallery image without a version). An upgrade never changes
@@ -57,13 +57,13 @@ options:
     type: int
   upgrade_started:
     description:
-      - The RV(upgrade_started) of an earlier call whose upgrade is meant. It alone is awaited, judged or cancelled, even if
-        it has ended by now and another one runs.
+      - The RV(upgrade_started) of an earlier call whose upgrade is meant. It alone is awaited, judged or cancelled,
+        even if it has ended by now and another one runs.
     type: str
   upgrade_known:
     description:
-      - When the latest upgrade started that an earlier call has shown (RV(before)), or V(none) where there was none. One
-        that came since is then the one that is awaited, even if it has ended by now, and is not started again.
+      - When the latest upgrade started that an earlier call has shown (RV(before)), or V(none) where there was none.
+        One that came since is then the one that is awaited, even if it has ended by now, and is not started again.
     type: str
   timeout:
     description: How long Azure's upgrade may run, in seconds, before this call gives up waiting. It is not cancelled.
@@ -167,8 +167,8 @@ rollout_result:
       type: dict
     unavailable:
       description:
-        - How many instances Azure's policy lets be unavailable at once, and the most that a look has shown so. There were
-          as many at least, for nobody looks all the time.
+        - How many instances Azure's policy lets be unavailable at once, and the most that a look has shown so. There
+          were as many at least, for nobody looks all the time.
       type: dict
     arm:
       description: Requests to Azure Resource Manager that this took.
@@ -231,9 +231,9 @@ reason:
   sample: null
 put_back:
   description:
-    - What the instances ran before that failed or were upgraded, for a way back; the most common image last. C(image) is
-      none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one. Instances that
-      others have made meanwhile are in none.
+    - What the instances ran before that failed or were upgraded, for a way back; the most common image last.
+      C(image) is none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one.
+      Instances that others have made meanwhile are in none.
   returned: outside check mode
   type: list
   elements: dict

@@ -98,8 +98,8 @@ options:
         type: bool
   azure_may_upgrade:
     description:
-      - Whether Azure may bring instances to the model because of this write, at once in mode V(Automatic) and in batches
-        in mode V(Rolling). How many go down for that is said in a warning, in check mode too.
+      - Whether Azure may bring instances to the model because of this write, at once in mode V(Automatic) and in
+        batches in mode V(Rolling). How many go down for that is said in a warning, in check mode too.
       - In Flexible orchestration Azure does not show whether an instance has the newest model, so this is always needed
         there for another mode than V(Manual).
     type: bool

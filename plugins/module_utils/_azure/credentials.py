@@ -34,8 +34,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
 _SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
 _MIXED = (
-    "{part} is given by {one} and {rest} by {other}, which may be another principal's: give client_id, secret and tenant in "
-    "one place."
+    "{part} is given by {one} and {rest} by {other}, which may be another principal's: give client_id, secret and "
+    "tenant in one place."
 )
 _NO_PASSWORDS = (
     "Signing in with a user name and password is not supported, because Azure asks such accounts for a second factor. "
@@ -43,7 +43,7 @@ _NO_PASSWORDS = (
 )
 
 
-# A principal's own values. They are taken from one source, so that no id is ever paired with another principal's secret.
+# A principal's own values. They are taken from one source, so that no id is paired with another principal's secret.
 _PRINCIPAL = ("client_id", "secret", "tenant", "certificate", "certificate_password", "ad_user")
 _NAMES_ONE = ("client_id", "secret", "certificate", "ad_user")
 _PROVES = ("secret", "certificate", "ad_user")
@@ -219,8 +219,8 @@ def _require(settings: Settings, *names: str) -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise CredentialError(
-            f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set by {settings.principal_of}. "
-            f"{_SECRET_HOWTO}."
+            f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set by "
+            f"{settings.principal_of}. {_SECRET_HOWTO}."
         )
 
 

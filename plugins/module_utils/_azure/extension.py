@@ -20,7 +20,8 @@ from .client import Azure, Clock, OperationRef
 from .errors import AzureError, redact
 
 _UNKNOWN = (
-    "Whether Azure has the protected settings now cannot be seen. Run the same again, with a force_update_tag, which can."
+    "Whether Azure has the protected settings now cannot be seen. Run the same again, with a force_update_tag, which "
+    "can."
 )
 _TRIES = 3  # of a write of protected settings whose operation did not end well
 

@@ -134,12 +134,10 @@ class _Write:
         return self.azure.write_model(fresh, body, what=what)
 
 
-def _written(
-    clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadline: float
-) -> tuple[ScaleSet, str]:
+def _written(clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadline: float) -> tuple[ScaleSet, str]:
     into = ("take", "out of") if write.remove else ("put", "into")
     what = f"{into[0]} the Application Health extension {into[1]} the model of scale set {scale_set.name}"
-    send = write.extension
+    send: t.Callable[[ScaleSet, str], OperationRef | None] = write.extension
     by_hand = None
     if name == PROBE:
         what = f"{'take away' if write.remove else 'set'} the health probe of scale set {scale_set.name}"

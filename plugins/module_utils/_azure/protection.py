@@ -94,9 +94,7 @@ def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -
 class _Document:
     """One instance's resource, read before each write: what is not asked for stays as it is there."""
 
-    def __init__(
-        self, azure: Azure, scale_set: ScaleSet, instance_id: str, options: t.Mapping[str, t.Any]
-    ) -> None:
+    def __init__(self, azure: Azure, scale_set: ScaleSet, instance_id: str, options: t.Mapping[str, t.Any]) -> None:
         self._azure, self._scale_set, self._id, self._options = azure, scale_set, instance_id, options
         self._document: dict[str, t.Any] = {}
 

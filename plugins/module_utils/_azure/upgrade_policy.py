@@ -20,7 +20,6 @@ from . import model_write, surroundings
 from .client import Azure, Clock, OperationRef
 from .errors import AzureError
 
-
 _RANK = (ERROR, WARNING, INFO)
 
 

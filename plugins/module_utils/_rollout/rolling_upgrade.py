@@ -135,6 +135,7 @@ class RollingRun:
         self._phase: t.Callable[[float], Step] = self._decide
         self._problem = Problem(problems.LOST, "", "")
         self._refusals = 0
+        self._lost = False  # whether Azure took a request is not known
         self._operation: Operation | None = None
         self._since = self._began = now
         self._counted: tuple[object, ...] = ()
@@ -209,7 +210,7 @@ class RollingRun:
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
         """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours.
 
-        In mode Rolling a write runs an upgrade, of whatever it has changed, and whether the history has those is unverified.
+        In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
         """
         if _at(latest, self._ours_started):
             return self.watch.kind
@@ -287,7 +288,9 @@ class RollingRun:
             self.ours = RollingUpgrade(past.code, past.started, past.counts, past.problem)
             hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
             if self.wanted == CANCELLED and self.acted and hit:
-                return self._end(then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}")
+                return self._end(
+                    then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}"
+                )
             return self._enter(then, self._judge)
 
         self._phase = judged
@@ -440,6 +443,7 @@ class RollingRun:
             back = restored and not failed and not (self.past and self.past.not_restored)
             return self._end(now, "rolled_back" if back else "stopped", str(self.reason or "Azure gave no reason"))
         if code == "Cancelled":
+            self.acted = self.acted or (self._lost and self.wanted == CANCELLED)  # ours, as far as anybody can tell
             return self._end(now, "stopped", "it was cancelled")
         if self.wanted == CANCELLED:
             return self._end(now, "upgraded", "it had ended before the cancellation")
@@ -495,6 +499,7 @@ class RollingRun:
     def refused(self, now: float, problem: Problem) -> None:
         """Azure did not take it, or the answer is lost."""
         self.report.event(now, "request_failed", problem=str(problem))
+        self._lost = self._lost or problem.kind == problems.LOST
         allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
         if problem.kind not in _AGAIN and not allowed_later:
             self._end(now, "failed", problem=problem)

@@ -104,7 +104,7 @@ class Watch:
         return found in (running_image.CURRENT, running_image.NEWER)
 
     def _is_unproven(self, instance: Instance) -> bool:
-        """Azure says that it has seen to all, and shows nothing of this one's disk. One that is older was passed over."""
+        """Azure says that it has seen to all, and shows nothing of this one's disk. An older one was passed over."""
         if self.kind != OS or self.target is None or self.done(instance) or not self.completed:
             return False
         if instance.os_disk_time is not None and not self.why_left_alone(instance):
@@ -260,7 +260,7 @@ class Watch:
         """What a way back would put on which instances: what each ran before, the most common image last.
 
         `failed`: of those that failed, `all`: of those that were upgraded too. Of `assumed` nobody knows what they ran:
-        where all others ran one image it is taken to be theirs; else they are a group of their own, whose image is None.
+        where all others ran one image it is taken to be theirs; else they are a group of their own, with image None.
         """
         groups: dict[str, dict[str, t.Any]] = {}
         for instance_id, report in reports.items():
@@ -268,7 +268,7 @@ class Watch:
                 continue
             ran = running_image.running_image(report.before)
             known = ran if ran is not None and not ran.follows_latest else None
-            empty = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
+            empty: dict[str, t.Any] = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
             group = groups.setdefault(str(known or ""), empty)
             group["all"].append(instance_id)
             group["failed"] += [instance_id] if report.outcome == "failed" else []

@@ -44,9 +44,8 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
         left = f", and that it could not at {past.not_restored}" if past.not_restored else ""
         said = f" ({past.restore_problem})" if past.restore_problem else ""
         read = f"instances {ranges(back)} run again what they ran before" if back else "no instance is seen to run it"
-        return (
-            f"Azure's history says that the previous OS disk was put back at {past.restored} instances{left}{said}; {read}."
-        )
+        said = f"the previous OS disk was put back at {past.restored} instances{left}{said}"
+        return f"Azure's history says that {said}; {read}."
     scale_set = run.watch.scale_set
     place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
     image = {"rollback_image": str(previous)} if previous else {}

@@ -248,17 +248,18 @@ def would_bring_instances(
         f"{ranges([i for i, why in unproven.items() if why == one])}: {one}" for one in dict.fromkeys(unproven.values())
     )
     down = sum(health.counts(one) for one in instances if one.instance_id in unproven)
-    how = (
-        "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
-    )
+    how = "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
     stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
     first = f"{'Write mode: Manual along; or bring' if stays else 'Bring'} them to it first,"
     yield Finding(
         WARNING if may else ERROR,
         "behind",
-        f"{len(unproven)} of {len(instances)} instances of scale set {scale_set.name} are not proven to have the newest "
-        f"model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for that.",
-        "" if may else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
+        f"{len(unproven)} of {len(instances)} instances of scale set {scale_set.name} are not proven to have the "
+        f"newest model ({reasons}): in mode {mode}, Azure may bring them to it {how}, and {down} of them go down for "
+        "that.",
+        ""
+        if may
+        else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
         f"with {PERMISSION}: true.",
     )
 
@@ -278,13 +279,15 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
         else ""
     )
     words = (
-        f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to what is "
-        f"written, {how}{disks}"
+        f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to "
+        f"what is written, {how}{disks}"
     )
     if may:
         return f"{words}."
     manual = (
-        "" if scale_set.service_fabric else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
+        ""
+        if scale_set.service_fabric
+        else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
     )
-    ask = f"let Azure do so, with {PERMISSION}: true."
-    raise Refused(f"{words}. Nothing was written. {manual}{ask if manual else ask.capitalize()}")
+    ask = f"{'let' if manual else 'Let'} Azure do so, with {PERMISSION}: true."
+    raise Refused(f"{words}. Nothing was written. {manual}{ask}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The writes beside the image: each is decided on the very document that it goes onto, and only what was read back counts."""
+"""The writes beside the image: each is decided on the document that it goes onto, and what was read back counts."""
 
 from __future__ import annotations
 

@@ -169,9 +169,13 @@ def test_protection_that_is_not_asked_for_stays_as_another_client_sets_it(
     _before, after = protection.protect(azure, clock, options, check_mode=False)
     assert after == {"1": {"from_scale_in": True, "from_scale_set_actions": True}}
     assert not [method for method, _path in arm.sent() if method == "PUT"], "it stands already"
-    protection.protect(azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False)
+    protection.protect(
+        azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False
+    )
     machine["properties"]["protectionPolicy"] = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
-    protection.protect(azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False)
+    protection.protect(
+        azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False
+    )
     assert stored == {"protectFromScaleIn": True, "protectFromScaleSetActions": False}
 
 
@@ -179,7 +183,7 @@ EVENTS = f"{WEB}/lifecycleHookEvents"
 
 
 class Hooks:
-    """Events that remember their answers. `at`: after this read of the list (from 1) another operator rejects the last."""
+    """Events that remember their answers. `at`: after this read of the list another operator rejects the last."""
 
     def __init__(self, arm: FakeAzure, *names: str, at: int | None = None, stores: bool = True) -> None:
         self.states = dict.fromkeys(names, "Waiting")
@@ -236,7 +240,9 @@ def test_answers_are_read_back(azure: Azure, arm: FakeAzure) -> None:
         lifecycle_event.set_state(azure, late, check_mode=False)
 
 
-@pytest.mark.parametrize(("running", "state", "fails"), [(False, "Succeeded", False), (True, "Succeeded", True), (False, "Deleting", True)])
+@pytest.mark.parametrize(
+    ("running", "state", "fails"), [(False, "Succeeded", False), (True, "Succeeded", True), (False, "Deleting", True)]
+)
 def test_only_where_nothing_runs_nothing_waits_for_approval(
     azure: Azure, arm: FakeAzure, clock: FakeClock, running: bool, state: str, fails: bool
 ) -> None:
@@ -245,7 +251,10 @@ def test_only_where_nothing_runs_nothing_waits_for_approval(
     profile = {"storageProfile": {"imageReference": image}}
     properties = {"upgradePolicy": policy, "virtualMachineProfile": profile, "provisioningState": state}
     arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web", "location": "westus", "properties": properties}))
-    versions = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/p/artifacttypes/vmimage/offers/o/skus/s/versions"
+    versions = (
+        f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/p/artifacttypes/vmimage/"
+        "offers/o/skus/s/versions"
+    )
     arm.on("GET", versions, (200, {}, [{"name": "2.0.0"}]))
     storage = {"imageReference": {**image, "exactVersion": "1.0.0"}}
     machine = {"instanceId": "1", "properties": {"storageProfile": storage, "provisioningState": "Succeeded"}}

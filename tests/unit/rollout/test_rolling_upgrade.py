@@ -523,7 +523,9 @@ A, B = T0 - 100.0, T0 + 50.0
 
 
 def past(code: str, started: float) -> PastUpgrade:
-    return PastUpgrade(code, started, started + 60, {"successful": 1}, "User", NEW, UNHEALTHY if code == "Faulted" else None)
+    return PastUpgrade(
+        code, started, started + 60, {"successful": 1}, "User", NEW, UNHEALTHY if code == "Faulted" else None
+    )
 
 
 class Replaced(Azure):
@@ -575,6 +577,7 @@ def test_a_cancellation_is_of_the_upgrade_that_was_seen(lost: bool, end: str) ->
     assert len(azure.cancels) == 1, "not sent again at the other one"
     assert run.ours is not None and (run.ours.started, run.ours.code) == (A, end)
     assert run.report.outcome == ("upgraded" if end == "Completed" else "stopped")
+    assert run.acted == (end == "Cancelled" or not lost), "a lost answer is told by what it did"
     assert azure.now < B + 600, "the other one is not waited for"
 
 

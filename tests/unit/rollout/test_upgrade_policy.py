@@ -226,7 +226,7 @@ def test_a_write_of_the_model_in_a_mode_that_acts_on_it(mode: str, fabric: bool)
         return
     warned = policies.acting_on_a_write(owner, may=True)
     assert "10 instances" in warned and ("all at once" in warned) == (mode == "Automatic") and "new OS disks" in warned
-    with pytest.raises(Refused, match="Nothing was written.*azure_may_upgrade: true") as refused:
+    with pytest.raises(Refused, match=r"Nothing was written\..*azure_may_upgrade: true") as refused:
         policies.acting_on_a_write(owner, may=False)
     assert ("mode: Manual" in str(refused.value)) != fabric  # which takes no other mode
 
