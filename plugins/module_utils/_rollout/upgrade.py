@@ -114,6 +114,7 @@ class Upgrade:
         self._open: set[str] = set()
         self._touched_by_others = self.survey.touched  # before the batch
         self._batch_sent = False
+        self._model_is_old = False  # not read since the newest request
         self._sending: Send | None = None
         self._operation: Operation | None = None
         self._polling = False
@@ -261,6 +262,9 @@ class Upgrade:
         verdicts = {
             instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
         }
+        if self._model_is_old and any(v == verify.FAILED or v in _MORE for v in verdicts.values()):
+            self._seen = None  # the request may have brought what another client has written into the model meanwhile
+            return self._look(now, model=True)
         for instance_id, verdict in verdicts.items():
             if verdict != verify.PENDING and verdict not in _MORE:
                 self._resolve(instance_id, verdict, by_id.get(instance_id), now)
@@ -390,6 +394,7 @@ class Upgrade:
         self._account(now)
         if self._polling:
             self._glimpse()
+        self._model_is_old = self._model_is_old and scale_set is None
         if scale_set is not None and not images.same(scale_set.image, self.survey.target):
             self._stop(
                 now,
@@ -401,7 +406,7 @@ class Upgrade:
         again = self._batch_sent
         sent = self._taken(now)
         self._refusals = 0
-        self._polling = True
+        self._polling = self._model_is_old = True
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
             track.reimaged |= sent.kind == REIMAGE

@@ -358,6 +358,18 @@ def test_no_rollout_acts_under_the_record_of_another() -> None:
     assert found is not None and (found.id, found.state) == (run.plan["record"]["id"], "finished")
 
 
+@pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
+def test_a_model_that_changed_right_before_an_action_is_found_after_it(orchestration: str) -> None:
+    """The image goes back to OLD between the look and the request: no disk is new, and no reimage follows."""
+    azure = simulated(5, orchestration=orchestration)
+    listed = "VirtualMachines_List" if orchestration == "Flexible" else "VirtualMachineScaleSetVMs_List"
+    azure.do(**pins(OLD), when={"calls": {listed: 2}})
+    run = play(azure, on_failure="rollback_all")
+    assert run.outcome != "upgraded" and "changed the model meanwhile" in run.why, run.why
+    assert "VirtualMachineScaleSets_Reimage" not in azure.operations()
+    assert azure.operations().count(UPGRADE) <= 1 and "delete it" not in run.why
+
+
 # -- two controllers of one rollout -------------------------------------------------------------
 
 
