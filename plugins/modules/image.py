@@ -14,8 +14,8 @@ description:
   - No instance is touched. In upgrade mode V(Manual) new instances are made of the image, the others wait for
     M(steady.vmss.instance_upgrade).
   - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
-  - The write carries the ETag that was read. When another client wrote meanwhile the scale set is read and judged again:
-    another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused. While
+  - The write carries the ETag that was read. When another client wrote meanwhile the scale set is read and judged
+    again: another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused. While
     another client changes the scale set the module waits.
   - After the write the scale set is compared with what it was before. Where anything but the image, the capacity and
     the record is gone or differs the module fails, with the members that were lost; what is there beside is a warning.
@@ -56,8 +56,8 @@ options:
     description:
       - The rollout record to put on the scale set's tags in the same write, as M(steady.vmss.upgrade_plan_info) returns
         it.
-      - Where the model already names the image the tags alone are written, which is refused in another upgrade mode than
-        V(Manual). If a record that ends a rollout cannot be written then, that is a warning and no failure.
+      - Where the model already names the image the tags alone are written, which is refused in another upgrade mode
+        than V(Manual). If a record that ends a rollout cannot be written then, that is a warning and no failure.
     type: dict
     suboptions:
       id:
@@ -93,8 +93,8 @@ options:
     type: raw
   replaces:
     description:
-      - Write only while the model names this image, so that no other client's write is undone. The image that the module
-        reads first where it is not given.
+      - Write only while the model names this image, so that no other client's write is undone. The image that the
+        module reads first where it is not given.
       - Whatever it is, an image that changes between a read and the write is never overwritten.
     type: raw
   replaces_rollout:

@@ -121,7 +121,8 @@ scale_sets:
       type: dict
     rollout:
       description: The rollout record on the tags, of the rollout that runs or of the last one. C(state) says which, and
-        C(way_back) is the image that the role P(steady.vmss.rollback#role) would go back to by itself. It is null where a
+        C(way_back) is the image that the role P(steady.vmss.rollback#role) would go back to by itself. It is null where
+        a
         person has to name it, because the recorded image is no version of what the model names, and Azure reports it
         neither of an instance nor of an upgrade of its own; others than the rollout may have written tags.
       type: dict

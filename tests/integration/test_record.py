@@ -35,7 +35,7 @@ def model_version(sim: harness.Simulator) -> str:
 
 
 def test_a_finished_rollout_is_finished(simulator: StartSimulator) -> None:
-    """An instance falls sick later and the operator suspends the repairs: the same command reports, and writes nothing."""
+    """An instance falls sick later, the operator suspends the repairs: the same command reports, and writes nothing."""
     sim = simulator(scenes.scenario(5, automatic_repairs=True), 120)
     assert scenes.roll(sim, variables=IMPATIENT).rc == 0
     found = tags(sim)
@@ -89,7 +89,9 @@ def test_data_disks_that_the_write_lost_stop_it_before_an_instance_is_touched(si
 
 
 def test_a_refused_role_leaves_no_result_of_another(simulator: StartSimulator) -> None:
-    sim = simulator(scenes.several(scenes.scale_set(2), scenes.scale_set(2, name="other", upgrade_mode="Automatic")), 120)
+    sim = simulator(
+        scenes.several(scenes.scale_set(2), scenes.scale_set(2, name="other", upgrade_mode="Automatic")), 120
+    )
     image = {"rollout_image": {"version": NEW}, **IMPATIENT}
 
     def role(name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sequence of the role `rollout` in Python, for tests that need no ansible-playbook: what roles/rollout/tasks do."""
+"""The sequence of the role `rollout` in Python, for tests that need no ansible-playbook."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class Play:
         self.warnings: list[str] = []
         self.batches: list[dict[str, Any]] = []
         self.changed = False
+        self.rolls = self.closes = True  # False: as a run that is killed before that
         self.back_failed = ""
 
     # -- the tasks ------------------------------------------------------------------------------
@@ -106,7 +107,8 @@ class Play:
             resumed = self._resume()
         else:
             resumed = True
-        self._end(code, resumed=resumed)
+        if self.closes:
+            self._end(code, resumed=resumed)
         return self
 
     def _roll(self) -> None:
@@ -120,6 +122,8 @@ class Play:
                     replaces=plan["model_image"],
                     replaces_rollout=plan["replaces_rollout"],
                 )
+        if not self.rolls:
+            return
         with _told():
             self._services("Suspended", plan["suspend"])
         following, left = plan["next_batch"], plan["left"]
@@ -127,9 +131,7 @@ class Play:
             if not left:
                 return
             ids = following["instance_ids"] if following else []
-            done = self._upgrade(
-                image=plan["target_image"], batch=ids, wait_only=not ids, earlier_batches=self.batches
-            )
+            done = self._upgrade(image=plan["target_image"], batch=ids, wait_only=not ids, earlier_batches=self.batches)
             if ids and self.check:
                 self.check(ids)
             following, left = done["next_batch"], done["left"]

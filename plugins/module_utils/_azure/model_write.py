@@ -59,8 +59,8 @@ def until(
             raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
         if taken >= _MOST_SENT:
             raise Refused(
-                f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. See "
-                "who else writes: "
+                f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. "
+                "See who else writes: "
                 + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
             )
         if scale_set.provisioning_state in _AT_WORK:

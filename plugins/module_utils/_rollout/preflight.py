@@ -220,8 +220,8 @@ def _previous(ran: t.Sequence[Image]) -> t.Iterator[Finding]:
         yield Finding(
             INFO,
             "previous_image",
-            f"the outdated instances run {len(ran)} images: {', '.join(map(str, ran))}. The previous image, which a way "
-            f"back goes to, is the most common one, {ran[0]}.",
+            f"the outdated instances run {len(ran)} images: {', '.join(map(str, ran))}. The previous image, which a "
+            f"way back goes to, is the most common one, {ran[0]}.",
         )
 
 

@@ -114,14 +114,13 @@ class Upgrade:
         self._open: set[str] = set()
         self._touched_by_others = self.survey.touched  # before the batch
         self._batch_sent = False
-        self._model_is_old = False  # not read since the newest request
         self._sending: Send | None = None
         self._operation: Operation | None = None
         self._polling = False
         self._glances = 0
         self._operation_reads_left: int | None = None
         self._instance_reads_left: int | None = None
-        self._looked = now
+        self._looked = self._model_read = now
         self._goes_on = bool(earlier)
         self._inherit()
         self._sent = self._settling = self._polled = now
@@ -262,8 +261,8 @@ class Upgrade:
         verdicts = {
             instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
         }
-        if self._model_is_old and any(v == verify.FAILED or v in _MORE for v in verdicts.values()):
-            self._seen = None  # the request may have brought what another client has written into the model meanwhile
+        if self._needs_the_model(verdicts.values()):
+            self._seen = None
             return self._look(now, model=True)
         for instance_id, verdict in verdicts.items():
             if verdict != verify.PENDING and verdict not in _MORE:
@@ -279,6 +278,12 @@ class Upgrade:
             for instance_id in again:
                 self._resolve(instance_id, verify.FAILED, by_id.get(instance_id), now)
         return self._close(batch, now)
+
+    def _needs_the_model(self, verdicts: t.Iterable[str]) -> bool:
+        """A request brings what the model names then, whoever wrote it: it is read before each, and before a failure is
+        believed."""
+        asked, failed = (any(v in kinds for v in verdicts) for kinds in (_MORE, (verify.FAILED,)))
+        return (asked and self._model_read < self._looked) or (failed and self._model_read < self._sent)
 
     def _send_more(self, kind: str, instances: t.Sequence[Instance], now: float) -> Step:
         affordable = self.survey.affordable(instances)
@@ -394,7 +399,7 @@ class Upgrade:
         self._account(now)
         if self._polling:
             self._glimpse()
-        self._model_is_old = self._model_is_old and scale_set is None
+        self._model_read = now if scale_set is not None else self._model_read
         if scale_set is not None and not images.same(scale_set.image, self.survey.target):
             self._stop(
                 now,
@@ -406,7 +411,7 @@ class Upgrade:
         again = self._batch_sent
         sent = self._taken(now)
         self._refusals = 0
-        self._polling = self._model_is_old = True
+        self._polling = True
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
             track.reimaged |= sent.kind == REIMAGE

@@ -408,7 +408,7 @@ class Clients(RuleBasedStateMachine):
         for key in list(owner.instances):
             azure.do(do="healthy", instance=key)
         command = {key: value for key, value in self.commands[-1].items() if key in ("version", "upgrade_mode")}
-        for number, name in enumerate(("the next run", "the same again")):
+        for name in ("the next run", "the same again"):
             last = self.start({**command, "take_over": True, "max_unavailable": "100%"}, name)
             self.finish(last)
             if self.judge.broken or last.result.outcome not in ("upgraded", "unchanged"):

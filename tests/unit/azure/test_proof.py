@@ -34,9 +34,7 @@ def instance(number: int, version: str, **properties: Any) -> dict[str, Any]:
     return {"instanceId": str(number), "name": f"web_{number}", "properties": {**usual, **properties}}
 
 
-def serve(
-    arm: FakeAzure, model: str, runs: str, state: str = "", *, os_disk: dict[str, Any] | None = None
-) -> None:
+def serve(arm: FakeAzure, model: str, runs: str, state: str = "", *, os_disk: dict[str, Any] | None = None) -> None:
     """A scale set whose model names `model`; `runs` has one digit an instance. `state`: of the record, to NEW."""
     tags: dict[str, str] = {}
     if state:
@@ -131,7 +129,10 @@ def test_a_start_names_its_instances(azure: Azure, arm: FakeAzure) -> None:
 
 
 def test_when_an_instance_was_made() -> None:
-    assert wire.instance({"properties": {"timeCreated": "2026-11-21T02:00:00.1234567+00:00"}}).created == 1795226400.1234567
+    assert (
+        wire.instance({"properties": {"timeCreated": "2026-11-21T02:00:00.1234567+00:00"}}).created
+        == 1795226400.1234567
+    )
     assert wire.instance({"properties": {}}).created is None
 
 

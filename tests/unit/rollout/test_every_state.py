@@ -94,7 +94,14 @@ def survey_of(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Sele
     limit, canary, order, source, chosen = option
     instances = tuple(PLACED[state][n] for n, state in enumerate(states))
     return Survey(
-        SETS[source], instances, TARGET, POLICIES[limit, canary, order], chosen, since=SINCE, read_at=NOW, health_lag=0.0
+        SETS[source],
+        instances,
+        TARGET,
+        POLICIES[limit, canary, order],
+        chosen,
+        since=SINCE,
+        read_at=NOW,
+        health_lag=0.0,
     )
 
 

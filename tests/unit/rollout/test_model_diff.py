@@ -113,7 +113,9 @@ def test_what_a_write_of_the_image_may_not_take_away(after: dict[str, Any], lost
 
 def test_what_came_beside() -> None:
     policy = {"name": "MDE", "properties": {"publisher": "p"}}
-    after = changed(*EXTENSIONS, to=[*DOCUMENT["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"], policy])
+    after = changed(
+        *EXTENSIONS, to=[*DOCUMENT["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"], policy]
+    )
     after["tags"] = {**after["tags"], "policy": "applied"}
     found = compare(DOCUMENT, after)
     assert not found.lost
@@ -128,7 +130,9 @@ def says_something(value: Any) -> bool:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 9) | st.text("abA/", max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", min_size=1, max_size=2), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", min_size=1, max_size=2), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

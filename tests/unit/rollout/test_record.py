@@ -27,8 +27,8 @@ RECORD = Record(ID, str(TARGET), str(FORMS["platform"][OLD]), "update domains 0-
 
 # Azure allows groups of 90 characters, galleries and images of 80.
 LONGEST = (
-    f"/subscriptions/33333333-3333-3333-3333-333333333333/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/"
-    f"{'a' * 80}/images/{'i' * 80}/versions/2147483647.2147483647.2147483647"
+    f"/subscriptions/33333333-3333-3333-3333-333333333333/resourceGroups/{'g' * 90}/providers"
+    f"/Microsoft.Compute/galleries/{'a' * 80}/images/{'i' * 80}/versions/2147483647.2147483647.2147483647"
 )
 
 
