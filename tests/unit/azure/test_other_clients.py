@@ -306,12 +306,12 @@ class Clients(RuleBasedStateMachine):
         self.start(command)
         self.judge.check()
 
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: bool(self.live))
     @rule(who=st.integers(0, 1), until=UNTIL, count=st.integers(2, 40))
     def goes_on(self, who: int, until: str, count: int) -> None:
         self.goes(who, until, count)
 
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: bool(self.live))
     @rule(who=st.integers(0, 1), until=UNTIL, count=st.integers(2, 40), event=EVENTS, pick=st.integers(0, 5))
     def goes_on_and_another_client(self, who: int, until: str, count: int, event: dict[str, Any], pick: int) -> None:
         self.goes(who, until, count)
@@ -373,7 +373,7 @@ class Clients(RuleBasedStateMachine):
         assert self.azure is not None
         self.azure.sleep(seconds)
 
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: bool(self.live))
     @rule(who=st.integers(0, 1))
     def is_killed(self, who: int) -> None:
         controller = self.live.pop(who % len(self.live))
