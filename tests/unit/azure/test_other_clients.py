@@ -40,6 +40,8 @@ FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:s
 KNOWN: list[tuple[str, str]] = [
     # The model is not read between an upgrade that left the old version and the reimage that follows it.
     ("d reads", "reimage without a read of the set"),
+    # Nor after the wait for an instance that was cancelled half way.
+    ("d reads", "upgrade without a read of the set"),
     # An open record whose target is not what the model names counts as none.
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
 ]
