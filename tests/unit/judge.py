@@ -310,22 +310,15 @@ class Judge:
         image = {path for path in found if path.startswith(IMAGE)}
         record = {path for path in found if path.startswith(f"tags.{TAG}")}
         others = {path for path in found if path not in image | record | {MODE}}
-        loses = self.owner.knobs.image_write_loses
         if run.lost:
             self.says("c only the image", "a write after a write that lost members of the model", run)
-        if loses and image and {path for path in others if path.endswith(loses)}:
-            run.lost = True
-            others = {path for path in others if not path.endswith(loses)}
+        loses = self.owner.knobs.image_write_loses
+        lost = {path for path in others if loses and image and path.endswith(loses)}
+        run.lost = run.lost or bool(lost)
+        others -= lost
         if others:
             self.says("c only the image", f"the write also changes {sorted(others)}", run)
-        if "if-match" not in request.headers:
-            self.says("c only the image", "a write without If-Match", run)
-        elif run.model is None or run.model.etag != met.etag:
-            self.says("c only the image", "a write with an ETag that the run has not read", run)
-        if entry["upgraded"]:
-            self.says("a mode", f"the write makes Azure upgrade {entry['upgraded']}", run)
-        if entry["while_writing"]:
-            self.says("c only the image", f"a write while {entry['while_writing']} run", run)
+        self._onto_what_was_read(run, request, met, entry)
         if MODE in found:
             if not run.command.asks_manual or now.mode != "Manual" or image | record | others:
                 self.says("a mode", f"the mode is written with {sorted(found)}, asked: {run.command.asks_manual}", run)
@@ -337,6 +330,16 @@ class Judge:
             self._image(run, met, now)
         if record:
             self._record(run, met, now)
+
+    def _onto_what_was_read(self, run: Run, request: Request, met: Model, entry: dict[str, Any]) -> None:
+        if "if-match" not in request.headers:
+            self.says("c only the image", "a write without If-Match", run)
+        elif run.model is None or run.model.etag != met.etag:
+            self.says("c only the image", "a write with an ETag that the run has not read", run)
+        if entry["upgraded"]:
+            self.says("a mode", f"the write makes Azure upgrade {entry['upgraded']}", run)
+        if entry["while_writing"]:
+            self.says("c only the image", f"a write while {entry['while_writing']} run", run)
 
     def _image(self, run: Run, met: Model, now: Model) -> None:
         target = run.command.target
@@ -509,11 +512,10 @@ class Judge:
         if outcome == "unchanged" and (run.acted or run.images):
             self.says("h claims", f"unchanged, after {run.acted} and writes of {run.images}", run)
         self._finished_before(run, wrote=wrote)
-        for service in run.suspended:
-            record = Model.of(self.owner)
-            if self.suspended_by.get(service) == "rollout" and service not in record.suspended | {self._going(service)}:
-                if not self.record_lost:
-                    self.says("j services", f"{service} is suspended, and nothing on the set says so", run)
+        record = Model.of(self.owner)
+        for service in set() if self.record_lost else run.suspended - record.suspended:
+            if self.suspended_by.get(service) == "rollout" and service != self._going(service):
+                self.says("j services", f"{service} is suspended, and nothing on the set says so", run)
 
     def _going(self, service: str) -> str:
         """The service, where it is being resumed."""

@@ -55,13 +55,13 @@ class Bad:
         with self.acts():
             self.etag = self.sets.get("shop", "web").etag
 
-    def list(self) -> None:
+    def lists(self) -> None:
         with self.acts():
             list(self.vms.list("shop", "web", expand="instanceView"))
 
     def plans(self) -> None:
         self.read()
-        self.list()
+        self.lists()
         self.run.planned = True
 
     def write(self, version: str | None = None, *, blind: bool = False, **body: Any) -> None:
@@ -74,7 +74,7 @@ class Bad:
     def upgrade(self, *ids: str, fresh: bool = True) -> None:
         if fresh:
             self.read()
-            self.list()
+            self.lists()
         with self.acts():
             self.sets.begin_update_instances("shop", "web", {"instanceIds": list(ids)}).result()
 
@@ -106,7 +106,7 @@ def good(bad: Bad) -> None:
         bad.upgrade(key)
         bad.azure.sleep(100)
     bad.read()
-    bad.list()
+    bad.lists()
     bad.write(tags=FINISHED)
     bad.ended("upgraded", changed=True)
 
@@ -203,7 +203,7 @@ def protected(bad: Bad) -> None:
 
 def without_a_read(bad: Bad) -> None:
     bad.begins()
-    bad.list()
+    bad.lists()
     bad.judge.slept(bad.run, 30)
     bad.upgrade("0", fresh=False)
 
@@ -211,7 +211,7 @@ def without_a_read(bad: Bad) -> None:
 def reimages_without_a_read(bad: Bad) -> None:
     bad.begins()
     bad.upgrade("0")
-    bad.list()
+    bad.lists()
     with bad.acts():
         bad.sets.begin_reimage("shop", "web", {"instanceIds": ["0"]}).result()
 
@@ -239,7 +239,7 @@ def another_rollout(bad: Bad) -> None:
 def goes_on_after_another_model(bad: Bad) -> None:
     bad.begins()
     bad.read()
-    bad.list()
+    bad.lists()
     bad.pins(NEWER)
     bad.upgrade("0", fresh=False)
     bad.azure.sleep(100)
@@ -309,7 +309,7 @@ def writes_what_had_finished(bad: Bad) -> None:
 def claims_to_be_upgraded(bad: Bad) -> None:
     bad.begins()
     bad.upgrade("0")
-    bad.list()
+    bad.lists()
     bad.ended("upgraded", changed=True)
 
 
@@ -318,7 +318,7 @@ def claims_to_be_finished(bad: Bad) -> None:
     bad.upgrade("0")
     bad.azure.sleep(100)
     bad.read()
-    bad.list()
+    bad.lists()
     bad.write(tags=FINISHED)
 
 
@@ -339,7 +339,7 @@ def claims_to_be_back(bad: Bad) -> None:
     bad.azure.sleep(100)
     bad.read()
     bad.write(OLD)
-    bad.list()
+    bad.lists()
     bad.judge.rolled_back(bad.run, {"0"}, OLD)
 
 
@@ -485,7 +485,7 @@ def test_an_instance_that_another_client_works_on() -> None:
     bad.begins()
     bad.other(do="work", instance="1", seconds=900)
     bad.read()
-    bad.list()
+    bad.lists()
     with pytest.raises(HttpResponseError):
         bad.upgrade("1")
     assert not bad.judge.broken
