@@ -38,11 +38,7 @@ FOREIGN = {
 FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{NEWER}"}
 # What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
 KNOWN: list[tuple[str, str]] = [
-    # The model is not read between an upgrade that left the old version and the reimage that follows it.
-    ("d reads", "reimage without a read of the set"),
-    # Nor after the wait for an instance that was cancelled half way.
-    ("d reads", "upgrade without a read of the set"),
-    # An open record whose target is not what the model names counts as none.
+    # Decided so: an open record whose target is not what the model names counts as none.
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
 ]
 

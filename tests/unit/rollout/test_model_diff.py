@@ -71,7 +71,7 @@ def changed(*path: Any, to: Any) -> dict[str, Any]:
         changed(*STORAGE, "osDisk", "image", to={"uri": "https://a/two.vhd"}),
         changed(*STORAGE, "dataDisks", to=DISKS[::-1]),
         changed("zones", to=["2", "1"]),
-        changed("tags", to={"OWNER": "shop", "steady-vmss-rollout": "new", "steady-vmss-target": "x", "Path": "/Some/Path"}),
+        changed("tags", to={"OWNER": "shop", "steady-vmss-rollout": "new", "Path": "/Some/Path"}),
         changed("identity", "principalId", to="q"),
         changed("properties", "virtualMachineProfile", "networkProfile", "subnet", "id", to=SUBNET.upper()),
         changed(*EXTENSIONS, 0, "properties", "provisioningState", to="Succeeded"),
