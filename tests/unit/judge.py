@@ -302,7 +302,7 @@ class Judge:
 
     # A write of the model.
 
-    def _wrote(self, run: Run, request: Request, met: Model, entry: dict[str, Any]) -> None:  # noqa: C901 - one list of checks
+    def _wrote(self, run: Run, request: Request, met: Model, entry: dict[str, Any]) -> None:
         run.patches += 1
         now = Model.of(self.owner)
         run.written = now

@@ -36,7 +36,7 @@ FOREIGN = {
     "steady-vmss-state": "in_progress",
 }
 FOREIGN_NEWER = {**FOREIGN, "steady-vmss-target": f"Canonical:ubuntu-24_04-lts:server:{NEWER}"}
-# What is known and not fixed yet: (rule, words that its sentence has). The search goes on past it.
+# What the judge reads otherwise than the product: (rule, words that its sentence has). The search goes on past it.
 KNOWN: list[tuple[str, str]] = [
     # Decided so: an open record whose target is not what the model names counts as none.
     ("b another's record", f"the open record {FOREIGN_ID} is overwritten"),
