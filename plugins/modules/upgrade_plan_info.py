@@ -190,9 +190,9 @@ findings:
         Application Health extension."
 check:
   description:
-    - What runs the target already and may not have passed the user's check, in groups of no more than may be unavailable;
-      the role checks it before anything is written. Empty where the rollout to the target has finished, or goes back, and
-      where nothing is to do.
+    - What runs the target already and may not have passed the user's check, in groups of no more than may be
+      unavailable; the role checks it before anything is written. Empty where the rollout to the target has finished, or
+      goes back, and where nothing is to do.
   returned: success
   type: list
   elements: dict

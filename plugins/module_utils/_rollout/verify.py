@@ -45,7 +45,7 @@ class Track:
     """One instance that this rollout works on: how it was before, and what was seen of it since the request was sent.
 
     `adopted_since`: where an earlier run sent it, when the model was made to name the target, on Azure's clock.
-    `whole_model`: what is waited for is the latest model, not the target image alone; with `new_disk`, on a new OS disk.
+    `whole_model`: what is waited for is the latest model, not the target image alone; `new_disk`: on a new OS disk.
     `lies`: it was deallocated by choice, and stays so.
     """
 

@@ -84,13 +84,13 @@ def kept_disks(survey: Survey, report: Report) -> list[str]:
         return []
     way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
     return [
-        f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: what "
-        f"Azure brings only with a new disk, such as custom data, has not reached them; {way}."
+        f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: "
+        f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
     ]
 
 
 def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:
-    """What these instances run now, as it was read last. `there`: those that run the image, and serve if they should."""
+    """What these instances run now, as it was read last. `there`: those that run the image and serve."""
     found = [i for i in survey.instances if i.instance_id in instance_ids]
     there, down, others, changing = [], [], [], []
     for one in sorted(found, key=instance_order):
