@@ -41,8 +41,7 @@ options:
       - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
         extension has changed. Those that have not got the latest model and those that failed are upgraded.
       - What comes only with a new OS disk, such as custom data, does not reach an instance that keeps its disk.
-        RV(notes)
-        names those; O(unproven=reimage) brings it.
+        RV(notes) names those; O(unproven=reimage) brings it.
       - Of the instances of a Flexible scale set Azure does not tell whether they have got it. Only those that failed
         are upgraded there, and a warning names the others.
       - The model may name the version V(latest) then, and an instance gets the newest image along with the rest.
@@ -51,16 +50,13 @@ options:
   unproven:
     description:
       - What becomes of instances that name the image while nothing proves what is on their disks. Azure reports no
-        exact
-        version of some images, and then only the time of the OS disk tells, where a rollout record says since when the
-        model has named the image.
+        exact version of some images, and then only the time of the OS disk tells, where a rollout record says since
+        when the model has named the image.
       - V(report) names them in RV(unproven). V(reimage) gives them a new OS disk, in batches like any other. It needs
-        the
-        record and the time of the disk, or nothing would be proven by it, and a Uniform scale set.
+        the record and the time of the disk, or nothing would be proven by it, and a Uniform scale set.
       - With O(whole_model), V(reimage) gives every instance that is upgraded, and every one whose disk is not known to
-        be
-        newer than the record, a new OS disk, because custom data and the like come with one only. Without a record it
-        does so each time it is run.
+        be newer than the record, a new OS disk, because custom data and the like come with one only. Without a record
+        it does so each time it is run.
     type: str
     choices: [report, reimage]
     default: report

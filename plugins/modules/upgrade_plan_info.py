@@ -186,10 +186,8 @@ findings:
 check:
   description:
     - What runs the target already and may not have passed the user's check, in groups of no more than may be
-      unavailable;
-      the role checks it before anything is written. Empty where the rollout to the target has finished, or goes back,
-      and
-      where nothing is to do.
+      unavailable; the role checks it before anything is written. Empty where the rollout to the target has finished, or
+      goes back, and where nothing is to do.
   returned: success
   type: list
   elements: dict

@@ -66,14 +66,7 @@ def test_a_rerun_does_not_walk_past_a_failing_check(simulator: StartSimulator, t
     assert len(first) == 1 and version_of_model(sim) == OLD
     said = refused(sim, variables)
     assert new(sim) == first
-    for words in (
-        "did not start",
-        "the shop answers 503",
-        f"instances {first[0]}",
-        "Nothing was written",
-        "Go back",
-        OLD,
-    ):
+    for words in ("did not start", "the shop answers 503", f"instances {first[0]}", "Nothing was written", "Go back"):
         assert words in said, said
     # Only where it is asked for is anything put back; and once the cause is gone the same command goes on.
     hook(tmp_path / "check.yml", SHOWN)
@@ -96,20 +89,16 @@ def test_what_fails_its_check_at_the_start_goes_back_where_asked(simulator: Star
     assert new(sim) == [] and version_of_model(sim) == OLD
 
 
-def module_of(run: harness.Run) -> int | None:
-    """The process of instance_upgrade that this run has started."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], check=True, capture_output=True, text=True).stdout
-    found = [line.split(None, 2) for line in listed.splitlines()]
-    parents = {int(pid): int(parent) for pid, parent, _args in found}
-    for pid, _parent, args in found:
-        one = int(pid)
-        if "AnsiballZ_instance_upgrade" not in args or "python" not in args.split()[0]:
-            continue
-        while one in parents and one != run.process.pid:
-            one = parents[one]
-        if one == run.process.pid:
-            return int(pid)
-    return None
+def module_of(run: harness.Run) -> int:
+    """The process that the run's processes have started last: a worker's module."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+    children: dict[int, list[int]] = {}
+    for pid, parent in (map(int, line.split()) for line in listed.splitlines()):
+        children.setdefault(parent, []).append(pid)
+    found = [run.process.pid]
+    for one in found:  # grows while it is walked
+        found += children.get(one, [])
+    return found[-1]
 
 
 def test_a_killed_module_leaves_nothing_unread(simulator: StartSimulator) -> None:
@@ -117,14 +106,16 @@ def test_a_killed_module_leaves_nothing_unread(simulator: StartSimulator) -> Non
     sim = simulator(scenes.scenario(4, {"upgrade": 600}, tags={"environment": "production"}, update_domains=1), 60)
     variables = {"rollout_max_unavailable": 2, "rollout_canary": 0, "rollout_on_failure": "rollback_all"}
     run = start(sim, **variables)
-    deadline = time.monotonic() + 120
-    while len(scenes.judged(sim)["ran"]) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    second = scenes.judged(sim)["ran"][1]
-    module = module_of(run)
-    assert module is not None
-    os.kill(module, signal.SIGKILL)
-    result = run.wait(240)
+    try:
+        deadline = time.monotonic() + 120
+        while len(scenes.judged(sim)["ran"]) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        second = scenes.judged(sim)["ran"][1]
+        os.kill(module_of(run), signal.SIGKILL)
+        result = run.wait(240)
+    finally:
+        if run.process.returncode is None:
+            run.kill()
     assert result.rc == 2 and new(sim) == [], result.output
     assert result.fact("rollout_result")["outcome"] == "rolled_back", result.failures[-1]
     assert f"Instances {', '.join(sorted(['0', '1', '2', '3']))} are back" in result.failures[-1], result.failures[-1]

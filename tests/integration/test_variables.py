@@ -73,6 +73,7 @@ def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> 
         "rollout_downgrade": False,
         "rollout_suspend_services": False,
         "rollout_take_over": True,
+        "rollout_unproven": "report",
         "rollout_on_failure": "stop",
         "rollout_healthy_for": 1,
         "rollout_health_timeout": 60,

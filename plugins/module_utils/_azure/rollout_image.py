@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._journal import Journal
 from .._rollout import image as images
@@ -174,6 +174,8 @@ class _Write:
     def image(self, scale_set: ScaleSet) -> ScaleSet:
         def body(fresh: ScaleSet) -> model_write.Body:
             image = None if self.image_stands(fresh) else self.target
+            if image is not None and self.record is not None and self.record.names(image):  # maybe long after the plan
+                self.record = replace(self.record, started=float(int(self.azure.server_time or self.record.started)))
             self.sent.append(fresh)
             return image_patch(fresh, image, self.record)
 
@@ -238,6 +240,9 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     new_record = rollout_plan.record_from(options.get("record"))
     first = azure.scale_set(options["resource_group"], options["name"])
     target = images.complete(images.parse(options["image"]), first.image)
+    standing = record.standing(first)
+    if new_record and standing and standing.id == new_record.id:  # the time of the write is on the set alone
+        new_record = replace(new_record, started=standing.started)
     journal = Journal(options.get("journal"), scale_set=first.id, rollout=new_record.id if new_record else None)
     write = _Write(azure, clock, options, first, target, new_record, clock.now() + options["timeout"], journal)
     if write.stands(first) and not write.needs_mode:

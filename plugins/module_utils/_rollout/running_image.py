@@ -67,7 +67,7 @@ def judge_model(instance: Instance, *, since: float | None = None, disk: bool = 
 
 
 def family(image: Image) -> tuple[str, str]:
-    """What the images of one scale set have in common: Azure changes neither the kind nor, mostly, the publisher."""
+    """What the images of one scale set have in common: the kind, which Azure never lets change, and the publisher."""
     return ("gallery", "") if image.is_gallery else (image.kind, image.publisher.lower())
 
 

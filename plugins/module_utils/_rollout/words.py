@@ -83,15 +83,14 @@ def kept_disks(survey: Survey, report: Report) -> list[str]:
     if not survey.policy.whole_model or survey.policy.unproven != REPORT or not kept:
         return []
     way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
-    words = (
+    return [
         f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: "
         f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
-    )
-    return [words]
+    ]
 
 
 def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:
-    """What these instances run now, as read last. `there`: those that run the image, and serve if they should."""
+    """What these instances run now, as it was read last. `there`: those that run the image and serve."""
     found = [i for i in survey.instances if i.instance_id in instance_ids]
     there, down, others, changing = [], [], [], []
     for one in sorted(found, key=instance_order):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_plan, rollout_upgrade, wire
+from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_image, rollout_plan, rollout_upgrade, wire
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
@@ -129,10 +129,8 @@ def test_a_start_names_its_instances(azure: Azure, arm: FakeAzure) -> None:
 
 
 def test_when_an_instance_was_made() -> None:
-    assert (
-        wire.instance({"properties": {"timeCreated": "2026-11-21T02:00:00.1234567+00:00"}}).created
-        == 1795226400.1234567
-    )
+    shown = {"timeCreated": "2026-11-21T02:00:00.1234567+00:00"}
+    assert wire.instance({"properties": shown}).created == 1795226400.1234567
     assert wire.instance({"properties": {}}).created is None
 
 
@@ -144,3 +142,30 @@ def test_a_call_tells_what_its_instances_run_now(azure: Azure, arm: FakeAzure, c
     assert f"on another image: 1 (Canonical:ubuntu:server:{OLD})" in result["batch_now"]["sentence"]
     result, _stopped = rollout_upgrade.upgrade(azure, clock, OPTIONS, check_mode=True)
     assert result["batch_now"] is None and result["notes"] == []
+
+
+def test_the_record_says_when_the_model_was_made_to_name_the_target_and_not_when_that_was_planned(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    """An instance that was made in between is made of the image before."""
+    serve(arm, OLD, "11")
+    plan = {"id": "1" * 32, "target": f"Canonical:ubuntu:server:{NEW}", "started": "2026-11-21T01:00:00Z"}
+    document = arm.answers["GET", WEB.lower()][0][2]
+    dated = {"Date": "Sat, 21 Nov 2026 02:00:00 GMT"}
+    arm.on("GET", WEB, lambda _request: (200, dated, document))
+
+    def patch(request: Any) -> Any:
+        sent = json.loads(request.body)
+        document["tags"] = sent["tags"]
+        document["properties"].update(sent.get("properties") or {})
+        return 200, dated, document
+
+    arm.on("PATCH", WEB, patch)
+    options = {**OPTIONS, "record": plan, "timeout": 60, "replaces": f"Canonical:ubuntu:server:{OLD}"}
+    rollout_image.set_image(azure, clock, options, check_mode=False)
+    assert document["tags"]["steady-vmss-started"] == "2026-11-21T02:00:00Z"
+    ended = {**options, "record": {**plan, "state": "finished"}, "replaces": None, "replaces_rollout": "1" * 32}
+    dated["Date"] = "Sat, 21 Nov 2026 03:00:00 GMT"
+    rollout_image.set_image(azure, clock, ended, check_mode=False)
+    tags = document["tags"]
+    assert (tags["steady-vmss-started"], tags["steady-vmss-state"]) == ("2026-11-21T02:00:00Z", "finished")

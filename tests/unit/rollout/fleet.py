@@ -392,11 +392,8 @@ class Fleet:
         assert len(down.union(ids)) <= most, f"{len(down.union(ids))} unavailable, {most} allowed"
         domain_of = domains([self._shown(m) for m in machines.values()], self.policy.order_by)
         assert len({domain_of[i] for i in ids}) == 1, "a batch of two domains"
-        unfinished = [
-            m.id
-            for m in machines.values()
-            if m.worked and not m.done(self.now, self.target_version) and m.id not in ids
-        ]
+        worked = [m for m in machines.values() if m.worked and m.id not in ids]
+        unfinished = [m.id for m in worked if not m.done(self.now, self.target_version)]
         unfinished = [i for i in unfinished if i not in self.tolerated]
         if kind == REIMAGE or self.killed:  # those on the old disk still serve, and await their own reimage
             unfinished = [i for i in unfinished if not machines[i].available(self.now)]

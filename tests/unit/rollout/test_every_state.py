@@ -93,16 +93,8 @@ POLICIES = {
 def survey_of(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selection]) -> Survey:
     limit, canary, order, source, chosen = option
     instances = tuple(PLACED[state][n] for n, state in enumerate(states))
-    return Survey(
-        SETS[source],
-        instances,
-        TARGET,
-        POLICIES[limit, canary, order],
-        chosen,
-        since=SINCE,
-        read_at=NOW,
-        health_lag=0.0,
-    )
+    policy = POLICIES[limit, canary, order]
+    return Survey(SETS[source], instances, TARGET, policy, chosen, since=SINCE, read_at=NOW, health_lag=0.0)
 
 
 def check(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selection]) -> None:

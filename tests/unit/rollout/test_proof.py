@@ -47,7 +47,7 @@ def adopted(upgrade: Upgrade) -> list[str]:
 
 
 def kept_disks(policy: Policy = ONE) -> Fleet:
-    """Everything was killed after an upgrade had left the old disks of an image whose version Azure does not report."""
+    """Everything was killed after an upgrade had left the old disks, of an image that Azure shows without a version."""
     fleet = uniform(5, form="gallery", policy=policy)
     for machine in fleet.machines.values():
         machine.applied = True
@@ -163,9 +163,8 @@ def test_an_instance_that_was_not_chosen_is_never_ours() -> None:
 
 def test_an_instance_that_turns_busy_later_is_somebody_elses() -> None:
     fleet = uniform(4, policy=ONE)
-    fleet.events = [
-        (START + 300, "appear", replace(fleet.machines["3"], foreign_until=START + 900, foreign_ends="Failed"))
-    ]
+    busy = replace(fleet.machines["3"], foreign_until=START + 900, foreign_ends="Failed")
+    fleet.events = [(START + 300, "appear", busy)]
     upgrade = fleet.roll(since=START)
     assert adopted(upgrade) == [] and upgrade.report.outcome == "upgraded"
 
@@ -221,9 +220,7 @@ def test_a_batch_that_azure_preempted_is_no_step_of_the_ramp() -> None:
     policy = Policy(max_unavailable=Limit(100, percent=True), canary=0, batch_sizes=sizes, order_by="none")
     fleet = uniform(20, policy=policy, faults=Faults(operations=("ok", "canceled")))
     upgrade = fleet.roll()
-    assert [len(ids) for ids in fleet.upgrades] == [1, 2, 2, 10, 6], (
-        "the second step is 2 instances, then half of the set"
-    )
+    assert [len(ids) for ids in fleet.upgrades] == [1, 2, 2, 10, 6], "the second step is 2, then half of the set"
     assert [len(batch.instance_ids) for batch in upgrade.report.batches] == [1, 1, 2, 10, 6]
 
 
