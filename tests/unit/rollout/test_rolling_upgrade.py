@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -609,7 +610,7 @@ def test_an_upgrade_that_came_and_failed_since_an_earlier_look_is_not_started_ag
 ) -> None:
     failed = RollingUpgrade("Faulted", T0 - 60, {"failed": 1}, UNHEALTHY)
     azure = Azure(fleet(4), latest=failed, history=[past("Faulted", T0 - 60)])
-    patience = {} if starts is None else {"start": starts}
+    patience: dict[str, Any] = {} if starts is None else {"start": starts}
     run = drive(azure, known=Known(before.started if before else None), **patience)
     assert (run.report.outcome, azure.starts, run.adopted) == ("stopped", [], True)
     assert run.reason is not None
