@@ -755,6 +755,9 @@ def test_instances_that_others_made_meanwhile_are_not_ours_and_each_goes_back_to
     alike = {i: one for i, one in run.report.instances.items() if i != "0"}
     (group,) = run.watch.put_back(alike)
     assert (group["all"], group["assumed"]) == (["1", "2", "3", "4"], ["1"]), "the others ran one image"
+    untouched = {i: one for i, one in alike.items() if i not in ("2", "3", "4")}
+    (group,) = run.watch.put_back(untouched)
+    assert (group["all"], group["image"]["version"]) == (["1"], "1.0.0"), "one that was not reached tells it too"
 
 
 def test_an_upgrade_that_no_list_has_caught_in_the_act_made_one_unavailable_all_the_same() -> None:
