@@ -262,21 +262,19 @@ class Watch:
         `failed`: of those that failed, `all`: of those that were upgraded too. Of `assumed` nobody knows what they ran:
         where all others ran one image it is taken to be theirs; else they are a group of their own, with image None.
         """
+        ran = {instance_id: _exactly(report.before) for instance_id, report in reports.items()}
+        known = {str(image): image for image in ran.values() if image is not None}
+        guess = next(iter(known.values())) if len(known) == 1 else None
         groups: dict[str, dict[str, t.Any]] = {}
         for instance_id, report in reports.items():
             if report.outcome not in ("failed", "upgraded"):
                 continue
-            ran = running_image.running_image(report.before)
-            known = ran if ran is not None and not ran.follows_latest else None
-            empty: dict[str, t.Any] = {"image": images.show(known), "failed": [], "all": [], "assumed": []}
-            group = groups.setdefault(str(known or ""), empty)
+            image = ran[instance_id] or guess
+            empty: dict[str, t.Any] = {"image": images.show(image), "failed": [], "all": [], "assumed": []}
+            group = groups.setdefault(str(image or ""), empty)
             group["all"].append(instance_id)
             group["failed"] += [instance_id] if report.outcome == "failed" else []
-            group["assumed"] += [] if known else [instance_id]
-        if len(groups) == 2 and (unknown := groups.pop("", None)):
-            (group,) = groups.values()
-            for name in ("failed", "all", "assumed"):
-                group[name] = sorted([*group[name], *unknown[name]], key=lambda i: instance_order(Instance(i)))
+            group["assumed"] += [] if ran[instance_id] else [instance_id]
         return sorted(groups.values(), key=lambda group: (group["image"] is not None, len(group["all"])))
 
     def most_unavailable(self, upgrade: RollingUpgrade | None) -> int:
@@ -284,3 +282,9 @@ class Watch:
         percent = (upgrade.policy if upgrade else {}).get("maxUnhealthyInstancePercent")
         counted = sum(health.counts(i) for i in self.now.values())
         return max(1, counted * (percent if isinstance(percent, int) else _MAX_UNHEALTHY) // 100) if counted else 0
+
+
+def _exactly(instance: Instance) -> Image | None:
+    """What it runs, None where Azure does not report the version."""
+    running = running_image.running_image(instance)
+    return None if running is None or running.follows_latest else running

@@ -16,12 +16,12 @@ from ansible_collections.steady.vmss.plugins.module_utils._azure.client import A
 from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 
-from .conftest import SUBSCRIPTION, FakeAzure, FakeClock
+from .conftest import SUBSCRIPTION, Answer, FakeAzure, FakeClock
 from .stored import FAILED, HEALTH, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
 
 SET = {"resource_group": "rg", "name": "web", "timeout": 1800}
 LATEST = {"storageProfile": {"imageReference": {"version": "latest"}}}
-DENIED = (403, {}, {"error": {"code": "AuthorizationFailed", "message": "No permission."}})
+DENIED: Answer = (403, {}, {"error": {"code": "AuthorizationFailed", "message": "No permission."}})
 VERSIONS = (
     f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/Canonical/artifacttypes/"
     "vmimage/offers/ubuntu/skus/server/versions"

@@ -157,7 +157,7 @@ def test_protection_that_is_not_asked_for_stays_as_another_client_sets_it(
         return 200, {}, {}
 
     arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
-    machine = {"instanceId": "1", "properties": {"protectionPolicy": {}}}
+    machine: dict[str, Any] = {"instanceId": "1", "properties": {"protectionPolicy": {}}}
     arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [machine]}))
     arm.on(
         "GET",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -609,7 +610,7 @@ def test_an_upgrade_that_came_and_failed_since_an_earlier_look_is_not_started_ag
 ) -> None:
     failed = RollingUpgrade("Faulted", T0 - 60, {"failed": 1}, UNHEALTHY)
     azure = Azure(fleet(4), latest=failed, history=[past("Faulted", T0 - 60)])
-    patience = {} if starts is None else {"start": starts}
+    patience: dict[str, Any] = {} if starts is None else {"start": starts}
     run = drive(azure, known=Known(before.started if before else None), **patience)
     assert (run.report.outcome, azure.starts, run.adopted) == ("stopped", [], True)
     assert run.reason is not None
@@ -754,6 +755,9 @@ def test_instances_that_others_made_meanwhile_are_not_ours_and_each_goes_back_to
     alike = {i: one for i, one in run.report.instances.items() if i != "0"}
     (group,) = run.watch.put_back(alike)
     assert (group["all"], group["assumed"]) == (["1", "2", "3", "4"], ["1"]), "the others ran one image"
+    untouched = {i: one for i, one in alike.items() if i not in ("2", "3", "4")}
+    (group,) = run.watch.put_back(untouched)
+    assert (group["all"], group["image"]["version"]) == (["1"], "1.0.0"), "one that was not reached tells it too"
 
 
 def test_an_upgrade_that_no_list_has_caught_in_the_act_made_one_unavailable_all_the_same() -> None:
