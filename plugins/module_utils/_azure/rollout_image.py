@@ -240,9 +240,9 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
     new_record = rollout_plan.record_from(options.get("record"))
     first = azure.scale_set(options["resource_group"], options["name"])
     target = images.complete(images.parse(options["image"]), first.image)
-    standing = record.standing(first)
-    if new_record and standing and standing.id == new_record.id:  # the time of the write is on the set alone
-        new_record = replace(new_record, started=standing.started)
+    found = record.read(first.tags)
+    if new_record and found and found.id == new_record.id:  # the time of the write is on the set alone
+        new_record = replace(new_record, started=found.started)
     journal = Journal(options.get("journal"), scale_set=first.id, rollout=new_record.id if new_record else None)
     write = _Write(azure, clock, options, first, target, new_record, clock.now() + options["timeout"], journal)
     if write.stands(first) and not write.needs_mode:

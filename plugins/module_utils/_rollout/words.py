@@ -83,10 +83,11 @@ def kept_disks(survey: Survey, report: Report) -> list[str]:
     if not survey.policy.whole_model or survey.policy.unproven != REPORT or not kept:
         return []
     way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
-    return [
+    words = (
         f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: "
         f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
-    ]
+    )
+    return [words]
 
 
 def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:
