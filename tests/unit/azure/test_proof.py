@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_image, rollout_plan, rollout_upgrade, wire
+from ansible_collections.steady.vmss.plugins.module_utils._azure import (
+    rollout_image,
+    rollout_plan,
+    rollout_upgrade,
+    wire,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused

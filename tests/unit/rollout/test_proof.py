@@ -312,7 +312,7 @@ def test_what_only_a_new_disk_brings_is_reimaged_where_asked() -> None:
 
 
 def test_latest_model_applied_alone_does_not_prove_a_reimage() -> None:
-    upgrade, sent = whole(replace(WHOLE, unproven=REIMAGE), replaces=False)
+    upgrade, _sent = whole(replace(WHOLE, unproven=REIMAGE), replaces=False)
     assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0"]
 
 
