@@ -85,7 +85,7 @@ def kept_disks(survey: Survey, report: Report) -> list[str]:
     way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
     return [
         (
-            f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: "
+            f"instances {_named(kept)} of scale set {survey.scale_set.name} have the model and kept their OS disks: "
             f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
         )
     ]
