@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from . import commands, health, model_limit, running_image
+from . import health, model_limit, running_image
 from .domains import instance_order
 from .model import Instance
 from .plan import REPORT, Survey
@@ -68,7 +68,7 @@ def untold(survey: Survey) -> list[str]:
     said = (
         f"Azure does not tell whether instances {_named(unproven)} of scale set {scale_set.name} have got all of the "
         "model, as it never does of a Flexible one's, so they are left as they are. Bring them to it some at a time: "
-        + commands.az("vmss update-instances", scale_set.resource_group, scale_set.name, "--instance-ids", "...")
+        f"az vmss update-instances -g {scale_set.resource_group} -n {scale_set.name} --instance-ids ..."
     )
     return [said]
 
@@ -83,11 +83,12 @@ def kept_disks(survey: Survey, report: Report) -> list[str]:
     if not survey.policy.whole_model or survey.policy.unproven != REPORT or not kept:
         return []
     way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
-    words = (
-        f"instances {_named(kept)} of scale set {survey.scale_set.name} have got the model and kept their OS disks: "
-        f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
-    )
-    return [words]
+    return [
+        (
+            f"instances {_named(kept)} of scale set {survey.scale_set.name} have the model and kept their OS disks: "
+            f"what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
+        )
+    ]
 
 
 def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:

@@ -56,9 +56,7 @@ def check_batch(survey: Survey, batch: Batch) -> None:
     if not sick:
         first = min(survey.domain_of[i.instance_id] for i in survey.to_do if i not in survey.busy)
         assert batch.label == first.label, "one domain after the other"
-    on_target = [
-        i for i in survey.counted if survey.verdicts[i.instance_id] == "current" and survey.available(i)
-    ]
+    on_target = [i for i in survey.counted if survey.verdicts[i.instance_id] == "current" and survey.available(i)]
     canary = survey.policy.canary if survey.policy.canary is not None else int(len(survey.counted) >= 5)
     assert len(ids) <= max(canary - len(on_target), 0) or canary <= len(on_target), "more than the canary"
 
