@@ -148,7 +148,7 @@ def test_mode_automatic_is_refused_while_instances_are_behind(simulator: StartSi
     scenes.name_new(sim)
     refused = set_policy(sim, {"mode": "Automatic"})
     assert refused["failed"]
-    for words in ("3 instances of scale set web", "all to it at once", "whole_model: true"):
+    for words in ("3 of 3 instances of scale set web", "to it at once", "whole_model: true", "azure_may_upgrade: true"):
         assert words in refused["msg"]
     assert sim.metrics()["non_get"] == []
 
