@@ -77,7 +77,8 @@ def _value(path: Path, before: t.Any, after: t.Any, found: Difference) -> None:
 def _items(path: Path, before: list[t.Any], after: list[t.Any], found: Difference) -> None:
     key = _identity([*before, *after])
     if key:
-        _members(path, *({f"{key} {item[key]}": item for item in items} for items in (before, after)), found)
+        named = [{f"{key} {item[key]}": item for item in items} for items in (before, after)]
+        _members(path, named[0], named[1], found)
         return
     mine, theirs = (Counter(_plain(item) for item in items) for items in (before, after))
     for item in before:
