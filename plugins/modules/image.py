@@ -15,9 +15,8 @@ description:
     M(steady.vmss.instance_upgrade).
   - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
   - The write carries the ETag that was read. When another client wrote meanwhile the scale set is read and judged
-    again: another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused.
-    While
-    another client changes the scale set the module waits.
+    again, and another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused.
+    While another client changes the scale set the module waits.
   - After the write the scale set is compared with what it was before. Where anything but the image, the capacity and
     the record is gone or differs the module fails, with the members that were lost; what is there beside is a warning.
 author: [steady.vmss contributors (@steady-vmss)]
