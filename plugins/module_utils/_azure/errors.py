@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
 import typing as t
@@ -32,10 +34,13 @@ _SHORTEST_SECRET = 6  # a shorter one would hide half of every sentence
 # Every pattern is linear: what repeats stops at what starts it, or is bounded.
 _NAMES = (
     r"(?:(?<![a-z])(?:sig|signature|sv|se|pwd|sas)|secret|passwo?r?d|assertion|account_?key|access_?key|api_?key|"
-    r"(?:access|refresh|id|sas)_?token|connection_?string|credential)"
+    r"(?:access|refresh|id|sas)_?token|(?<![a-z])token|connection_?string|credential)"
 )
 _URL = re.compile(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,11}://[^\s'\"<>]*", re.I)
-_PAIR = re.compile(rf"({_NAMES})=[^&;\s'\",}}]+", re.I)
+_PAIR = re.compile(rf"({_NAMES})\s{{0,3}}=\s{{0,3}}[^&;\s'\",}}]+", re.I)
+_WORD = re.compile(
+    r"((?:passwo?r?d|account_?key|access_?key|api_?key|client[_-]?secret)\s{0,3}:\s{0,3})[^\s'\",;{}]{8,}", re.I
+)
 _MEMBER = re.compile(rf"""({_NAMES}["']?\s{{0,9}}[:=]\s{{0,9}})(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)""", re.I)
 _HEADER = re.compile(
     r"\b(authorization|proxy-authorization)(\W{1,9}(?:(?:basic|bearer|negotiate)\s{1,9})?)[^\s,;'\"]+", re.I
@@ -120,7 +125,7 @@ def redact(text: object, secrets: t.Iterable[str] = ()) -> str:
     result = str(text)
     known = sorted((_known_secrets | set(secrets)) - {""}, key=len, reverse=True)
     for secret in known:
-        for form in (secret, quote(secret, safe="", errors="replace"), json.dumps(secret)[1:-1]):
+        for form in _spellings(secret):
             result = result.replace(form, "***")  # in the whole text, for one that is cut in two is not found
     # First as it stands, for decoding may end a value early; then decoded, where that shows more of them.
     shown = masked = _masked(result[:_LONGEST_READ], known)
@@ -133,12 +138,33 @@ def redact(text: object, secrets: t.Iterable[str] = ()) -> str:
     return shown
 
 
+def _spellings(secret: str) -> list[str]:
+    """How it may come back: as it is, on one line, escaped for a URL (once or twice), HTML or JSON, or encoded."""
+    once = quote(secret, safe="", errors="replace")
+    lower = re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), once)
+    written = [secret.encode(code, "replace") for code in ("utf-8", "utf-16-le")]
+    coded = [encode(one).decode() for one in written for encode in (base64.b64encode, base64.urlsafe_b64encode)]
+    forms = [
+        secret,
+        " ".join(secret.split()),
+        once,
+        lower,
+        quote(once, safe=""),
+        quote(lower, safe=""),
+        html.escape(secret),
+        json.dumps(secret)[1:-1],
+        *(one.rstrip("=") for one in coded),
+        *(text for one in written for text in (one.hex(), one.hex().upper())),
+    ]
+    return [form for form in dict.fromkeys(forms) if len(form) >= min(_SHORTEST_SECRET, len(secret))]
+
+
 def _masked(text: str, known: t.Iterable[str]) -> str:
     for secret in known:
         text = text.replace(secret, "***")
     text = _URL.sub(lambda found: _without_secrets(found[0]), text)
     text = _MEMBER.sub(r'\1"***"', text)
-    text = _PAIR.sub(r"\1=***", text)
+    text = _WORD.sub(r"\1***", _PAIR.sub(r"\1=***", text))
     text = _HEADER.sub(r"\1\2***", text)
     return _WEB_TOKEN.sub("***", _BEARER.sub("Bearer ***", text))
 

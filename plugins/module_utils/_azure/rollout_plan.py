@@ -179,6 +179,7 @@ def make(azure: Azure, options: Options) -> Plan:
                 take_over=bool(options.get("take_over")),
                 protected=options.get("protected") or "skip",
                 repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration.SUSPENDED,
+                passed=passed or bool(options.get("going_back")),
             ),
             standing=standing,
             facts_before=_facts_before(azure, scale_set, previous, target),

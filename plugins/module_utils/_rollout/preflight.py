@@ -21,12 +21,14 @@ from .record import Record
 @dataclass(frozen=True)
 class Request:
     """What the user allows. `to_manual`: to set upgrade mode Manual before the image. `take_over`: to end another
-    rollout. `protected`: "skip" or "refuse" protected instances. `repairs_suspended`: repairs pause for the rollout."""
+    rollout. `protected`: "skip" or "refuse" protected instances. `repairs_suspended`: repairs pause for the rollout.
+    `passed`: no earlier run of this rollout can have stopped at what runs the target."""
 
     to_manual: bool = False
     take_over: bool = False
     protected: str = "skip"
     repairs_suspended: bool = False
+    passed: bool = True
 
 
 def findings(
@@ -225,6 +227,15 @@ def _previous(ran: t.Sequence[Image]) -> t.Iterator[Finding]:
         )
 
 
+def _stopped_at(survey: Survey) -> str:
+    """What breaks the threshold among the instances that run the target, those aside that are awaited first."""
+    current = [i for i in survey.counted if survey.verdicts[i.instance_id] == running_image.CURRENT]
+    awaited = {i.instance_id for i in survey.in_progress}
+    sick = [i for i in current if not (survey.available(i) or survey.coming(i) or i.instance_id in awaited)]
+    failed = [i.instance_id for i in sick]
+    return thresholds.breach_after(survey.policy.thresholds, len(current), failed) if failed else ""
+
+
 def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
     return tuple(str(plan.get(name) or "").lower() for name in ("publisher", "product", "name"))
 
@@ -238,6 +249,14 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             "too_many_unhealthy",
             f"scale set {scale_set.name}: {breach}.",
             "Mend them first, or raise rollout_max_unhealthy; outdated unhealthy instances then go first.",
+        )
+    if not request.passed and survey.to_do and (breach := _stopped_at(survey)):
+        yield Finding(
+            ERROR,
+            "unhealthy_on_target",
+            f"scale set {scale_set.name}: {breach}: what runs the target image already is not available, and an "
+            "earlier run may have stopped at it.",
+            "Fix these instances first, or allow them with rollout_max_unhealthy_upgraded.",
         )
     protected = [i.instance_id for i in survey.outdated if i.protected_from_actions]
     if protected and request.protected == "refuse":

@@ -369,6 +369,19 @@ def test_a_model_that_changed_right_before_an_action_is_found_after_it(orchestra
     assert azure.operations().count(UPGRADE) <= 1 and "delete it" not in run.why
 
 
+@pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
+def test_no_rerun_walks_past_what_failed_the_rollout(orchestration: str) -> None:
+    azure = simulated(10, health="binary", orchestration=orchestration)
+    azure.fault(kind="unhealthy", times=1, action="upgrade")
+    assert play(azure).outcome == "stopped"
+    before, replaced = writes(azure), disks(azure)
+    for _number in range(4):
+        again = play(settled(azure))
+        assert again.outcome == "refused" and "runs the target image already is not available" in again.why, again.why
+    assert (writes(azure), disks(azure)) == (before, replaced)
+    assert play(azure, max_unhealthy_upgraded="1").outcome == "upgraded", "the user allows it in so many words"
+
+
 # -- two controllers of one rollout -------------------------------------------------------------
 
 
