@@ -95,7 +95,7 @@ def pytest_part(
 
 def chaos_part() -> Part:
     """A small share of `make chaos`, without what only takes long."""
-    few = {"CHAOS_SEEDS": "10", "CHAOS_KILLS": "5", "CHAOS_RERUNS": "2"}
+    few = {"CHAOS_SEEDS": "6", "CHAOS_KILLS": "3", "CHAOS_RERUNS": "2"}
     short = "not test_throttled and not after"  # of two controllers, those that start at once
     return pytest_part("chaos", "newest", "-n", str(SLOTS), "-k", short, variables=few)
 
