@@ -68,7 +68,7 @@ def untold(survey: Survey) -> list[str]:
     said = (
         f"Azure does not tell whether instances {_named(unproven)} of scale set {scale_set.name} have got all of the "
         "model, as it never does of a Flexible one's, so they are left as they are. Bring them to it some at a time: "
-        f"az vmss update-instances -g {scale_set.resource_group} -n {scale_set.name} --instance-ids ..."
+        + commands.az("vmss update-instances", scale_set.resource_group, scale_set.name, "--instance-ids", "...")
     )
     return [said]
 

@@ -25,6 +25,7 @@ from .conftest import SUBSCRIPTION, WEB, FakeAzure, FakeClock
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu", "sku": "server"}
 OLD, NEW = "1.0.0", "2.0.0"
+STARTED = {"Azure-AsyncOperation": f"https://management.azure.com/subscriptions/{SUBSCRIPTION}/operations/one"}
 OPTIONS = {"resource_group": "rg", "name": "web", "image": f"Canonical:ubuntu:server:{NEW}"}
 VERSIONS = (
     f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/Canonical"
@@ -118,7 +119,7 @@ def test_an_ephemeral_disk_is_reimaged_with_the_models_image(
     azure: Azure, arm: FakeAzure, os_disk: dict[str, Any], sent: bool
 ) -> None:
     serve(arm, NEW, "1", os_disk=os_disk)
-    arm.on("POST", f"{WEB}/reimage", (202, {}, None))
+    arm.on("POST", f"{WEB}/reimage", (202, STARTED, None))
     azure.reimage_instances(azure.scale_set("rg", "web"), ["0"])
     body = json.loads(arm.requests[-1].body)
     assert body == {"instanceIds": ["0"], **({"forceUpdateOSDiskForEphemeral": True} if sent else {})}
@@ -126,7 +127,7 @@ def test_an_ephemeral_disk_is_reimaged_with_the_models_image(
 
 def test_a_start_names_its_instances(azure: Azure, arm: FakeAzure) -> None:
     serve(arm, NEW, "1")
-    arm.on("POST", f"{WEB}/start", (202, {}, None))
+    arm.on("POST", f"{WEB}/start", (202, STARTED, None))
     azure.start_instances(azure.scale_set("rg", "web"), ["0"])
     assert json.loads(arm.requests[-1].body) == {"instanceIds": ["0"]}
     with pytest.raises(Refused):
