@@ -23,7 +23,7 @@ def test_a_command_of_a_role_is_quoted() -> None:
         "rollout_canary": 1,
     }
     assert FILTERS["playbook_command"](given, "status") == (
-        """ansible-playbook steady.vmss.status -e '{"rollout_resource_group": "shop(prod)"}' """
+        "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}' "
         "-e rollout_image=... -e rollout_canary=1"
     )
 

@@ -30,6 +30,9 @@ _FORMS: dict[str, t.Callable[[str], bool]] = {
     "instance_ids": lambda text: not text or bool(_INSTANCE_IDS.fullmatch(text)),
 }
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+-]+")
+# A plain scalar of YAML's, within braces and single quotes, that is read as a string.
+_YAML = re.compile(r"[^\W\d][\w ./()@%+=~:-]*|[./~][\w ./()@%+=~:-]+")
+_NO_YAML = re.compile(r":(\s|$)|\s$")
 
 
 def playbook(name: str, variables: t.Mapping[str, object]) -> str:
@@ -54,14 +57,15 @@ def _word(form: re.Pattern[str], text: str) -> str:
 
 
 def _assignment(name: str, value: object) -> str:
-    """Plain words where they will do, for JSON cannot be copied from where Ansible shows it as JSON again."""
+    """Without a double quote or a backslash: Ansible escapes them where it shows a message as JSON, and what is copied
+    from there would be another value."""
     text = _text(value)
     form = next((form for suffix, form in _FORMS.items() if name.endswith(f"_{suffix}")), None)
     if (form and not form(text)) or not _is_harmless(text):
         return f"{name}={TO_FILL_IN}"
-    if _PLAIN.fullmatch(text):
+    if not text or _PLAIN.fullmatch(text):
         return f"{name}={text}"
-    return json.dumps({name: text}, ensure_ascii=False)
+    return f"{{{name}: {text}}}" if _YAML.fullmatch(text) and not _NO_YAML.search(text) else f"{name}={TO_FILL_IN}"
 
 
 def _text(value: object) -> str:

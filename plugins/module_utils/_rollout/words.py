@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from . import health, model_limit, running_image
+from . import commands, health, model_limit, running_image
 from .domains import instance_order
 from .model import Instance
 from .plan import REPORT, Survey

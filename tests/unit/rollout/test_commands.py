@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ def test_a_plain_command() -> None:
 
 def test_a_group_that_a_shell_would_stumble_over_is_quoted() -> None:
     said = commands.playbook("status", {"rollout_resource_group": "shop(prod)"})
-    assert said == """ansible-playbook steady.vmss.status -e '{"rollout_resource_group": "shop(prod)"}'"""
+    assert said == "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}'"
     assert commands.az("vmss list-instances", "shop(prod)", "web") == "az vmss list-instances -g 'shop(prod)' -n web"
     assert commands.az("monitor activity-log list", "shop", "", "--offset", "1h") == (
         "az monitor activity-log list -g shop --offset 1h"
@@ -84,25 +85,42 @@ def test_an_image_is_written_as_one_word() -> None:
     assert commands.playbook("x", {"rollout_image": value}).endswith("-e rollout_image=a:b:c:1.0.0")
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("/srv/my checks/check.yml", "'{rollout_before: /srv/my checks/check.yml}'"),
+        ("~/a (b)/c.yml", "'{rollout_before: ~/a (b)/c.yml}'"),
+        ("", "rollout_before="),
+        (["a b", "c"], "rollout_before=..."),
+        ("a: b", "rollout_before=..."),
+        ("1 2", "rollout_before=..."),
+        ('say "a"', "rollout_before=..."),
+    ],
+)
+def test_a_value_with_blanks_is_yaml_without_a_double_quote(value: object, said: str) -> None:
+    assert commands.playbook("x", {"rollout_before": value}) == f"ansible-playbook steady.vmss.x -e {said}"
+
+
 @settings(max_examples=500)
 @given(st.dictionaries(st.sampled_from(VARIABLES), nasty | st.lists(nasty, max_size=3), max_size=4))
 def test_no_value_becomes_a_word_or_a_template(variables: dict[str, object]) -> None:
     said = commands.playbook("x", variables)
     assert said.isprintable() and "{{" not in said and "{%" not in said and "{#" not in said
+    assert json.dumps(said, ensure_ascii=False) == f'"{said}"', "what Ansible shows can be copied"
     words = shlex.split(said)
     assert words[:2] == ["ansible-playbook", "steady.vmss.x"]
     assert words[2::2] == ["-e"] * len(variables) and len(words) == 2 + 2 * len(variables)
     for (name, value), word in zip(variables.items(), words[3::2], strict=True):
         text = ",".join(value) if isinstance(value, list) else str(value)
-        read = json.loads(word) if word.startswith("{") else dict([word.split("=", 1)])
+        read = yaml.safe_load(word) if word.startswith("{") else dict([word.split("=", 1)])
         assert read in ({name: text}, {name: "..."})
 
 
 def test_bash_reads_it_as_it_was_meant() -> None:
-    value = 'it\'s $HOME `id` \\ "x" ; & | > < * ? ! ~ é'
+    value = "/srv/my checks (prod)/é.yml"
     said = commands.playbook("x", {"rollout_before": value}).removeprefix("ansible-playbook steady.vmss.x -e ")
     done = subprocess.run(["bash", "-c", f"printf %s {said}"], capture_output=True, check=True)
-    assert json.loads(done.stdout) == {"rollout_before": value}
+    assert yaml.safe_load(done.stdout.decode()) == {"rollout_before": value}
 
 
 @pytest.mark.parametrize("path", sorted(PLUGINS.glob("module_utils/**/*.py")), ids=lambda path: path.stem)
