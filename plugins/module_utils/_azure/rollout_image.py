@@ -266,7 +266,10 @@ def set_image(azure: Azure, clock: Clock, options: rollout_plan.Options, *, chec
 
 
 def _shown(value: t.Any) -> str:
-    text = redact(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+    try:
+        text = redact(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+    except RecursionError:
+        return "…"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 

@@ -26,6 +26,7 @@ _NOT_COMPARED = frozenset(
         ("properties", "virtualmachineprofile", "storageprofile", "osdisk", "image"),
     }
 )  # fmt: skip
+_DEEPEST = 50  # members; Azure's documents have no more than a dozen
 _IDENTITIES = ("name", "lun", "id", "type")
 
 Path = tuple[str, ...]
@@ -58,7 +59,7 @@ def _members(path: Path, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.
 
 
 def _value(path: Path, before: t.Any, after: t.Any, found: Difference) -> None:
-    if not _counts(path) or (_empty(before) and _empty(after)):
+    if len(path) > _DEEPEST or not _counts(path) or (_empty(before) and _empty(after)):
         return
     if path == ("tags",):  # one by one, for some are the record's
         _members(path, before or {}, after or {}, found)
@@ -102,10 +103,10 @@ def _counts(path: Path) -> bool:
     return lower[-1] not in _READ_ONLY and lower not in _NOT_COMPARED and not ours
 
 
-def _empty(value: t.Any) -> bool:
+def _empty(value: t.Any, depth: int = 0) -> bool:
     """An empty member says as little as none."""
     if isinstance(value, dict):
-        return all(_empty(item) for item in value.values())
+        return depth < _DEEPEST and all(_empty(item, depth + 1) for item in value.values())
     return value is None or value in ("", [])
 
 

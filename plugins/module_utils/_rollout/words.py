@@ -25,8 +25,21 @@ def stopped(survey: Survey, report: Report) -> str:
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
-        f"{report.why}. {runs(survey.instances, survey.unavailable)} Nothing more is touched.{models}"
+        f"{report.why}. {runs(survey.instances, survey.unavailable, _unproven(survey))} Nothing more is "
+        f"touched.{_give_a_disk(survey)}{models}"
     )
+
+
+def _unproven(survey: Survey) -> set[str]:
+    return {i.instance_id for i in survey.unproven}
+
+
+def _give_a_disk(survey: Survey) -> str:
+    """The way on for instances that are down, and of which nothing proves what they run."""
+    down = [i.instance_id for i in survey.unproven if not survey.available(i)]
+    if not down or survey.scale_set.flexible:
+        return ""
+    return f" Instances {_named(down)} get a new OS disk by rollout_unproven: reimage."
 
 
 def tolerated(survey: Survey, report: Report) -> str:
@@ -40,12 +53,15 @@ def tolerated(survey: Survey, report: Report) -> str:
     )
 
 
-def runs(instances: t.Collection[Instance], unavailable: t.Iterable[Instance]) -> str:
-    """How many instances run what, and which are unavailable."""
+def runs(
+    instances: t.Collection[Instance], unavailable: t.Iterable[Instance], unproven: t.Collection[str] = ()
+) -> str:
+    """How many instances run what, and which are unavailable. `unproven`: ids of those whose image nothing proves."""
     running = defaultdict(list)
     for instance in instances:
-        image = running_image.running_image(instance) or "an image that Azure does not report"
-        running[str(image)].append(instance.instance_id)
+        image = str(running_image.running_image(instance) or "an image that Azure does not report")
+        known = instance.instance_id not in unproven
+        running[image if known else f"what nothing proves, and Azure calls {image}"].append(instance.instance_id)
     listed: list[str] = []
     for image, ids in sorted(running.items(), key=lambda found: -len(found[1])):
         listed.append(f"{len(ids)} run {image}{f' ({_named(ids)})' if listed else ''}")

@@ -159,3 +159,11 @@ def test_a_member_that_is_gone_is_found(document: dict[str, Any]) -> None:
     for name, value in document.items():
         found = compare(document, {other: kept for other, kept in document.items() if other != name})
         assert bool(found.lost) == says_something(value)
+
+
+@pytest.mark.parametrize("depth", [100, 900])
+def test_a_member_that_is_nested_deeper_than_any_of_azures_is_not_followed(depth: int) -> None:
+    deep: Any = {"end": 1}
+    for _level in range(depth):
+        deep = {"a": deep}
+    assert compare({"properties": deep}, {"properties": copy.copy(deep)}).lost == {}

@@ -533,7 +533,7 @@ def test_what_was_seen_before_a_reimage_proves_no_health_after_it() -> None:
     while not isinstance(step := upgrade.next(now), Send):
         assert isinstance(step, Look)
         now = step.at
-        upgrade.saw(now, [kept])
+        upgrade.saw(now, [kept], fleet.scale_set() if step.model else None)
     assert step == Send("reimage", ("0",))
     upgrade.accepted(now)
     upgrade.saw_operation(now + 30, Operation("Succeeded"))
