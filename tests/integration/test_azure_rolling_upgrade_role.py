@@ -143,7 +143,7 @@ def test_a_way_back_that_is_refused_says_what_keeps_it(simulator: StartSimulator
 
 def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator) -> None:
     newest = "24.04.202612010"
-    knobs = {"automatic_delay": 2400, "automatic_first_delay": 2400}
+    knobs = {"automatic_delay": 4800, "automatic_first_delay": 4800}  # of 240 in a second: after the first look
     sick = {**SICK, "image_version": newest}
     sim = simulator(world(5, knobs, running=None, properties=AUTOMATIC, instance_faults=[sick]), 240)
     sim.publish({**scenes.SERIES, "version": newest})

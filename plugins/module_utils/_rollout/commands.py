@@ -22,17 +22,26 @@ _TEMPLATE = re.compile(r"\{[{%#]")
 _NAME = re.compile(r"(?!-)[\w.()-]{1,90}")
 _WORD = re.compile(r"[\w.,:=/()\[\]@%+-]{1,1000}")
 _INSTANCE_IDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,-]*")
-# What is of one form wherever it came from. Any other variable is one that the user set.
-_FORMS: dict[str, t.Callable[[str], bool]] = {
-    "resource_group": lambda text: bool(_NAME.fullmatch(text)),
-    "scale_set": lambda text: bool(_NAME.fullmatch(text)),
-    "image": lambda text: _names_an_image(text),
-    "instance_ids": lambda text: not text or bool(_INSTANCE_IDS.fullmatch(text)),
-}
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+-]+")
 # A plain scalar of YAML's, within braces and single quotes, that is read as a string.
 _YAML = re.compile(r"[^\W\d][\w ./()@%+=~:-]*|[./~][\w ./()@%+=~:-]+")
 _NO_YAML = re.compile(r":(\s|$)|\s$")
+
+
+def _names_an_image(text: str) -> bool:
+    try:
+        return not images.parse(text).signed
+    except images.ImageError:
+        return False
+
+
+# What is of one form wherever it came from. Any other variable is one that the user set.
+_FORMS: dict[str, t.Callable[[str], bool]] = {
+    "resource_group": lambda text: bool(_NAME.fullmatch(text)),
+    "scale_set": lambda text: bool(_NAME.fullmatch(text)),
+    "image": _names_an_image,
+    "instance_ids": lambda text: not text or bool(_INSTANCE_IDS.fullmatch(text)),
+}
 
 
 def playbook(name: str, variables: t.Mapping[str, object]) -> str:
@@ -81,10 +90,3 @@ def _text(value: object) -> str:
 
 def _is_harmless(text: str) -> bool:
     return len(text) <= _LONGEST and text.isprintable() and not _TEMPLATE.search(text)
-
-
-def _names_an_image(text: str) -> bool:
-    try:
-        return not images.parse(text).signed
-    except images.ImageError:
-        return False
