@@ -150,14 +150,14 @@ def half_done(scale_set: ScaleSet | None, before: Shown, after: Shown) -> str:
             "The scale set has no health source now. Run the same again, or put back what was taken away: "
             f"{ways[old]}, {before[old]}."
         )
-    if len(there) == 1:
-        return f"The health source of the scale set is {there[0]} now. Run the same again."
     needed = needs(scale_set)
     off = (
         f" If Azure takes only one at a time, turn off meanwhile what needs one: {' and '.join(needed)}."
         if needed
         else ""
     )
+    if len(there) == 1:
+        return f"The health source of the scale set is {there[0]} now. Run the same again.{off}"
     return (
         f"The scale set has two health sources now, {' and '.join(there)}, and Azure goes by one only. Run the same "
         f"again, or take {ways[old]} away: steady.vmss.health_monitor with state: absent and source: {old}.{off}"
