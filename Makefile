@@ -36,13 +36,11 @@ chaos: python  ## 200 rollouts under random faults, 50 killed ones, 12 rerun one
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
-fuzz: python  ## any answer of Azure's, for minutes (FUZZ_EXAMPLES answers to each question)
-	@$(ENVIRONMENTS) newest
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
-
-long: python  ## every state of a set of five that a batch may be decided on, other clients at any moment (some minutes; STATEFUL_EXAMPLES)
+long: python  ## every state of a set of five, any answer of Azure's, reruns of failing checks, other clients (FUZZ_EXAMPLES, STATEFUL_EXAMPLES)
 	@$(ENVIRONMENTS) newest
 	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/azure/test_fuzz.py
+	@EVERY_STATE=1 .venv/bin/python -m pytest tests/integration/test_checks.py -rA
 	@STATEFUL_SEED=random STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-300} .venv/bin/python -m pytest tests/unit/azure/test_other_clients.py -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)
@@ -60,4 +58,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos fuzz long bench docs clean python
+.PHONY: help demo test lint units integration contract package chaos long bench docs clean python

@@ -68,6 +68,9 @@ def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+_MOST_EXTENSIONS = 100  # of an instance that are told of; Azure's documents have a dozen
+
+
 def dicts(value: object) -> list[dict[str, t.Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
@@ -184,7 +187,7 @@ def instance(document: Document) -> Instance:
         power=_code(_status(statuses, "PowerState"), 1),
         provisioning=_word(at(properties, "provisioningState")) or _word(_code(provisioned, 1)),
         provisioning_time=timestamp(at(provisioned, "time")),
-        error=_failure(statuses, dicts(at(view, "extensions"))),
+        error=_failure(statuses, dicts(at(view, "extensions"))[:_MOST_EXTENSIONS]),
         health=_code(health, -1) or None,
         health_time=timestamp(at(health, "time")),
         extensions_settled=_extensions_settled(dicts(at(view, "extensions"))),
@@ -198,7 +201,7 @@ def instance(document: Document) -> Instance:
         created=timestamp(at(properties, "timeCreated")),
         extension_versions=tuple(
             (name_text(item.get("name")), name_text(item.get("typeHandlerVersion")))
-            for item in dicts(at(view, "extensions"))
+            for item in dicts(at(view, "extensions"))[:_MOST_EXTENSIONS]
         ),
     )
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -279,3 +280,16 @@ def test_gallery_version() -> None:
 )
 def test_a_time_that_no_upgrade_has_is_none(text: str) -> None:
     assert wire.timestamp(text) is None
+
+
+def test_of_very_many_failed_extensions_some_are_told_and_none_is_overlooked() -> None:
+    """A guest may report as many as it likes: their text is cleaned of so many, their state is read of each."""
+    failed = {"code": "ProvisioningState/failed/Bad", "message": "no answer " * 50}
+    extensions = [
+        {"name": f"e{n}", "statuses": [failed if n > 100 else {"code": "ProvisioningState/succeeded"}]}
+        for n in range(20_000)
+    ]
+    began = time.process_time()
+    found = wire.instance({"properties": {"instanceView": {"extensions": extensions}}})
+    assert not found.extensions_settled and len(found.extension_versions) == 100
+    assert time.process_time() - began < 5
