@@ -16,6 +16,7 @@ from typing import Any
 import harness
 import pytest
 import scenes
+import yaml
 from scenes import StartSimulator
 
 FAILS = {"name": "Ask the shop", "ansible.builtin.fail": {"msg": "the shop answers 503"}}
@@ -111,7 +112,7 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
     command = shlex.split(message.partition("Go on, once the cause is gone: ")[2].partition(" Go back: ")[0])
     assert command[:2] == ["ansible-playbook", "steady.vmss.upgrade_image"]
     assert command[2::2] == ["-e"] * (len(command) // 2 - 1)
-    given = [json.loads(text) if text.startswith("{") else dict([text.split("=", 1)]) for text in command[3::2]]
+    given = [yaml.safe_load(text) if text.startswith("{") else dict([text.split("=", 1)]) for text in command[3::2]]
     assert {key: value for one in given for key, value in one.items()} == {
         "rollout_resource_group": scenes.GROUP,
         "rollout_scale_set": scenes.NAME,
@@ -125,7 +126,7 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
 
 def test_a_failing_health_check_stops_and_the_model_goes_back(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(3), 120)
-    run, message = stopped_by(sim, tmp_path / "it's the check.yml", "health_check", rollout_max_unavailable=1)
+    run, message = stopped_by(sim, tmp_path / "the check (prod).yml", "health_check", rollout_max_unavailable=1)
     assert scenes.judged(sim)["ran"] == [["0"]]  # the one whose check failed, and no other
     assert scenes.versions(sim) == {"0": scenes.NEW, "1": scenes.OLD, "2": scenes.OLD}
     assert model_version(sim) == scenes.OLD
