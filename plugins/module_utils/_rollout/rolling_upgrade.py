@@ -508,7 +508,8 @@ class RollingRun:
         self._plan_anew(now, problem)
 
     def _plan_anew(self, now: float, problem: Problem) -> None:
-        look = Look(now + (problem.retry_after or _RETRY), instances=True, scale_set=True)
+        left = max(0.0, self._began + self.patience.upgrade - now) + 1
+        look = Look(now + min(problem.retry_after or _RETRY, left), instances=True, scale_set=True)
 
         def once(_now: float) -> Step:
             self._phase = self._recheck

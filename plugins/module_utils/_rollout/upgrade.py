@@ -438,12 +438,17 @@ class Upgrade:
             self._taken(now)
             return
         self._sending = None
-        self._not_before = now + (problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1)))
+        pause = problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1))
+        self._not_before = now + min(pause, self._left_since(self._trouble_since, now))
         self._seen = None
         if not self._batch_sent:
             self._abandon()
         else:
             self._settling = self._not_before
+
+    def _left_since(self, then: float, now: float) -> float:
+        """Seconds until patience with what began then has ended: no wait that Azure asks for goes beyond."""
+        return max(0.0, then + self.patience.upgrade - now) + 1
 
     def _may_pass(self, problem: Problem) -> bool:
         """InvalidParameter: an instance may have vanished since it was read."""
@@ -455,7 +460,7 @@ class Upgrade:
         self._operation_reads_left = reads_left
         self._polled = now
         if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
-            self._not_before = now + (operation.retry_after or 0)
+            self._not_before = now + min(operation.retry_after or 0, self._left_since(self._sent, now))
             return
         self._polling = False
         self._operation = operation if operation is not None and operation.ended else None

@@ -640,3 +640,18 @@ def test_a_cancelled_rollout_leaves_to_azure_what_azure_works_on() -> None:
     assert [(batch.instance_ids, batch.outcome) for batch in report.batches] == [(("0",), "cancelled")]
     assert report.instances["0"].outcome == "cancelled" and report.failed == []
     assert report.events[-1]["event"] == "cancelled"
+
+
+def test_no_wait_that_azure_asks_for_goes_past_the_deadline() -> None:
+    fleet = uniform(1)
+    upgrade = Upgrade(fleet.survey(), Patience(upgrade=600), now=START)
+    upgrade.next(START)
+    upgrade.refused(START, Problem(problems.THROTTLED, "TooManyRequests", "later", 429, 3600.0))
+    step = upgrade.next(START + 1)
+    assert isinstance(step, Look) and step.at <= START + 602
+    upgrade = Upgrade(fleet.survey(), Patience(upgrade=600), now=START)
+    upgrade.next(START)
+    upgrade.accepted(START)
+    upgrade.saw_operation(START + 10, Operation("InProgress", retry_after=3600.0))
+    step = upgrade.next(START + 11)
+    assert isinstance(step, Look | Poll) and step.at <= START + 602
