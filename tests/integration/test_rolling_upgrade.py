@@ -245,7 +245,7 @@ def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator)
 
 
 def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator) -> None:
-    knobs = {"automatic_delay": 1200, "automatic_first_delay": 1200}
+    knobs = {"automatic_delay": 4800, "automatic_first_delay": 4800}  # of 240 in a second: after the first look
     newest = "24.04.202612010"
     sick = {**SICK, "image_version": newest}
     sim = simulator(world(10, knobs, running=None, properties=AUTOMATIC, instance_faults=[sick]), 240)
@@ -254,11 +254,11 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert done["failed"] and done["rollout_result"]["outcome"] == "rolled_back", done
     assert set(scenes.versions(sim).values()) == {NEW}
     assert done["restored"] == rolling(sim)["restored"] > 0
-    assert "Azure put the previous OS disk back at" in done["msg"]
+    assert "the previous OS disk was put back at" in done["msg"]
     assert info(sim)["history"][0]["restored"] == done["restored"]
     again = upgrade(sim)  # Azure does not try this version again, and 3 hours would be a long wait for nothing
     assert again["failed"] and "Azure has tried this version by itself already" in again["msg"], again
-    assert again["reason"] is None and f"back at {done['restored']} of the instances" in again["msg"]
+    assert again["reason"] is None
 
 
 def test_a_start_after_a_wait_is_checked_too(simulator: StartSimulator) -> None:
