@@ -180,7 +180,7 @@ class _Write:
             return image_patch(fresh, image, self.record)
 
         what = (
-            f"close rollout {self.record.id} on scale set {scale_set.name}"
+            f"write the record of rollout {self.record.id} on scale set {scale_set.name}"
             if self.record and self.image_stands(scale_set)
             else f"set the image of scale set {scale_set.name} to {self.target}"
         )
