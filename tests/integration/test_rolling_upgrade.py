@@ -258,7 +258,7 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert info(sim)["history"][0]["restored"] == done["restored"]
     again = upgrade(sim)  # Azure does not try this version again, and 3 hours would be a long wait for nothing
     assert again["failed"] and "Azure has tried this version by itself already" in again["msg"], again
-    assert again["reason"] is None
+    assert again["reason"] is None and f"back at {done['restored']} of the instances" in again["msg"]
 
 
 def test_a_start_after_a_wait_is_checked_too(simulator: StartSimulator) -> None:
