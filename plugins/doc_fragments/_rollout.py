@@ -101,3 +101,17 @@ options:
     type: str
     required: true
 """
+
+    AZURE_MAY_UPGRADE = r"""
+options:
+  azure_may_upgrade:
+    description:
+      - Whether Azure may bring instances to the model because of this write, as it does outside of upgrade mode
+        V(Manual), in mode V(Automatic) all at once and in mode V(Rolling) in batches. Otherwise the write is refused
+        unless every instance is proven to have the model. A warning says how many instances it is about, in check mode
+        too.
+      - In Flexible orchestration Azure does not show whether an instance has the newest model, so this is always needed
+        there for another mode than V(Manual).
+    type: bool
+    default: false
+"""

@@ -22,6 +22,7 @@ from ._rollout.foreign import all_printable
 from ._rollout.image import ImageError
 from ._rollout.problem import Cancelled, Refused
 from ._rollout.result import timestamp
+from ._rollout.upgrade_policy import PERMISSION
 
 Options = t.Mapping[str, t.Any]
 Spec = dict[str, dict[str, t.Any]]
@@ -40,6 +41,8 @@ SCALE_SET: Spec = {
     "resource_group": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
 }
+
+AZURE_MAY_UPGRADE: Spec = {PERMISSION: {"type": "bool", "default": False}}
 
 SELECTION: Spec = {
     "instance_ids": {"type": "list", "elements": "str", "default": []},

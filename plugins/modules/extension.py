@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
   - steady.vmss._rollout.scale_set
+  - steady.vmss._rollout.azure_may_upgrade
 attributes:
   check_mode:
     support: full
@@ -72,13 +73,6 @@ options:
         word makes Azure run the extension anew on every instance that is brought to the model.
       - Where the extension has this word already, O(protected_settings) are not written again.
     type: str
-  azure_may_upgrade:
-    description:
-      - Whether Azure may bring instances to the model because of this write, as it does outside of upgrade mode
-        C(Manual), in mode C(Automatic) all at once. Otherwise the write is refused there. A warning says how many
-        instances it is about, in check mode too.
-    type: bool
-    default: false
   timeout:
     description: How long to wait for another client's change to end and for the write itself, in seconds.
     type: int
@@ -150,7 +144,6 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.extension import set_extension, without_signatures
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import PERMISSION
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -171,6 +164,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 def main() -> None:
     spec: _module.Spec = {
         **_module.SCALE_SET,
+        **_module.AZURE_MAY_UPGRADE,
         "extension": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "publisher": {"type": "str"},
@@ -182,7 +176,6 @@ def main() -> None:
         "settings": {"type": "dict"},
         "protected_settings": {"type": "dict", "no_log": True},
         "force_update_tag": {"type": "str"},
-        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec)

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
   - steady.vmss._rollout.scale_set
+  - steady.vmss._rollout.azure_may_upgrade
 attributes:
   check_mode:
     support: full
@@ -83,13 +84,6 @@ options:
       - The name of a new extension; one that is there keeps its name.
       - Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
     type: str
-  azure_may_upgrade:
-    description:
-      - Whether Azure may bring instances to the model because of this write, as it does outside of upgrade mode
-        C(Manual), in mode C(Automatic) all at once. Otherwise the write is refused there. A warning says how many
-        instances it is about, in check mode too.
-    type: bool
-    default: false
   timeout:
     description: How long to wait for another client's change to end and for the writes, in seconds.
     type: int
@@ -172,7 +166,6 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.health_monitor import set_source
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import PERMISSION
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -191,6 +184,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 def main() -> None:
     spec: _module.Spec = {
         **_module.SCALE_SET,
+        **_module.AZURE_MAY_UPGRADE,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "source": {"type": "str", "choices": ["application_health_extension", "load_balancer_probe"]},
         "replace": {"type": "bool", "default": False},
@@ -203,7 +197,6 @@ def main() -> None:
         "grace_period": {"type": "int"},
         "health_states": {"type": "str", "choices": ["binary", "rich"]},
         "extension_name": {"type": "str"},
-        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec, required_if=[("state", "present", ["source"])])

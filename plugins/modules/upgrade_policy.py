@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - steady.vmss._azure
   - steady.vmss._attributes
   - steady.vmss._rollout.scale_set
+  - steady.vmss._rollout.azure_may_upgrade
 attributes:
   check_mode:
     support: full
@@ -96,14 +97,6 @@ options:
       os_rolling_upgrade_deferral:
         description: Whether an upgrade waits until it is approved.
         type: bool
-  azure_may_upgrade:
-    description:
-      - Whether Azure may bring instances to the model because of this write, at once in mode V(Automatic) and in
-        batches in mode V(Rolling). How many go down for that is said in a warning, in check mode too.
-      - In Flexible orchestration Azure does not show whether an instance has the newest model, so this is always needed
-        there for another mode than V(Manual).
-    type: bool
-    default: false
   timeout:
     description:
       - How long to wait for another client's change to end and for the write itself, in seconds.
@@ -198,7 +191,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._azure.upgrade_policy import set_policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.finding import ERROR
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, PERMISSION, SECTIONS
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, SECTIONS
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
@@ -220,6 +213,7 @@ def main() -> None:
     kinds = {bool: "bool", int: "int", str: "str"}
     spec: _module.Spec = {
         **_module.SCALE_SET,
+        **_module.AZURE_MAY_UPGRADE,
         "mode": {"type": "str", "choices": list(MODES)},
         **{
             section: {
@@ -228,7 +222,6 @@ def main() -> None:
             }
             for section, (_wire, members) in SECTIONS.items()
         },
-        PERMISSION: {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
     }
     _module.run(body, spec)

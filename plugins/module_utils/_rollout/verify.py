@@ -158,8 +158,8 @@ class Track:
 
     def _doubt(self, instance: Instance, on_target: bool, operation: Operation | None) -> None:
         """An end that Azure told before the work was done is no time that new health could be compared with."""
-        at_work = instance.provisioning not in ("Succeeded", "Failed")
-        finished = not at_work and (on_target or bool(running_image.disk_replaced(instance, self.before)))
+        on_new_disk = on_target or bool(running_image.disk_replaced(instance, self.before))
+        finished = health.settled(instance) and on_new_disk
         self.ended_early = self.ended_early or (operation is not None and operation.ended and not finished)
 
     def _await_health(
