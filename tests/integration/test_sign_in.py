@@ -65,9 +65,14 @@ def test_every_way(simulator: StartSimulator, tmp_path: Path) -> None:
         "the profile's variable": ({}, {"AZURE_PROFILE": "shop", "HOME": str(tmp_path)}, None),
         "a wrong secret": ({}, {"AZURE_SECRET": WRONG}, ["Azure refused the sign-in: AADSTS7000215", "client secret"]),
         "a wrong tenant": (
-            {"tenant": "44444444-4444-4444-8444-444444444444"},
             {},
+            {"AZURE_TENANT": "44444444-4444-4444-8444-444444444444"},
             ["the tenant '44444444-", "was not found"],
+        ),
+        "two places": (
+            {"tenant": account["tenant"]},
+            {},
+            ["tenant is given by the options and client_id by the variables", "in one place"],
         ),
         "no tenant": ({}, {"AZURE_TENANT": None}, ["needs tenant, which is not set", "AZURE_TENANT"]),
         "no subscription": ({}, {"AZURE_SUBSCRIPTION_ID": None}, ["No subscription is named", "AZURE_SUBSCRIPTION_ID"]),
