@@ -18,8 +18,8 @@ from ansible import constants
 from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import rolling_words
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.foreign import LONGEST_MESSAGE, printable
+from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import LONGEST_MESSAGE, printable
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import messages
 from ansible_collections.steady.vmss.plugins.plugin_utils._tied import ActionModule as TiedModule
 
 _EVERY = 1.0  # seconds between two looks into the journal
@@ -100,7 +100,7 @@ def shown(lines: t.Iterable[bytes], scale_set: str) -> t.Iterator[str]:
             continue
         if not isinstance(event, dict) or _place(str(event.get("scale_set"))) != scale_set.lower():
             continue
-        if words := rolling_words.progress(event):
+        if words := messages.progress(event):
             yield printable(f"{str(event.get('time'))[11:]} {scale_set}: {words}", LONGEST_MESSAGE)
 
 

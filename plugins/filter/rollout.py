@@ -11,10 +11,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.steady.vmss.plugins.module_utils._facts import commands
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
 from ansible_collections.steady.vmss.plugins.module_utils._journal import file_name
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import commands
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.result import merge
 
 
 def listed(value: object) -> list[str]:

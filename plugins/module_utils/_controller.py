@@ -13,7 +13,7 @@ import types
 import typing as t
 from pathlib import Path
 
-from ._rollout.problem import Cancelled
+from ._facts.problems import Cancelled
 
 VARIABLE = "STEADY_VMSS_CONTROLLER"  # from the action plugin to the module: "pid:start pid:start"
 

@@ -13,8 +13,8 @@ import stat
 import typing as t
 from pathlib import Path
 
-from ._rollout.foreign import all_printable
-from ._rollout.problem import Refused
+from ._facts.foreign_text import all_printable
+from ._facts.problems import Refused
 
 _HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -13,16 +13,16 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._azure import client, sdk
-from ._azure.credentials import AUTH_SOURCES
-from ._azure.errors import AzureError, known_secrets, signatures
+from ._arm import client, sdk
+from ._arm.credentials import AUTH_SOURCES
+from ._arm.errors import AzureError, known_secrets, signatures
 from ._controller import VARIABLE, Cancellation
+from ._facts.foreign_text import all_printable
+from ._facts.images import ImageError
+from ._facts.problems import Cancelled, Refused
+from ._facts.report import timestamp
 from ._journal import Journal
-from ._rollout.foreign import all_printable
-from ._rollout.image import ImageError
-from ._rollout.problem import Cancelled, Refused
-from ._rollout.result import timestamp
-from ._rollout.upgrade_policy import PERMISSION
+from ._orchestrator.upgrade_policy import PERMISSION
 
 Options = t.Mapping[str, t.Any]
 Spec = dict[str, dict[str, t.Any]]

@@ -142,8 +142,8 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._azure.extension import set_extension, without_signatures
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.extension import set_extension, without_signatures
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:

@@ -172,10 +172,10 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._azure.rollout_image import set_image
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import image as images
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.image import set_image
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:

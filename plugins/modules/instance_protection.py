@@ -86,12 +86,12 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure import protection
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import instance_protection
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = protection.protect(azure, _module.SystemClock(), options, check_mode=check_mode)
+    before, after = instance_protection.protect(azure, _module.SystemClock(), options, check_mode=check_mode)
     return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
 
 

@@ -278,12 +278,12 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_upgrade
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import instance_upgrade
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    result, stopped = rollout_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
+    result, stopped = instance_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
     if stopped:
         raise _module.Failed(stopped, **result)
     return result

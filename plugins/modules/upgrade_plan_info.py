@@ -253,12 +253,12 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure import rollout_plan
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **rollout_plan.as_result(rollout_plan.make(azure, options))}
+    return {"changed": False, **upgrade_plan_info.as_result(upgrade_plan_info.make(azure, options))}
 
 
 def main() -> None:

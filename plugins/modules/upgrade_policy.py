@@ -188,10 +188,10 @@ arm:
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._azure.upgrade_policy import set_policy
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.finding import ERROR
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_policy import MODES, SECTIONS
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._facts.findings import ERROR
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.upgrade_policy import MODES, SECTIONS
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.upgrade_policy import set_policy
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:

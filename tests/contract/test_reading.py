@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import wire
-from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import problem_of_answer
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import problem
+from ansible_collections.steady.vmss.plugins.module_utils._arm import reading
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import problem_of_answer
+from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 
 from .test_table import REFERENCE, needs_reference
 
@@ -38,7 +38,7 @@ LATEST = [
 
 
 def read(document: Any) -> tuple[Any, ...]:
-    found = wire.rolling_upgrade(document)
+    found = reading.rolling_upgrade(document)
     counts = (found.counts["successful"], found.counts["in_progress"], found.counts["pending"])
     return (found.code, found.last_action, found.started, *counts)
 
@@ -66,7 +66,7 @@ def test_every_recorded_look_at_an_upgrade_is_read_whole(name: str) -> None:
     assert looks
     for shown in looks:
         status, progress = shown["runningStatus"], shown["progress"]
-        found = wire.rolling_upgrade({"properties": shown})
+        found = reading.rolling_upgrade({"properties": shown})
         assert (found.code, found.last_action, found.policy) == (status["code"], status["lastAction"], shown["policy"])
         for seconds, text in ((found.started, "startTime"), (found.last_action_time, "lastActionTime")):
             assert seconds is not None and abs(seconds - moment(status[text])) < 1e-3
@@ -88,7 +88,7 @@ def test_recorded_refusals_and_failures_are_read_right() -> None:
     """A start that failed, a cancel with nothing to cancel, a mode that the set may not have."""
     name = "ps2018__TestVirtualMachineScaleSetRollingUpgrade.json"
     (failed,) = [body for body in bodies(name, "/operations/") if body.get("status") == "Failed"]
-    operation = wire.operation(failed)
+    operation = reading.operation(failed)
     assert (operation.status, str(operation.problem)) == (
         "Failed",
         "InternalExecutionError: An internal execution error occurred.",
@@ -99,16 +99,16 @@ def test_recorded_refusals_and_failures_are_read_right() -> None:
             found = problem_of_answer(entry["StatusCode"], {}, entry["ResponseBody"])
             refusals[found.code] = (found.kind, found.message)
     assert refusals["OperationNotAllowed"] == (
-        problem.REFUSED,
+        problems.REFUSED,
         "There is no ongoing Rolling Upgrade to cancel.",
     )
     kind, message = refusals["BadRequest"]
-    assert kind == problem.REFUSED and message.endswith("because a health probe was not provided.")
+    assert kind == problems.REFUSED and message.endswith("because a health probe was not provided.")
 
 
 def test_the_recorded_history_is_read_right() -> None:
     (body,) = bodies(HISTORY, "/osUpgradeHistory")
-    (found,) = [wire.past_upgrade(item) for item in body["value"]]
+    (found,) = [reading.past_upgrade(item) for item in body["value"]]
     assert (found.code, found.started_by, found.counts["successful"]) == ("Completed", "User", 2)
     assert (found.started, found.ended) == (1570333258.2647773, 1570333299.2030898)
     assert found.target is not None and found.target.version == "9600.19463.1909091746"
@@ -121,20 +121,20 @@ def test_the_recorded_operation_of_a_cancelled_upgrade_says_succeeded() -> None:
         -1
     ] == "Cancelled"
     ended = [body for body in bodies(NET2018, "/operations/") if body.get("status") not in (None, "InProgress")]
-    assert {wire.operation(body).status for body in ended} == {"Succeeded"}
+    assert {reading.operation(body).status for body in ended} == {"Succeeded"}
 
 
 def test_samples_of_real_traffic_are_read() -> None:
     def body(name: str) -> Any:
         return json.loads((SAMPLES / f"{name}.json").read_text())["response"]["body"]
 
-    listed = [wire.instance(item) for item in body("vm_list_uniform_2022-11-01")["value"]]
+    listed = [reading.instance(item) for item in body("vm_list_uniform_2022-11-01")["value"]]
     assert {one.exact_version for one in listed} == {"18.04.202305220"}
     view = {"provisioningState": 0, "instanceView": body("vm_instanceview_vmhealth_net2019")}
-    old = wire.instance({"instanceId": "4", "name": "web_4", "properties": view})
+    old = reading.instance({"instanceId": "4", "name": "web_4", "properties": view})
     assert (old.health, old.provisioning, old.update_domain, old.extensions_settled) == ("healthy", "Updating", 0, True)
-    flexible = wire.instance(body("vm_get_flex_standalone"))
+    flexible = reading.instance(body("vm_get_flex_standalone"))
     assert (flexible.instance_id, flexible.exact_version) == (flexible.name, "18.04.202305220")
-    assert wire.scale_set(body("vmss_get_flex_2022-11-01")).flexible
-    assert wire.rolling_upgrade(body("rolling_latest_running")).running
-    assert wire.operation(body("lro_failed_vmextension")).status == "Failed"
+    assert reading.scale_set(body("vmss_get_flex_2022-11-01")).flexible
+    assert reading.rolling_upgrade(body("rolling_latest_running")).running
+    assert reading.operation(body("lro_failed_vmextension")).status == "Failed"

@@ -12,15 +12,15 @@ from typing import Any, Protocol
 
 import requests
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import (
-    orchestration,
-    rollout_image,
-    rollout_plan,
-    rollout_upgrade,
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
+    image,
+    instance_upgrade,
+    orchestration_service,
+    upgrade_plan_info,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import connect
-from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 
 from .simulated import Clock
 
@@ -31,14 +31,14 @@ LIMITS = {"max_unavailable": "20%", "max_unhealthy": "20%", "max_unhealthy_upgra
 PATIENCE = {"upgrade_timeout": 3600, "health_timeout": 300, "health_lag": 120, "version_lag": 120}
 
 
-def image(version: str) -> dict[str, str]:
+def of_version(version: str) -> dict[str, str]:
     return {**SERIES, "version": version}
 
 
 def scenario(capacity: int = 5, version: str = OLD, **changes: Any) -> dict[str, Any]:
     """One scale set of a platform image, in quick times."""
     knobs = {"upgrade": 60, "health_lag": 15, "write": 5, "create": 60, **changes.pop("knobs", {})}
-    web = {**SET, "capacity": capacity, "image": image(version), "knobs": knobs, **changes}
+    web = {**SET, "capacity": capacity, "image": of_version(version), "knobs": knobs, **changes}
     return {"images": {"platform": [{**SERIES, "versions": [OLD, NEW, NEWER]}]}, "scale_sets": [web]}
 
 
@@ -76,7 +76,7 @@ class Play:
         self.clock = client.clock
         self.azure = connect(connection, {"HOME": "/nonexistent"}, self.clock, client.session())
         self.on_failure, self.keep_model, self.check = on_failure, keep_model, check
-        wanted = {"image": image(version)} if version else {}
+        wanted = {"image": of_version(version)} if version else {}
         self.options: dict[str, Any] = {**SET, **LIMITS, **PATIENCE, **wanted, "suspend_services": True, **options}
         self.plan: dict[str, Any] = {}
         self.outcome = "refused"
@@ -90,7 +90,7 @@ class Play:
     # -- the tasks ------------------------------------------------------------------------------
 
     def run(self) -> Play:
-        self.plan = rollout_plan.as_result(rollout_plan.make(self.azure, self.options))
+        self.plan = upgrade_plan_info.as_result(upgrade_plan_info.make(self.azure, self.options))
         errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
         if errors and not self.plan["nothing_to_do"]:
             self.why = " ".join(errors)
@@ -140,7 +140,7 @@ class Play:
     def _stop(self, code: str) -> None:
         plan = self.plan
         rolls_back = self.on_failure != "stop"
-        if code == rollout_image.MEMBERS_LOST or not plan["previous_image"]:
+        if code == image.MEMBERS_LOST or not plan["previous_image"]:
             return
         if not rolls_back and (self.keep_model or plan["all_on_target"]):
             return
@@ -180,7 +180,7 @@ class Play:
 
     def _end(self, code: str, *, resumed: bool) -> None:
         plan = self.plan
-        worked = not plan["nothing_to_do"] and code != rollout_image.MEMBERS_LOST
+        worked = not plan["nothing_to_do"] and code != image.MEMBERS_LOST
         if not (plan["close_record"] and plan["nothing_to_do"]) and not (worked and not self.back_failed):
             return
         going_back = plan["record"]["state"] == "going_back"
@@ -204,18 +204,18 @@ class Play:
 
     def _write(self, **options: Any) -> None:
         given = {**SET, "timeout": 1800, **{name: value for name, value in options.items() if value is not None}}
-        change = rollout_image.set_image(self.azure, self.clock, given, check_mode=False)
+        change = image.set_image(self.azure, self.clock, given, check_mode=False)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
 
     def _services(self, state: str, services: list[str]) -> None:
         if services:
             options = {**SET, "services": services, "state": state, "timeout": 600}
-            orchestration.set_state(self.azure, self.clock, options, check_mode=False)
+            orchestration_service.set_state(self.azure, self.clock, options, check_mode=False)
 
     def _upgrade(self, *, keep: bool = True, **options: Any) -> dict[str, Any]:
         with _told():
-            result, stopped = rollout_upgrade.upgrade(
+            result, stopped = instance_upgrade.upgrade(
                 self.azure, self.clock, {**self.options, **options}, check_mode=False
             )
         self.changed = self.changed or result["changed"]

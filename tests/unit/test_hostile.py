@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._azure import present, rollout_plan
-from ansible_collections.steady.vmss.plugins.module_utils._azure.client import connect
-from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts import commands
+from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import all_printable
+from ansible_collections.steady.vmss.plugins.module_utils._facts.images import ImageError
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import commands
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.foreign import all_printable
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.image import ImageError
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info, views
 
 from . import play
 from .simulated import Simulated
@@ -107,10 +107,8 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     results: list[Any] = []
     plan = None
     try:
-        results.append(
-            present.scale_sets(azure, {**options, "instances": True, "instance_ids": [], "addresses": False})
-        )
-        plan = rollout_plan.as_result(rollout_plan.make(azure, options))
+        results.append(views.scale_sets(azure, {**options, "instances": True, "instance_ids": [], "addresses": False}))
+        plan = upgrade_plan_info.as_result(upgrade_plan_info.make(azure, options))
         results.append(plan)
     except (AzureError, Refused, ImageError) as error:
         results.append(str(error))
@@ -167,5 +165,5 @@ def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str
     owner.document["tags"] = {f"steady-vmss-{name}": value for name, value in record.items()}
     client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
     options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.image(play.NEW)}
-    found = rollout_plan.as_result(rollout_plan.make(client, options))["previous_image"]
+    found = upgrade_plan_info.as_result(upgrade_plan_info.make(client, options))["previous_image"]
     assert found == (play.image(back.rpartition(":")[2]) if back else None)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal, file_name
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
 
 
 def test_a_journal_is_for_its_owner_alone(tmp_path: Path) -> None:

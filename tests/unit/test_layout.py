@@ -26,6 +26,21 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 WORLD = {"asyncio", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "tempfile"}
 WORLD |= {"threading", "time", "urllib", "uuid"}
 CLOCKS = {"now", "today", "utcnow"}
+# Of module_utils, from the top: what stands lower knows nothing of what stands higher.
+ROOMS = [
+    "_module",
+    "_options",
+    "_use_cases",
+    "_journal",
+    "_controller",
+    "_arm",
+    "_rollout",
+    "_orchestrator",
+    "_model",
+    "_facts",
+]
+PURE = ("_rollout", "_orchestrator", "_model", "_facts")
+PURE_FOLDERS = [f"plugins/module_utils/{room}" for room in PURE]
 
 
 def files(*folders: str) -> list[Path]:
@@ -47,16 +62,16 @@ def under(name: str, *packages: str) -> bool:
     return any(f"{name}.".startswith(f"{package}.") for package in packages)
 
 
-@pytest.mark.parametrize("path", files("plugins/module_utils/_rollout"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", files(*PURE_FOLDERS), ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_a_decision_knows_only_the_standard_library(path: Path) -> None:
     for name in imports(path):
-        if not under(name, f"{COLLECTION}plugins.module_utils._rollout"):
+        if not under(name, *(f"{COLLECTION}plugins.module_utils.{room}" for room in PURE)):
             top = name.partition(".")[0]
             assert top in sys.stdlib_module_names, f"{name} is not of the standard library"
             assert top not in WORLD, f"{name} reaches the world outside"
 
 
-@pytest.mark.parametrize("path", files("plugins/module_utils/_rollout"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", files(*PURE_FOLDERS), ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_a_decision_reads_no_clock_and_no_file(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
@@ -64,18 +79,38 @@ def test_a_decision_reads_no_clock_and_no_file(path: Path) -> None:
             assert called not in {*CLOCKS, "input", "open", "print"}, f"line {node.lineno} calls {called}"
 
 
-@pytest.mark.parametrize("path", files("plugins/module_utils/_azure"), ids=lambda path: path.stem)
-def test_the_azure_layer_knows_neither_ansible_nor_what_is_above_it(path: Path) -> None:
-    allowed = [f"{COLLECTION}plugins.module_utils.{layer}" for layer in ("_azure", "_journal", "_rollout")]
+def room_of(module: str) -> str:
+    return module.removeprefix(f"{COLLECTION}plugins.module_utils.").partition(".")[0]
+
+
+@pytest.mark.parametrize("path", files("plugins/module_utils"), ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_imports_only_point_down(path: Path) -> None:
+    room = room_of(COLLECTION + ".".join(path.relative_to(ROOT).with_suffix("").parts))
     for name in imports(path):
-        assert not under(name, "ansible"), name
-        assert not under(name, "ansible_collections") or under(name, *allowed), name
+        if under(name, f"{COLLECTION}plugins.module_utils"):
+            assert ROOMS.index(room_of(name)) >= ROOMS.index(room), f"{room} imports {name}, which stands above it"
+        else:
+            assert not under(name, "ansible_collections"), name
+            assert room in ("_module", "_controller") or not under(name, "ansible"), name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_has_the_use_case_of_its_name(name: str) -> None:
+    """A reader guesses the file: module, use case and action plugin are called the same."""
+    used = {imported.rpartition(".")[0] for imported in imports(ROOT / "plugins" / "modules" / f"{name}.py")}
+    own = f"{COLLECTION}plugins.module_utils._use_cases.{name}"
+    others = {one for one in used if under(one, f"{COLLECTION}plugins.module_utils._use_cases")} - {own}
+    assert own in used or f"{COLLECTION}plugins.module_utils._use_cases" in used, name
+    assert not others - {
+        f"{COLLECTION}plugins.module_utils._use_cases",
+        f"{COLLECTION}plugins.module_utils._use_cases.views",
+    }
 
 
 @pytest.mark.parametrize("path", files("plugins"), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
-def test_only_the_azure_layer_imports_the_sdk(path: Path) -> None:
+def test_only_the_wire_imports_the_sdk(path: Path) -> None:
     sdk = [name for name in imports(path) if under(name, "azure", "msal", "requests")]
-    assert not sdk or path.is_relative_to(UTILS / "_azure"), sdk
+    assert not sdk or path.is_relative_to(UTILS / "_arm"), sdk
 
 
 @pytest.mark.parametrize("path", files("plugins"), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
@@ -149,12 +184,10 @@ def test_the_oldest_releases_tested_are_the_oldest_supported() -> None:
     assert pins("tests/requirements/floor.txt", "==") == pins("meta/ee-requirements.txt", ">=")
 
 
-def test_what_the_azure_layer_imports_is_declared() -> None:
+def test_what_the_wire_imports_is_declared() -> None:
     declared = {re.split("[>=]", line)[0] for line in (ROOT / "meta/ee-requirements.txt").read_text("utf-8").split()}
     brought = {"azure.core", "azure.mgmt.core"}  # by azure-mgmt-compute
-    imported = {
-        ".".join(name.split(".")[: -1 if "." in name else None]) for name in imports(UTILS / "_azure" / "sdk.py")
-    }
+    imported = {".".join(name.split(".")[: -1 if "." in name else None]) for name in imports(UTILS / "_arm" / "sdk.py")}
     named = {name for name in imported if under(name, "azure", "requests") and not under(name, *brought)}
     assert named and {name.replace(".", "-") for name in named} <= declared
 

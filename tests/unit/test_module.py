@@ -13,9 +13,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._azure import client, errors
-from ansible_collections.steady.vmss.plugins.module_utils._azure.errors import AzureError
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Problem, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._arm import client, errors
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem, Refused
 
 HOSTILE = "\x1b]0;x\x07 ##vso[task.setvariable variable=a]b \u202e"
 SECRET = "s3cr3t~value.of-the_client"

@@ -11,12 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from . import health, record, running_image, thresholds
-from . import image as images
-from .domains import Domain, Selection, domains, instance_order
-from .image import Image
-from .limits import Limit
-from .model import Instance, ScaleSet
+from .._facts import availability, images, running_image
+from .._facts.domains import Domain, Selection, domains, instance_order
+from .._facts.images import Image
+from .._facts.limits import Limit
+from .._facts.scale_set import Instance, ScaleSet
+from . import record, thresholds
 from .thresholds import Thresholds
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
@@ -142,7 +142,7 @@ class Survey:
         return domains(self.instances, self.policy.order_by)
 
     def available(self, instance: Instance) -> bool:
-        return health.available(instance, self._can_tell_health(instance))
+        return availability.available(instance, self._can_tell_health(instance))
 
     def _can_tell_health(self, instance: Instance) -> bool:
         """One that has not got the model which brought the health source reports none, however well it is."""
@@ -150,8 +150,8 @@ class Survey:
         return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.proven)
 
     def counts(self, instance: Instance) -> bool:
-        """As `health.counts`; and an instance that this rollout has touched counts whatever its power is now."""
-        return health.counts(instance) or self._fell(instance)
+        """As `availability.counts`; and an instance that this rollout has touched counts whatever its power is now."""
+        return availability.counts(instance) or self._fell(instance)
 
     def _fell(self, instance: Instance) -> bool:
         """Deallocated, and not by choice: this rollout has touched it and not seen it in service since."""
@@ -177,7 +177,7 @@ class Survey:
     def coming(self, instance: Instance) -> bool:
         """Not available yet, because somebody creates or changes it: it is waited for, and no verdict on anything."""
         starts = instance.health == "initializing" or (instance.health in (None, "unknown") and self._is_new(instance))
-        return not health.settled(instance) or (starts and health.in_service(instance))
+        return not availability.settled(instance) or (starts and availability.in_service(instance))
 
     def _is_new(self, instance: Instance) -> bool:
         made, now = instance.created, self.read_at
@@ -228,7 +228,7 @@ class Survey:
     @cached_property
     def busy(self) -> list[Instance]:
         """Instances to do that somebody is changing right now; a second action on them would only conflict."""
-        return [i for i in self.to_do if not health.settled(i)]
+        return [i for i in self.to_do if not availability.settled(i)]
 
     @cached_property
     def skipped(self) -> dict[str, str]:
@@ -257,13 +257,13 @@ class Survey:
         if self.skip_reason(instance) is not None or not self.counts(instance):
             return False
         current = self.verdicts[instance.instance_id] == running_image.CURRENT
-        if not health.settled(instance):  # Azure shows the model that it is bringing, or has brought
+        if not availability.settled(instance):  # Azure shows the model that it is bringing, or has brought
             return self._may_be_inherited(instance) and (current or images.same(instance.image, self.target))
         if not current:
             return False
         if instance.instance_id in self.touched:
             return not self.available(instance)
-        made = health.remade_at(instance)
+        made = availability.remade_at(instance)
         if not self._may_be_inherited(instance) or made is None or made < (self.since or 0.0):
             return False
         young = self.read_at is None or self.read_at - made <= LONGEST_START
@@ -275,7 +275,7 @@ class Survey:
             and self.scale_set.has_health_source
             and instance.instance_id not in self.proven
             and self.read_at - made < self.health_lag
-            and not health.newer_than_disk(instance)
+            and not availability.newer_than_disk(instance)
         )
 
     @cached_property
@@ -284,7 +284,7 @@ class Survey:
         return [
             i
             for i in sorted(self.instances, key=instance_order)
-            if not health.settled(i)
+            if not availability.settled(i)
             and not self._is_in_progress(i)
             and self.skip_reason(i) is None
             and (i.instance_id in self.touched or self._may_be_inherited(i))
@@ -303,7 +303,7 @@ class Survey:
             for i in self.chosen()
             if self.verdicts[i.instance_id] in on_target
             and self.counts(i)
-            and health.settled(i)
+            and availability.settled(i)
             and not self._is_in_progress(i)
         ]
         size = max(1, self.max_unavailable)
@@ -328,7 +328,7 @@ class Survey:
         judged = [self._judged(i) for i in self.counted]
         if breach := thresholds.breach_before(self.policy.thresholds, judged, self.scale_set.has_health_source):
             return Wait(breach)
-        ready = [i for i in self.to_do if health.settled(i)]
+        ready = [i for i in self.to_do if availability.settled(i)]
         if not ready:
             return Wait(f"another client is changing {_states(self.busy)}", busy=True)
         queue = sorted(ready, key=self._turn)
@@ -350,7 +350,7 @@ class Survey:
     def _judged(self, instance: Instance) -> Instance:
         """As the threshold is to see it: what cannot tell its health yet is not sick."""
         if not self._can_tell_health(instance):
-            return replace(instance, health=health.HEALTHY)
+            return replace(instance, health=availability.HEALTHY)
         return replace(instance, health="initializing") if self.coming(instance) else instance
 
     def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
@@ -361,7 +361,8 @@ class Survey:
 
     def no_room(self) -> Wait:
         others = ", ".join(
-            f"{i.instance_id} ({health.why_unavailable(i, self.scale_set.has_health_source)})" for i in self.unavailable
+            f"{i.instance_id} ({availability.why_unavailable(i, self.scale_set.has_health_source)})"
+            for i in self.unavailable
         )
         down = sum(not self.coming(i) for i in self.unavailable)
         return Wait(
@@ -394,7 +395,7 @@ class Survey:
 
     def imagine(self, batch: Batch) -> Survey:
         """This survey once the batch runs the target and is available."""
-        healthy = health.HEALTHY if self.scale_set.has_health_source else None
+        healthy = availability.HEALTHY if self.scale_set.has_health_source else None
         imagined = replace(
             self,
             instances=tuple(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from . import commands, health, model_limit, references, resolve, running_image, thresholds
-from . import image as images
-from .finding import ERROR, INFO, WARNING, Finding
-from .image import Image
-from .model import ImageFacts, RollingUpgrade
+from .._facts import availability, catalogue, commands, images, model_limit, model_references, running_image
+from .._facts.findings import ERROR, INFO, WARNING, Finding
+from .._facts.images import Image
+from .._facts.scale_set import ImageFacts, RollingUpgrade
+from . import resume, thresholds
 from .plan import Survey
 from .record import Record
 
@@ -55,7 +55,7 @@ def findings(
         *_instances(survey, request),
         *_previous(ran),
         *_canary(survey),
-        *references.findings(survey.scale_set.document, now),
+        *model_references.findings(survey.scale_set.document, now),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
 
@@ -140,7 +140,7 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
 
 
 def _rollout(survey: Survey, standing: Record | None, request: Request) -> t.Iterator[Finding]:
-    left = resolve.unfinished(survey, standing)
+    left = resume.unfinished(survey, standing)
     if standing is None or not left:
         return
     name = survey.scale_set.name
@@ -169,7 +169,7 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             "List what there is with the module steady.vmss.image_info.",
         )
         return
-    if facts.version is not None and (why := resolve.why_not(facts.version, scale_set.location)):
+    if facts.version is not None and (why := catalogue.why_not(facts.version, scale_set.location)):
         yield Finding(
             ERROR,
             "image_not_usable",
@@ -290,7 +290,9 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             "Scale out first where one cannot bear the load.",
         )
     if sick := survey.unavailable:
-        words = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, scale_set.has_health_source)})" for i in sick)
+        words = ", ".join(
+            f"{i.instance_id} ({availability.why_unavailable(i, scale_set.has_health_source)})" for i in sick
+        )
         yield Finding(
             WARNING, "unavailable", f"{len(sick)} of {len(survey.counted)} instances are already unavailable: {words}."
         )

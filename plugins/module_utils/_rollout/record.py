@@ -14,13 +14,12 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from . import image as images
-from . import running_image
-from .domains import Selection
-from .image import Image, ImageError
-from .model import Instance, ScaleSet
-from .problem import Refused
-from .result import seconds_of, timestamp
+from .._facts import images, running_image
+from .._facts.domains import Selection
+from .._facts.images import Image, ImageError
+from .._facts.problems import Refused
+from .._facts.report import seconds_of, timestamp
+from .._facts.scale_set import Instance, ScaleSet
 
 PREFIX = "steady-vmss-"
 

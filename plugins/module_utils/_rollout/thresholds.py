@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from . import health
-from .limits import Limit
-from .model import Instance
+from .._facts import availability
+from .._facts.limits import Limit
+from .._facts.scale_set import Instance
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ def unhealthy(instances: t.Iterable[Instance], has_health_source: bool) -> list[
     return [
         i
         for i in instances
-        if not health.available(i, has_health_source) and health.settled(i) and i.health != "initializing"
+        if not availability.available(i, has_health_source) and availability.settled(i) and i.health != "initializing"
     ]
 
 
 def breach_before(thresholds: Thresholds, counted: t.Sequence[Instance], has_health_source: bool) -> str:
-    """Why no batch may start, "" where one may. `counted`: see `health.counts`."""
+    """Why no batch may start, "" where one may. `counted`: see `availability.counts`."""
     sick = unhealthy(counted, has_health_source)
     most = most_unhealthy(thresholds.unhealthy, len(counted))
     if len(sick) <= most:
         return ""
-    named = ", ".join(f"{i.instance_id} ({health.why_unavailable(i, has_health_source)})" for i in sick)
+    named = ", ".join(f"{i.instance_id} ({availability.why_unavailable(i, has_health_source)})" for i in sick)
     words = f"{len(sick)} of {len(counted)} instances are unhealthy"
     return f"{words}, and max_unhealthy {thresholds.unhealthy} allows {most}: {named}"
 

@@ -21,7 +21,7 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils import _controller, _module
 from ansible_collections.steady.vmss.plugins.module_utils._controller import Cancellation, named, started
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Cancelled
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Cancelled
 from ansible_collections.steady.vmss.plugins.plugin_utils import _tied
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.domains import Selection
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import Instance, ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
+from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Batch, Policy, Survey, Wait
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
 
-from .fleet import FORMS, NEW, OLD
+from ..fleet import FORMS, NEW, OLD
 
 SINCE = 1_000_000.0
 NOW = SINCE + 600.0

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import health
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.domains import Selection
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._facts import availability
+from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
+from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Batch, Policy, Survey, Wait
 
-from .fleet import FORMS, NEW, START, Fleet, uniform, with_machine
-from .strategies import fleets
+from ..fleet import FORMS, NEW, START, Fleet, uniform, with_machine
+from ..strategies import fleets
 
 
 @settings(max_examples=1000)
@@ -210,9 +210,9 @@ def test_a_thousand_batches_are_planned_in_seconds() -> None:
 )
 def test_availability(changes: dict[str, str], counts: bool, why: str) -> None:
     instance = replace(uniform(1).survey().instances[0], **changes)  # type: ignore[arg-type]
-    assert health.counts(instance) == counts
-    assert health.why_unavailable(instance, True) == why and health.available(instance, True) == (why == "")
-    assert health.available(instance, False) == (why == "" or "health" in changes)
+    assert availability.counts(instance) == counts
+    assert availability.why_unavailable(instance, True) == why and availability.available(instance, True) == (why == "")
+    assert availability.available(instance, False) == (why == "" or "health" in changes)
 
 
 def test_the_model_may_not_name_the_target_yet() -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import (
+from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import (
     ImageFacts,
     ImageVersion,
     RollingUpgrade,
@@ -18,7 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import 
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
 
-from .fleet import FORMS, NEW, OLD, START, Fleet, uniform, with_machine
+from ..fleet import FORMS, NEW, OLD, START, Fleet, uniform, with_machine
 
 TARGET = FORMS["platform"][NEW]
 FACTS = ImageFacts(TARGET)

@@ -11,16 +11,16 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import words
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.domains import Selection
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.image import PLATFORM, Image
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import Instance
+from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
+from ansible_collections.steady.vmss.plugins.module_utils._facts.images import PLATFORM, Image
+from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
+from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import REIMAGE, Batch, Policy, Survey, Wait
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Operation
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import (
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
     AGAIN,
     FAILED,
     PENDING,
@@ -29,8 +29,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.verify import
     Track,
 )
 
-from .fleet import FORMS, NEW, OLD, START, Faults, Fleet, Machine, Work, uniform, with_machine
-from .strategies import newcomer
+from ..fleet import FORMS, NEW, OLD, START, Faults, Fleet, Machine, Work, uniform, with_machine
+from ..strategies import newcomer
 
 ONE = Policy(max_unavailable=Limit(1), canary=0)
 
@@ -123,7 +123,7 @@ def test_what_a_killed_call_may_have_started_is_read_before_anything_is_claimed(
     fleet.turns_back()
     upgrade = fleet.roll(only=["2", "3"], touched=["2", "3"])
     assert upgrade.report.outcome == "upgraded" and set(versions(fleet).values()) == {OLD}
-    now = words.batch_now(upgrade.survey, ["2", "3"])
+    now = messages.batch_now(upgrade.survey, ["2", "3"])
     assert (now["there"], now["complete"]) == (["2", "3"], True)
 
 
@@ -132,7 +132,7 @@ def test_the_way_back_names_what_is_not_back() -> None:
     with_machine(fleet, "1", healthy_from=math.inf)
     with_machine(fleet, "2", work=Work(START, START, START + 50, START + 90))
     fleet.target_version = OLD
-    now = words.batch_now(fleet.survey(), ["0", "1", "2", "9"])
+    now = messages.batch_now(fleet.survey(), ["0", "1", "2", "9"])
     assert (now["there"], now["complete"]) == ([], False)
     for said in ("not in service: 1 (health unhealthy)", f"on another image: 0 (canonical:ubuntu:22_04:{NEW})"):
         assert said in now["sentence"]
@@ -299,7 +299,7 @@ def whole(policy: Policy, *, replaces: bool) -> tuple[Upgrade, list[tuple[str, .
 def test_what_only_a_new_disk_brings_is_named_as_not_brought() -> None:
     upgrade, sent = whole(WHOLE, replaces=True)
     assert upgrade.report.outcome == "upgraded" and sent == [("upgrade", i) for i in "012"]
-    (warning,) = words.kept_disks(upgrade.survey, upgrade.report)
+    (warning,) = messages.kept_disks(upgrade.survey, upgrade.report)
     assert "instances 0, 1, 2 of scale set web" in warning and "custom data" in warning and "reimage" in warning
 
 
@@ -308,7 +308,7 @@ def test_what_only_a_new_disk_brings_is_reimaged_where_asked() -> None:
     upgrade, sent = whole(policy, replaces=True)
     assert upgrade.report.outcome == "upgraded", upgrade.report.why
     assert sent == [(kind, i) for i in "012" for kind in ("upgrade", "reimage")]
-    assert words.kept_disks(upgrade.survey, upgrade.report) == []
+    assert messages.kept_disks(upgrade.survey, upgrade.report) == []
 
 
 def test_latest_model_applied_alone_does_not_prove_a_reimage() -> None:
@@ -359,7 +359,7 @@ def test_an_instance_that_a_failed_allocation_left_down_counts_and_goes_first() 
     upgrade = fleet.roll()
     assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["2"]
     assert [i.instance_id for i in upgrade.survey.unavailable] == ["2"]
-    assert "unavailable: instance 2" in words.stopped(upgrade.survey, upgrade.report)
+    assert "unavailable: instance 2" in messages.stopped(upgrade.survey, upgrade.report)
     again = fleet.roll(since=START)
     assert again.report.outcome == "upgraded" and fleet.upgrades[3] == ("2",)
 
@@ -377,7 +377,7 @@ def test_the_way_back_tries_it_first_and_starts_it_where_it_must(stays_down: boo
     fleet.turns_back()
     back = fleet.roll(only=touched, touched=touched)
     assert back.report.outcome == "upgraded", back.report.why
-    assert words.batch_now(back.survey, touched)["complete"] and set(versions(fleet).values()) == {OLD}
+    assert messages.batch_now(back.survey, touched)["complete"] and set(versions(fleet).values()) == {OLD}
     assert ("start", ("3",)) in fleet.sent or not stays_down
 
 
@@ -389,7 +389,7 @@ def test_what_cannot_be_brought_up_is_named_as_down() -> None:
     fleet.turns_back()
     back = fleet.roll(only=touched, touched=touched)
     assert back.report.outcome == "stopped"
-    now = words.batch_now(back.survey, touched)
+    now = messages.batch_now(back.survey, touched)
     assert not now["complete"] and "2" not in now["there"] and "2 (provisioning Failed" in now["sentence"]
 
 

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import record, resolve
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.domains import Selection
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.image import Image, parse
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.model import ImageVersion, Instance
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.problem import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts import catalogue
+from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
+from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image, parse
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ImageVersion, Instance
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import record, resume
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.record import Record
 
-from .fleet import FORMS, NEW, OLD, uniform
+from ..fleet import FORMS, NEW, OLD, uniform
 
 TARGET = FORMS["platform"][NEW]
 START = 1_800_000_000.0
@@ -177,8 +178,8 @@ def version(number: str, **fields: object) -> ImageVersion:
 )
 def test_whether_a_version_can_be_used(found: ImageVersion, why: str | None, why_as_latest: str | None) -> None:
     for expected, said in (
-        (why, resolve.why_not(found, "westeurope")),
-        (why_as_latest, resolve.why_not(found, "westeurope", as_latest=True)),
+        (why, catalogue.why_not(found, "westeurope")),
+        (why_as_latest, catalogue.why_not(found, "westeurope", as_latest=True)),
     ):
         assert said is None if expected is None else expected in str(said)
 
@@ -192,22 +193,22 @@ def test_latest_is_the_newest_that_can_be_used() -> None:
         version("1.13.0", provisioning_state="Creating"),
         version("1.2.0"),
     ]
-    assert resolve.newest(TARGET.following_latest(), found, "westeurope") == TARGET.with_version("1.10.0")
+    assert catalogue.newest(TARGET.following_latest(), found, "westeurope") == TARGET.with_version("1.10.0")
 
 
 def test_no_usable_version_says_why() -> None:
     with pytest.raises(Refused, match=r"1\.0\.0: it is excluded from latest"):
-        resolve.newest(TARGET, [version("1.0.0", excluded_from_latest=True)], "westeurope")
+        catalogue.newest(TARGET, [version("1.0.0", excluded_from_latest=True)], "westeurope")
     with pytest.raises(Refused, match="none at all"):
-        resolve.newest(TARGET, [], "westeurope")
+        catalogue.newest(TARGET, [], "westeurope")
 
 
 def test_an_unfinished_rollout_to_latest_keeps_its_version() -> None:
     latest = replace(uniform(5).survey(), target=TARGET.following_latest())
-    assert resolve.resumed(latest, RECORD) == TARGET
-    assert resolve.resumed(latest, None) is None
+    assert resume.resumed(latest, RECORD) == TARGET
+    assert resume.resumed(latest, None) is None
     other = replace(latest, target=parse("other:ubuntu:22_04:latest"))
-    assert resolve.resumed(other, RECORD) is None
+    assert resume.resumed(other, RECORD) is None
 
 
 def test_a_finished_rollout_to_latest_resolves_anew() -> None:
@@ -215,15 +216,15 @@ def test_a_finished_rollout_to_latest_resolves_anew() -> None:
     for machine in fleet.machines.values():
         machine.content, machine.applied = NEW, True
     latest = replace(fleet.survey(), target=TARGET.following_latest())
-    assert resolve.resumed(latest, RECORD) is None
+    assert resume.resumed(latest, RECORD) is None
 
 
 def test_a_narrow_rollout_that_is_done_binds_no_wider_one() -> None:
     fleet = uniform(3)
     fleet.machines["0"].content, fleet.machines["0"].applied = NEW, True
     latest = replace(fleet.survey(), target=TARGET.following_latest())
-    assert resolve.resumed(latest, replace(RECORD, selection="instances 0")) is None
-    assert resolve.resumed(latest, replace(RECORD, selection="instances 0-1")) == TARGET
+    assert resume.resumed(latest, replace(RECORD, selection="instances 0")) is None
+    assert resume.resumed(latest, replace(RECORD, selection="instances 0-1")) == TARGET
 
 
 def test_the_previous_image_is_what_most_instances_ran() -> None:
@@ -232,11 +233,11 @@ def test_the_previous_image_is_what_most_instances_ran() -> None:
 
     outdated = [runs("1.0.0"), runs("1.9.0"), runs("1.9.0"), runs(NEW), Instance("1", image=TARGET.following_latest())]
     older = [TARGET.with_version("1.9.0"), TARGET.with_version("1.0.0")]
-    assert resolve.images_before(outdated, TARGET.following_latest(), TARGET) == older
-    assert resolve.images_before([], FORMS["managed"][OLD], FORMS["managed"][NEW]) == [FORMS["managed"][OLD]]
-    assert resolve.images_before([], TARGET, TARGET) == []
-    assert resolve.images_before([], None, TARGET) == []
-    assert resolve.images_before([], TARGET.following_latest(), TARGET) == []  # it may mean the target by now
+    assert resume.images_before(outdated, TARGET.following_latest(), TARGET) == older
+    assert resume.images_before([], FORMS["managed"][OLD], FORMS["managed"][NEW]) == [FORMS["managed"][OLD]]
+    assert resume.images_before([], TARGET, TARGET) == []
+    assert resume.images_before([], None, TARGET) == []
+    assert resume.images_before([], TARGET.following_latest(), TARGET) == []  # it may mean the target by now
 
 
 @pytest.mark.parametrize(

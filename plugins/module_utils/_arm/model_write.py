@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A write of a scale set's model or policy, awaited and read back, that never goes on top of another client's."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._facts import commands
+from .._facts.problems import LOST, Problem, Refused
+from .._facts.scale_set import ScaleSet
+from . import operations
+from .client import Azure, Clock, OperationRef
+from .errors import AzureError
+
+Body = dict[str, t.Any]
+
+_TRIES = 2  # of writes that Azure says it has done, and that nobody sees
+_MOST_SENT = 5  # writes that Azure took and that did not come to stand; each may cost one of a set's 10 models
+_AT_WORK = ("Updating", "Creating", "Migrating")
+
+
+def until(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    deadline: float,
+    *,
+    what: str,
+    done: t.Callable[[ScaleSet], bool],
+    judge: t.Callable[[ScaleSet], None],
+    send: t.Callable[[ScaleSet], OperationRef | None],
+    otherwise: str | None = None,
+) -> tuple[ScaleSet, str]:
+    """Send until a fresh read of the scale set says `done`.
+
+    `judge` raises Refused where the write must not go onto this document. It is asked before each send, of the very
+    document whose ETag the write carries: what was true of an earlier one proves nothing.
+    `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. Returns the scale set,
+    and what Azure says of an operation that failed although its write stands in the model, as it does where an instance
+    was failed before. Raises Refused and AzureError.
+    """
+    problem: Problem | None = None
+    in_vain = taken = 0
+
+    def counted(fresh: ScaleSet) -> OperationRef | None:
+        nonlocal taken
+        ref = send(fresh)
+        taken += 1
+        return ref
+
+    while not done(scale_set):
+        if problem:
+            raise AzureError(problem, what, scale_set.name)
+        if in_vain >= _TRIES:
+            hint = f" Do it by hand: {otherwise}" if otherwise else ""
+            raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
+        if taken >= _MOST_SENT:
+            raise Refused(
+                f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. "
+                "See who else writes: "
+                + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
+            )
+        if scale_set.provisioning_state in _AT_WORK:
+            if clock.now() > deadline:
+                log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
+                raise Refused(
+                    f"could not {what}: the set is still {scale_set.provisioning_state} by another client. Nothing was "
+                    f"written. See what runs: {log}"
+                )
+            clock.sleep(operations.RETRY)
+        else:
+            judge(scale_set)
+            succeeded, problem = _send(azure, clock, scale_set, deadline, counted)
+            in_vain += succeeded
+        scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
+    return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""
+
+
+def _send(
+    azure: Azure,
+    clock: Clock,
+    scale_set: ScaleSet,
+    deadline: float,
+    send: t.Callable[[ScaleSet], OperationRef | None],
+) -> tuple[bool, Problem | None]:
+    """Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure."""
+    try:
+        ref = send(scale_set)
+        operation = operations.end_of(azure, clock, ref, deadline) if ref else None
+    except AzureError as error:
+        if error.problem.kind not in operations.AGAIN or clock.now() > deadline:
+            raise
+        operations.pause(clock, deadline, error.problem)
+        return False, None
+    if operation and operation.status == "Failed":
+        return False, operation.problem
+    if clock.now() > deadline:
+        end = operation.status if operation else "not seen to end"
+        return False, Problem(LOST, "", f"the timeout passed, and the last write was {end}")
+    return bool(operation and operation.status == "Succeeded"), None
+
+
+def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) -> None:
+    """While one of Azure's own rolling upgrades runs, it refuses every other write."""
+    latest = azure.latest_rolling_upgrade(scale_set)
+    if latest is not None and latest.running:
+        raise Refused(
+            f"could not {what}: a rolling upgrade of Azure's is running ({latest.code}). Nothing was written. Wait for "
+            "it, or cancel it: " + commands.of("cancel_upgrade", scale_set)
+        )
+
+
+def patch(scale_set: ScaleSet, properties: t.Mapping[str, t.Any]) -> Body:
+    """A PATCH of these properties that also carries every tag, for whether PATCH merges tags is unverified."""
+    body: Body = {"properties": dict(properties)}
+    if scale_set.tags:
+        body["tags"] = dict(scale_set.tags)
+    if scale_set.purchase_plan:
+        body["plan"] = dict(scale_set.purchase_plan)
+    return body

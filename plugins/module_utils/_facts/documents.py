@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Members of Azure's documents, found whatever is absent or null."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .scale_set import ScaleSet
+
+
+def profile(scale_set: ScaleSet) -> dict[str, t.Any]:
+    """The model: `virtualMachineProfile`."""
+    found = member(scale_set.document, "properties", "virtualMachineProfile")
+    return found if isinstance(found, dict) else {}
+
+
+def member(document: object, *path: str) -> t.Any:
+    for name in path:
+        document = document.get(name) if isinstance(document, t.Mapping) else None
+    return document
+
+
+def extensions(scale_set: ScaleSet) -> list[dict[str, t.Any]]:
+    listed = member(profile(scale_set), "extensionProfile", "extensions")
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rollout did, in the one shape that every role, playbook and module returns."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from . import images, running_image
+from .images import Image
+from .problems import Problem
+from .scale_set import Instance
+
+_MERGED = ("started", "outcome", "puts_back")
+ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """RFC 3339, UTC, whole seconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds_of(text: str | None) -> float | None:
+    """The inverse of `timestamp`; also reads Azure's seven fractional digits and offsets. None where it is no time."""
+    if not text:
+        return None
+    head, _dummy, tail = text.strip().replace("Z", "+00:00").partition(".")
+    if tail:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        head += f".{tail[:digits][:6]}{tail[digits:]}"
+    try:
+        moment = datetime.fromisoformat(head)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+@dataclass
+class BatchReport:
+    number: int
+    label: str
+    instance_ids: tuple[str, ...]
+    started: float
+    finished: float | None = None
+    outcome: str = ""
+    adopted: bool = False
+    failed_instance_ids: tuple[str, ...] = ()
+    not_started_instance_ids: tuple[str, ...] = ()
+    operation_seconds: float = 0.0
+    settle_seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "number": self.number,
+            "label": self.label,
+            "instance_ids": list(self.instance_ids),
+            "started": timestamp(self.started),
+            "finished": timestamp(self.finished),
+            "outcome": self.outcome,
+            "adopted": self.adopted,
+            "failed_instance_ids": list(self.failed_instance_ids),
+            "not_started_instance_ids": list(self.not_started_instance_ids),
+            "operation_seconds": round(self.operation_seconds, 1),
+            "settle_seconds": round(self.settle_seconds, 1),
+        }
+
+
+@dataclass
+class InstanceReport:
+    before: Instance
+    after: Instance | None
+    attempts: int
+    seconds_unavailable: float
+    outcome: str  # upgraded, failed, gone, not_started; rolled_back in a merged result
+    why: str = ""
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "image_before": images.show(running_image.running_image(self.before)),
+            "image_after": images.show(running_image.running_image(self.after)) if self.after else None,
+            "attempts": self.attempts,
+            "seconds_unavailable": round(self.seconds_unavailable, 1),
+            "outcome": self.outcome,
+            "why": self.why,
+        }
+
+
+@dataclass
+class Report:
+    """One run. `events` are the journal's lines, oldest first, times in seconds since the epoch."""
+
+    started: float
+    finished: float | None = None
+    outcome: str = ""
+    why: str = ""
+    culprits: list[str] = field(default_factory=list)
+    problem: Problem | None = None
+    batches: list[BatchReport] = field(default_factory=list)
+    instances: dict[str, InstanceReport] = field(default_factory=dict)
+    max_unavailable_allowed: int = 0
+    max_unavailable_seen: int = 0
+    events: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def upgraded(self) -> list[str]:
+        return [i for i, report in self.instances.items() if report.outcome == "upgraded"]
+
+    @property
+    def failed(self) -> list[str]:
+        return [i for i, report in self.instances.items() if report.outcome == "failed"]
+
+    def event(self, now: float, what: str, **facts: t.Any) -> None:
+        self.events.append({"time": timestamp(now), "event": what, **facts})
+
+    def as_dict(
+        self, rollout_id: str | None, scale_set_id: str, target: Image | None, previous: Image | None
+    ) -> dict[str, t.Any]:
+        """DESIGN's `rollout_result`, less the ARM counters."""
+        return {
+            "id": rollout_id,
+            "scale_set": scale_set_id,
+            "outcome": self.outcome,
+            "why": self.why,
+            "target_image": images.show(target),
+            "previous_image": images.show(previous),
+            "started": timestamp(self.started),
+            "finished": timestamp(self.finished),
+            "batches": [batch.as_dict() for batch in self.batches],
+            "instances": {i: report.as_dict() for i, report in self.instances.items()},
+            "unavailable": {"max_allowed": self.max_unavailable_allowed, "max_seen": self.max_unavailable_seen},
+        }
+
+
+def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """One result of several steps of the same rollout, in order. The last step with an outcome has the last word.
+
+    A step with `puts_back` upgraded its instances to the previous image. A merged result can itself be a step.
+    """
+    merged: dict[str, t.Any] = {}
+    instances: dict[str, t.Any] = {}
+    batches: list[t.Any] = []
+    arm = dict.fromkeys(ARM_COUNTERS, 0)
+    unavailable = {"max_allowed": 0, "max_seen": 0}
+    upgraded = False
+    for result in results:
+        merged.update({k: v for k, v in result.items() if v not in (None, "") and k not in _MERGED})
+        merged.setdefault("started", result.get("started"))
+        upgraded = upgraded or result.get("outcome") == "upgraded"
+        if result.get("outcome"):
+            merged["outcome"] = result["outcome"]
+        batches += result.get("batches") or []
+        for instance_id, report in (result.get("instances") or {}).items():
+            earlier = instances.get(instance_id, report)
+            back = result.get("puts_back") and report["outcome"] == "upgraded"
+            outcome = "rolled_back" if back else report["outcome"]
+            instances[instance_id] = {**report, "image_before": earlier["image_before"], "outcome": outcome}
+        for name in ARM_COUNTERS:
+            arm[name] = round(arm[name] + (result.get("arm") or {}).get(name, 0), 1)
+        for name in unavailable:
+            unavailable[name] = max(unavailable[name], (result.get("unavailable") or {}).get(name, 0))
+    if merged.get("outcome") == "unchanged" and upgraded:
+        merged["outcome"] = "upgraded"
+    failed = any(report["outcome"] == "failed" for report in instances.values())
+    if failed and merged.get("outcome") in ("upgraded", "unchanged"):
+        merged["outcome"] = "failed"  # within the threshold, and still no success
+    return {**merged, "batches": batches, "instances": instances, "unavailable": unavailable, "arm": arm}

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One extension of the model: what it is, what is asked of it, and what is to be written for that."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._facts import documents
+from .._facts.problems import Refused
+from .._facts.scale_set import ScaleSet
+
+# As Azure names them, by the module's options. Protected settings are no part: Azure never shows them.
+MEMBERS = {
+    "publisher": "publisher",
+    "type": "type",
+    "type_handler_version": "typeHandlerVersion",
+    "auto_upgrade_minor_version": "autoUpgradeMinorVersion",
+    "enable_automatic_upgrade": "enableAutomaticUpgrade",
+    "provision_after_extensions": "provisionAfterExtensions",
+    "force_update_tag": "forceUpdateTag",
+}
+REQUIRED = ("publisher", "type", "type_handler_version")
+
+Shown = dict[str, t.Any]
+
+
+def find(scale_set: ScaleSet, name: str) -> dict[str, t.Any] | None:
+    for one in documents.extensions(scale_set):
+        if str(one.get("name")).lower() == name.lower():
+            return one
+    return None
+
+
+def shown(found: t.Mapping[str, t.Any] | None) -> Shown | None:
+    """The extension in the words of the module's options, None where there is none."""
+    if found is None:
+        return None
+    properties = found.get("properties") or {}
+    members = {option: properties.get(wire) for option, wire in MEMBERS.items()}
+    return {**members, "settings": dict(properties.get("settings") or {})}
+
+
+def asked(options: t.Mapping[str, t.Any]) -> Shown:
+    """The members that the options give."""
+    return {name: options[name] for name in (*MEMBERS, "settings") if options.get(name) is not None}
+
+
+def after(before: Shown | None, options: t.Mapping[str, t.Any]) -> Shown:
+    """What the extension is to be. Raises Refused where a new one lacks something."""
+    given = asked(options)
+    if before is None:
+        if missing := [name for name in REQUIRED if not given.get(name)]:
+            raise Refused(
+                f"the model has no extension {options['extension']}, and a new one needs {', '.join(missing)}. Nothing "
+                "was written."
+            )
+        before = shown({}) or {}
+    return {**before, **given, "settings": {**before["settings"], **given.get("settings", {})}}
+
+
+def writes_protected(before: Shown | None, options: t.Mapping[str, t.Any]) -> bool:
+    """Whether the protected settings are to be written. Only a force_update_tag tells that they are there already."""
+    if not options.get("protected_settings"):
+        return False
+    tag = options.get("force_update_tag")
+    return before is None or not tag or before["force_update_tag"] != tag
+
+
+def stands(now: Shown | None, options: t.Mapping[str, t.Any]) -> bool:
+    """Whether the extension is what is asked for. Members that are not asked for are other clients' business."""
+    return now is not None and all(
+        now.get(name) == value if name != "settings" else {**now["settings"], **value} == now["settings"]
+        for name, value in asked(options).items()
+    )
+
+
+def document(wanted: Shown, options: t.Mapping[str, t.Any], *, protected: bool) -> dict[str, t.Any]:
+    """The members to write: those asked for, with the settings whole, for whether PATCH merges them is unverified.
+
+    `wanted`: as `after` makes it of what was read last, so that the settings of others are written back as they are.
+    """
+    properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in asked(options).items() if name in MEMBERS}
+    if options.get("settings") is not None:
+        properties["settings"] = wanted["settings"]
+    if protected:
+        properties["protectedSettings"] = options["protected_settings"]
+    return {"name": options["extension"], "properties": properties}

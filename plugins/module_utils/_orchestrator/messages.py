@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an upgrade of Azure's own that did not end well says to the person who has to go on with it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._facts import commands, sentences
+from .._facts.domains import ranges
+from .._facts.images import Image
+from .observation import OS
+from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
+
+_VERBS = {"stopped": "stopped", "rolled_back": "stopped and was taken back", "failed": "did not come to its end"}
+
+
+def stopped(run: RollingRun, previous: Image | None) -> str:
+    """What was attempted, what happened, what runs where now, and the commands that go on and go back."""
+    scale_set = run.watch.scale_set
+    wanted = "rolling OS upgrade" if run.watch.kind == OS else "rolling extension upgrade"
+    to = f" to {run.watch.target}" if run.watch.target is not None else ""
+    what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
+    how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.why.rstrip('.')}."
+    runs = sentences.runs(run.watch.now.values(), run.watch.unavailable)
+    parts = [f"{what} {how}", runs, _disks(run, previous), _go_on(run)]
+    return " ".join(part for part in parts if part)
+
+
+def _disks(run: RollingRun, previous: Image | None) -> str:
+    """What Azure did with the OS disks of the instances that failed."""
+    if run.watch.kind != OS or run.ours is None or run.ours.code != "Faulted":
+        return ""
+    past = run.past
+    if run.restored is None:
+        return (
+            "Azure's history does not tell whether it put OS disks back (the permission is "
+            "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read); what the instances run stands above."
+        )
+    if past is not None and past.restored:
+        back = [i for i, one in run.report.instances.items() if one.outcome == "rolled_back"]
+        left = f", and that it could not at {past.not_restored}" if past.not_restored else ""
+        said = f" ({past.restore_problem})" if past.restore_problem else ""
+        read = f"instances {ranges(back)} run again what they ran before" if back else "no instance is seen to run it"
+        said = f"the previous OS disk was put back at {past.restored} instances{left}{said}"
+        return f"Azure's history says that {said}; {read}."
+    scale_set = run.watch.scale_set
+    place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
+    image = {"rollback_image": str(previous)} if previous else {}
+    by_hand = past is None or past.started_by == "User"
+    why = " An upgrade that was started by hand has no automatic rollback." if by_hand else ""
+    first = (
+        " Turn automatic OS upgrades off first (playbook steady.vmss.disable_automatic_upgrades)."
+        if scale_set.automatic_os_upgrade
+        else ""
+    )
+    return f"Azure put no OS disk back.{why} Go back:{first} {commands.playbook('rollback', {**place, **image})}"
+
+
+def _go_on(run: RollingRun) -> str:
+    scale_set = run.watch.scale_set
+    problem = run.report.problem
+    if problem is not None and instances_are_pinned(problem):
+        return (
+            "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "
+            "model first, with steady.vmss.instance_upgrade and whole_model: true."
+        )
+    if run.wanted == CANCELLED:
+        return f"Cancel it again: {commands.of('cancel_upgrade', scale_set)}"
+    if run.watch.kind != OS:
+        return "Go on, once the cause is gone: run the same again."
+    go_on = "Go on, once the cause is gone"
+    if run.ours is not None and run.ours.running:
+        go_on = f"{_unanswered(run)}Wait on"
+    if run.wanted == COMPLETED and run.patience.start and run.ours is None:
+        go_on = "Wait longer with the same again, or start it by hand"
+    return f"{go_on}: {commands.of('trigger_os_upgrade', scale_set)}"
+
+
+def _unanswered(run: RollingRun) -> str:
+    """What Azure may be waiting for."""
+    properties = run.watch.scale_set.document.get("properties") or {}
+    asked = [
+        *(["an approval (steady.vmss.deferred_upgrade)"] if run.watch.scale_set.deferred_os_upgrade else []),
+        *(["an answer to its hooks (steady.vmss.lifecycle_event)"] if properties.get("lifecycleHooksProfile") else []),
+    ]
+    return f"It may wait for {' or '.join(asked)}. " if asked else ""
+
+
+def progress(event: t.Mapping[str, t.Any]) -> str:
+    """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
+    known = {name: "an unknown time" if value is None else value for name, value in event.items()}
+    counts = [event.get(name, 0) for name in ("successful", "in_progress", "pending", "failed")]
+    said = {
+        "waiting": "{reason}; waits until {until} at most",
+        "upgrade_sent": "Azure accepted the request to start",
+        "cancel_sent": "Azure accepted the cancellation and finishes the batch in progress",
+        "request_failed": "the request failed: {problem}",
+        "adopted": "follows the upgrade that has run since {upgrade_started}",
+        "started": "the upgrade started at {upgrade_started}",
+        "progress": (
+            f"{{code}}: {counts[0]} of {sum(counts)} instances successful, {counts[1]} in progress, "
+            f"{counts[2]} pending, {counts[3]} failed"
+        ),
+        "verifying": "Azure shows no upgrade under way any more; verifies the instances",
+    }.get(str(event.get("event")), "")
+    try:
+        return said.format_map(known)
+    except KeyError:  # another module's event of that name
+        return ""

@@ -1,0 +1,583 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rollout over instances as a state machine: ask `next` what to do, do it, and tell what came of it.
+
+It holds no clock and calls nothing, so hours of rollout are a few milliseconds of test.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._facts import availability, images, pacing, problems, running_image
+from .._facts.problems import Operation, Problem
+from .._facts.report import BatchReport, InstanceReport, Report
+from .._facts.scale_set import Instance, ScaleSet
+from . import thresholds, verification
+from .plan import REIMAGE as REIMAGE_UNPROVEN
+from .plan import Batch, Survey, Wait
+
+UPGRADE = "upgrade"
+REIMAGE = "reimage"
+CANCELLED = "cancelled"
+START = "start"
+
+# What a batch may need beside its upgrade, in this order.
+_MORE = {verification.START: START, verification.RETRY: UPGRADE, verification.REIMAGE: REIMAGE}
+
+_FIRST_RETRY = 5.0
+_LONGEST_RETRY = 60.0
+
+_FAILED_BEFORE = "failed after its upgrade"
+
+
+class Step:
+    """What the state machine asks for: Look, Poll, Send or Finished."""
+
+
+@dataclass(frozen=True)
+class Look(Step):
+    """Read the instances at this time; with `model`, the scale set too."""
+
+    at: float
+    model: bool = False
+
+
+@dataclass(frozen=True)
+class Poll(Step):
+    """Read the operation at this time."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Send(Step):
+    """Ask Azure to upgrade, reimage or start exactly these instances."""
+
+    kind: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished(Step):
+    outcome: str
+
+
+class Upgrade:
+    """Brings the instances of a survey to its target, one batch after the other.
+
+    `only`: the instances that this run may start, all selected ones where it is empty. `earlier`: batches that the
+    rollout has already done; they number this run's and tell how long a batch takes. `wait_only`: end where the first
+    batch may start, so that the caller can prepare it. `touched`: instances that this rollout may have started, and of
+    which nobody has read what became.
+    """
+
+    def __init__(
+        self,
+        survey: Survey,
+        patience: verification.Patience,
+        *,
+        now: float,
+        only: t.Sequence[str] = (),
+        earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
+        wait_only: bool = False,
+        touched: t.Sequence[str] = (),
+    ) -> None:
+        failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
+        done_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
+        self.survey = replace(
+            survey,
+            health_lag=0.0 if earlier else patience.health_lag,
+            batches_done=sum(not batch.get("not_started_instance_ids") for batch in earlier),
+            inherited=frozenset(done_before),
+            touched=survey.touched.union(touched, failed),
+            set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
+        )
+        self._failed_before = set(failed)
+        self._touched_before = done_before
+        self._unread = frozenset(touched)
+        self.patience = patience
+        self.only = tuple(only)
+        self.wait_only = wait_only
+        self.report = Report(started=now)
+        self._earlier = len(earlier)
+        watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
+        self._operations = [(len(batch.get("instance_ids") or ()), batch["operation_seconds"]) for batch in watched]
+        # Those that ended by the lag alone tell nothing of when health comes.
+        self._settlings = [b["settle_seconds"] for b in watched if b["settle_seconds"] < patience.health_lag]
+        self._batch: BatchReport | None = None
+        self._tracks: dict[str, verification.Track] = {}
+        self._open: set[str] = set()
+        self._touched_by_others = self.survey.touched  # before the batch
+        self._batch_sent = False
+        self._sending: Send | None = None
+        self._operation: Operation | None = None
+        self._polling = False
+        self._glances = 0
+        self._operation_reads_left: int | None = None
+        self._instance_reads_left: int | None = None
+        self._looked = self._model_read = now
+        self._goes_on = bool(earlier)
+        self._inherit()
+        self._sent = self._settling = self._polled = now
+        self._seen: float | None = now
+        self._not_before = now
+        self._trouble_since: float | None = None
+        self._refusals = 0
+        self._waiting: Wait | None = None
+        self._waiting_since = now
+        self._account(now)
+
+    # -- what to do ---------------------------------------------------------------------------
+
+    def next(self, now: float) -> Step:
+        if self.report.outcome:
+            return Finished(self.report.outcome)
+        if self._sending:
+            return self._sending
+        if self._polling:
+            poll = max(self._not_before, self._sent + self._next_poll())
+            glance = self._next_glance()
+            return Poll(poll) if glance is None or glance > poll else Look(glance)
+        if self._batch:
+            if self._seen is None or self._seen < self._settling:
+                return self._look(self._settling + self._unseen())
+            return self._settle(self._batch, now)
+        if self._seen is None or now < self._not_before:
+            return self._look(self._not_before, model=True)
+        return self._plan(now)
+
+    def planned(self) -> list[Batch]:
+        """The batches of this run, if every upgrade goes well."""
+        return [] if self.wait_only else self._narrowed().batches()
+
+    def give_up(self, now: float, problem: Problem, attempted: str) -> None:
+        """Azure keeps refusing what must be known to go on."""
+        self._stop(now, f"could not {attempted}: {problem}", problem=problem)
+
+    def cancel(self, now: float, why: str) -> None:
+        """Whoever asked for it is gone. What Azure works on is left to it."""
+        if self._batch:
+            self._leave(self._batch, why, now, CANCELLED)
+        self.report.why = why
+        self.report.event(now, CANCELLED, why=why)
+        self._finish(now, CANCELLED)
+
+    def _inherit(self) -> None:
+        """What an earlier run has started shows up within a while; what starts to change later is somebody else's."""
+        if self._goes_on or self._looked - self.report.started > self.patience.start_lag:
+            return
+        seen = {i.instance_id for i in self.survey.instances if not availability.settled(i) or self._is_on_target(i)}
+        self.survey = replace(self.survey, inherited=(self.survey.inherited or frozenset()) | seen)
+
+    def _is_on_target(self, instance: Instance) -> bool:
+        return self.survey.verdicts[instance.instance_id] == running_image.CURRENT
+
+    def _plan(self, now: float) -> Step:
+        if hidden := self._may_be_hidden(now):
+            return self._wait(now, Wait(f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True))
+        batch = self._narrowed().next_batch()
+        if batch is None:
+            if self.report.failed:  # within the threshold, or it would have stopped
+                return self._finish(now, "failed")
+            return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
+        if isinstance(batch, Wait):
+            return self._wait(now, batch)
+        if self.wait_only:
+            return self._finish(now, "unchanged")
+        self._waiting = None
+        self._begin(batch, now)
+        return self.next(now)
+
+    def _may_be_hidden(self, now: float) -> list[str]:
+        """Of what somebody else may have started: accepted work stays invisible for a while."""
+        if now - self.report.started >= self.patience.start_lag:
+            return []
+        unread = (i for i in self.survey.instances if i.instance_id in self._unread - self.survey.proven)
+        return [i.instance_id for i in unread if availability.settled(i) and self._is_on_target(i)]
+
+    def _narrowed(self) -> Survey:
+        return replace(self.survey, only=frozenset(self.only)) if self.only else self.survey
+
+    def _wait(self, now: float, wait: Wait) -> Step:
+        if self._waiting is None or self._waiting.busy != wait.busy:  # another thing is waited for from now on
+            self._waiting_since = now
+        if self._waiting is None or self._waiting.reason != wait.reason:
+            self.report.event(now, "waiting", reason=wait.reason)
+        self._waiting = wait
+        waited = now - self._waiting_since
+        if waited > (self.patience.upgrade if wait.busy else self.patience.health):
+            return self._stop(now, f"no batch could start for {waited:.0f} s: {wait.reason}")
+        self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
+        self._seen = None
+        return self._look(self._not_before, model=True)
+
+    def _begin(self, batch: Batch, now: float) -> None:
+        self._batch = BatchReport(
+            number=self._earlier + len(self.report.batches) + 1,
+            label=batch.label,
+            instance_ids=batch.instance_ids,
+            started=now,
+            adopted=batch.adopted,
+        )
+        self._open = set(batch.instance_ids)
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in batch.instance_ids:
+            before = by_id[instance_id]
+            attempts = self._tracks[instance_id].attempts if instance_id in self._tracks else 0
+            self._tracks[instance_id] = verification.Track(
+                before,
+                now,
+                attempts,
+                whole_model=self.survey.policy.whole_model,
+                new_disk=batch.reimage or self.survey.policy.unproven == REIMAGE_UNPROVEN,
+                lies=not self.survey.counts(before),
+            )
+        self._touched_by_others = self.survey.touched
+        self.survey = replace(self.survey, touched=self.survey.touched.union(batch.instance_ids))
+        self._batch_sent = batch.adopted
+        self._sent = self._settling = now
+        self._operation = None
+        if batch.adopted:
+            for instance_id in batch.instance_ids:
+                self._tracks[instance_id].worked_on = True
+                self._tracks[instance_id].adopted_since = self.survey.since
+            self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
+        else:
+            self._sending = self._ask(REIMAGE if batch.reimage else UPGRADE, batch.instance_ids, now)
+
+    def _ask(self, kind: str, instance_ids: tuple[str, ...], now: float) -> Send:
+        """The journal knows what may be touched before the request goes out."""
+        self.report.event(now, f"{kind}_asked", batch=self._number, instances=list(instance_ids))
+        return Send(kind, instance_ids)
+
+    def _settle(self, batch: BatchReport, now: float) -> Step:
+        """Judge the newest read of the batch and say what it needs next."""
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        verdicts = {
+            instance_id: self._observe(instance_id, by_id.get(instance_id), now) for instance_id in sorted(self._open)
+        }
+        if self._needs_the_model(verdicts.values()):
+            self._seen = None
+            return self._look(now, model=True)
+        for instance_id, verdict in verdicts.items():
+            if verdict != verification.PENDING and verdict not in _MORE:
+                self._resolve(instance_id, verdict, by_id.get(instance_id), now)
+        if any(verdict == verification.PENDING for verdict in verdicts.values()):
+            self._not_before = now + pacing.next_read(pacing.INSTANCES, now - self._settling, self._settlings)
+            self._seen = None
+            return self._look(self._not_before)
+        for more, kind in _MORE.items():
+            again = [i for i, verdict in verdicts.items() if verdict == more]
+            if again and not self._breach():
+                return self._send_more(kind, [by_id[i] for i in again], now)
+            for instance_id in again:
+                self._resolve(instance_id, verification.FAILED, by_id.get(instance_id), now)
+        return self._close(batch, now)
+
+    def _needs_the_model(self, verdicts: t.Iterable[str]) -> bool:
+        """A request brings what the model names then, whoever wrote it: it is read before each, and before a failure is
+        believed."""
+        asked, failed = (any(v in kinds for v in verdicts) for kinds in (_MORE, (verification.FAILED,)))
+        return (asked and self._model_read < self._looked) or (failed and self._model_read < self._sent)
+
+    def _send_more(self, kind: str, instances: t.Sequence[Instance], now: float) -> Step:
+        affordable = self.survey.affordable(instances)
+        if not affordable:
+            return self._wait(now, self.survey.no_room())
+        self._waiting = None
+        self._sending = self._ask(kind, tuple(i.instance_id for i in affordable), now)
+        return self._sending
+
+    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
+        return self._tracks[instance_id].observe(
+            instance,
+            now,
+            self.survey.target,
+            self.patience,
+            has_health_source=self.survey.scale_set.has_health_source,
+            can_reimage=self._can_reimage,
+            operation=self._operation,
+        )
+
+    @property
+    def _can_reimage(self) -> bool:
+        policy = self.survey.policy
+        asked = not policy.whole_model or policy.unproven == REIMAGE_UNPROVEN
+        return asked and not self.survey.scale_set.flexible
+
+    def _resolve(self, instance_id: str, verdict: str, instance: Instance | None, now: float) -> None:
+        track = self._tracks[instance_id]
+        self._open.discard(instance_id)
+        outcomes = {
+            verification.DONE: "upgraded",
+            verification.FAILED: "failed",
+            verification.GONE: "gone",
+            verification.AGAIN: "not_started",
+        }
+        outcome = outcomes.get(verdict, verdict)
+        self.report.instances[instance_id] = InstanceReport(
+            before=track.before,
+            after=instance,
+            attempts=track.attempts,
+            seconds_unavailable=(track.available_since or now) - track.sent,
+            outcome=outcome,
+            why="" if verdict == verification.DONE else track.why,
+        )
+        self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
+        if verdict == verification.DONE:
+            self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
+        if verdict == verification.DONE or (
+            verdict == verification.AGAIN and instance_id not in self._touched_by_others
+        ):
+            self.survey = replace(self.survey, touched=self.survey.touched - {instance_id})
+        if verdict == verification.FAILED:
+            why = f"{_FAILED_BEFORE}: {track.why}"
+            self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
+        if verdict == verification.AGAIN and self._trouble_since is None:
+            self._trouble_since = now
+
+    def _failed(self, batch: BatchReport) -> list[str]:
+        reports = self.report.instances
+        return [i for i in batch.instance_ids if i in reports and reports[i].outcome == "failed"]
+
+    def _breach(self) -> str:
+        reports = self.report.instances
+        failed = self._failed_before | {i for i, report in reports.items() if report.outcome == "failed"}
+        started = {i for i, report in reports.items() if report.outcome in ("failed", "upgraded")}
+        touched = len(self._touched_before | started)
+        return thresholds.breach_after(self.survey.policy.thresholds, touched, sorted(failed))
+
+    def _close(self, batch: BatchReport, now: float) -> Step:
+        failed = self._failed(batch)
+        batch.finished = now
+        batch.settle_seconds = now - self._settling
+        batch.outcome = "failed" if failed else "upgraded"
+        batch.failed_instance_ids = tuple(failed)
+        outcomes = {i: self.report.instances[i].outcome for i in batch.instance_ids}
+        started = tuple(i for i, outcome in outcomes.items() if outcome != "not_started")
+        batch.not_started_instance_ids = tuple(i for i in batch.instance_ids if i not in started)
+        batch.instance_ids = started
+        if not batch.not_started_instance_ids:  # of a ramp, only what was started is a step
+            self.survey = replace(self.survey, batches_done=self.survey.batches_done + 1)
+        self._batch = None
+        if started:
+            self.report.batches.append(batch)
+            if batch.operation_seconds and not batch.adopted:
+                self._operations.append((len(batch.instance_ids), batch.operation_seconds))
+                if batch.settle_seconds < self.patience.health_lag:
+                    self._settlings.append(batch.settle_seconds)
+            self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
+        if failed and (breach := self._breach()):
+            words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
+            return self._stop(now, f"{breach}. {words}", instance_ids=failed)
+        if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
+            return self._stop(now, f"Azure did not start the work for {now - self._trouble_since:.0f} s")
+        if started:
+            self._trouble_since = None
+        if self._narrowed().next_batch() is None:
+            return self._plan(now)
+        self._seen = None
+        self._not_before = now
+        return self._look(now, model=True)
+
+    def _look(self, at: float, *, model: bool = False) -> Look:
+        soonest = self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left)
+        return Look(max(at, self._not_before, soonest), model)
+
+    # -- what came of it ----------------------------------------------------------------------
+
+    def saw(
+        self,
+        now: float,
+        instances: t.Sequence[Instance],
+        scale_set: ScaleSet | None = None,
+        reads_left: int | None = None,
+    ) -> None:
+        """The instances as just read, and the scale set where it was asked for."""
+        self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
+        self._inherit()
+        self._looked, self._instance_reads_left = now, reads_left
+        self._seen = now
+        self._account(now)
+        if self._polling:
+            self._glimpse()
+        self._model_read = now if scale_set is not None else self._model_read
+        if scale_set is not None and not images.same(scale_set.image, self.survey.target):
+            self._stop(
+                now,
+                f"somebody changed the model meanwhile: it names {scale_set.image}, the target is {self.survey.target}",
+            )
+
+    def accepted(self, now: float) -> None:
+        """Azure took the request that `next` asked for."""
+        again = self._batch_sent
+        sent = self._taken(now)
+        self._refusals = 0
+        self._polling = True
+        for instance_id in sent.instance_ids:
+            track = self._tracks[instance_id]
+            track.reimaged |= sent.kind == REIMAGE
+            track.started |= sent.kind == START
+            track.retried |= again and sent.kind == UPGRADE
+        self._account(now)
+        self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
+
+    def refused(self, now: float, problem: Problem) -> None:
+        """The request failed. What Azure surely did not start is planned anew; what it may have started is watched."""
+        send = self._request()
+        self.report.event(now, "request_failed", instances=list(send.instance_ids), problem=str(problem))
+        if self._trouble_since is None:
+            self._trouble_since = now
+        self._refusals += 1
+        if not self._may_pass(problem) or now - self._trouble_since > self.patience.upgrade:
+            self._sending = None
+            if not self._batch_sent:
+                self._abandon()
+            words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
+            self._stop(now, words, problem=problem)
+            return
+        if problem.kind == problems.LOST:
+            self._taken(now)
+            return
+        self._sending = None
+        pause = problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1))
+        self._not_before = now + min(pause, self._left_since(self._trouble_since, now))
+        self._seen = None
+        if not self._batch_sent:
+            self._abandon()
+        else:
+            self._settling = self._not_before
+
+    def _left_since(self, then: float, now: float) -> float:
+        """Seconds until patience with what began then has ended: no wait that Azure asks for goes beyond."""
+        return max(0.0, then + self.patience.upgrade - now) + 1
+
+    def _may_pass(self, problem: Problem) -> bool:
+        """InvalidParameter: an instance may have vanished since it was read."""
+        vanished = problem.code == "InvalidParameter" and self._refusals <= 3
+        return vanished or problem.kind in (problems.CONFLICT, problems.THROTTLED, problems.LOST)
+
+    def saw_operation(self, now: float, operation: Operation | None, reads_left: int | None = None) -> None:
+        """How the operation stands; None where Azure no longer knows it, and only the instances can tell."""
+        self._operation_reads_left = reads_left
+        self._polled = now
+        if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
+            self._not_before = now + min(operation.retry_after or 0, self._left_since(self._sent, now))
+            return
+        self._polling = False
+        self._operation = operation if operation is not None and operation.ended else None
+        self._settling = now
+        self._seen = None
+        self._not_before = now
+        if self._batch:
+            self._batch.operation_seconds = now - self._sent
+        status = operation.status if operation else "unknown"
+        words = str(operation.problem) if operation and operation.problem else ""
+        self.report.event(now, "operation_ended", status=status, problem=words)
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    @property
+    def _number(self) -> int | None:
+        return self._batch.number if self._batch else None
+
+    def _next_poll(self) -> float:
+        since_sent = max(self._polled, self._sent) - self._sent
+        return since_sent + pacing.next_read(
+            pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_left
+        )
+
+    def _next_glance(self) -> float | None:
+        """When to look at the instances while the operation runs, None where each was seen down or has no health.
+
+        One that was seen down and is healthy later needs no other proof that its health is new.
+        """
+        if not self.survey.scale_set.has_health_source or self._all_seen_down:
+            return None
+        at = self._sent + pacing.glance(self._glances, self._like_this_one())
+        return max(at, self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left))
+
+    @property
+    def _all_seen_down(self) -> bool:
+        return all(self._tracks[i].seen_not_healthy for i in self._open)
+
+    def _unseen(self) -> float:
+        """Seconds after the operation for which a look would be in vain: all were down, and are healthy later."""
+        succeeded = self._operation is not None and self._operation.status == "Succeeded"
+        if not (succeeded and self._all_seen_down):
+            return 0.0
+        return pacing.next_read(pacing.INSTANCES, 0.0, self._settlings)
+
+    def _glimpse(self) -> None:
+        self._glances += 1
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in self._open:
+            self._tracks[instance_id].glimpse(by_id.get(instance_id), self.survey.scale_set.has_health_source)
+
+    def _like_this_one(self) -> list[float]:
+        """What earlier batches took; those of half the size and more where there are any, for a canary is quicker."""
+        size = len(self._batch.instance_ids) if self._batch else 0
+        alike = [seconds for instances, seconds in self._operations if 2 * instances >= size]
+        return alike or [seconds for _instances, seconds in self._operations]
+
+    def _request(self) -> Send:
+        if self._sending is None:
+            raise RuntimeError("no request was asked for")
+        return self._sending
+
+    def _taken(self, now: float) -> Send:
+        """The request is Azure's now, or may be."""
+        sent, self._sending = self._request(), None
+        self._batch_sent = True
+        for instance_id in sent.instance_ids:
+            track = self._tracks[instance_id]
+            track.requested()
+            track.attempts += sent.kind == UPGRADE
+        self._operation = None
+        self._sent = self._settling = self._not_before = now
+        self._seen = None
+        self._glances = 0
+        return sent
+
+    def _abandon(self) -> None:
+        """Forget the batch that was never started."""
+        self._batch = None
+        self._open = set()
+        self.survey = replace(self.survey, touched=self._touched_by_others)
+
+    def _account(self, now: float) -> None:
+        unavailable = len({i.instance_id for i in self.survey.unavailable} | self._open)
+        if unavailable > self.report.max_unavailable_seen:
+            self.report.event(now, "unavailable", count=unavailable)
+        self.report.max_unavailable_seen = max(self.report.max_unavailable_seen, unavailable)
+        self.report.max_unavailable_allowed = self.survey.max_unavailable
+
+    def _finish(self, now: float, outcome: str) -> Finished:
+        self.report.outcome = outcome
+        self.report.finished = now
+        return Finished(outcome)
+
+    def _stop(
+        self, now: float, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
+    ) -> Finished:
+        if self._batch:
+            self._leave(self._batch, why, now)
+        self.report.why = why
+        self.report.culprits = list(instance_ids)
+        self.report.problem = problem
+        self.report.event(now, "stopped", why=why)
+        return self._finish(now, "stopped")
+
+    def _leave(self, batch: BatchReport, why: str, now: float, verdict: str = verification.FAILED) -> None:
+        """Report a batch that is left as it stands, in the middle of it."""
+        by_id = {i.instance_id: i for i in self.survey.instances}
+        for instance_id in sorted(self._open):
+            self._tracks[instance_id].why = why
+            self._resolve(instance_id, verdict, by_id.get(instance_id), now)
+        batch.finished, batch.outcome = now, verdict
+        self.report.batches.append(batch)
+        self._batch = None

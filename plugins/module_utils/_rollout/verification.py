@@ -1,0 +1,258 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Has one instance really been upgraded? What is read of it after the request, judged read by read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._facts import availability, images, running_image
+from .._facts.images import Image
+from .._facts.problems import Operation
+from .._facts.scale_set import Instance
+
+PENDING = "pending"
+DONE = "done"
+AGAIN = "again"  # Azure did nothing to it: plan it anew
+REIMAGE = "reimage"  # Azure applied the model and left the old disk
+START = "start"  # Azure left it deallocated
+RETRY = "retry"  # Azure gave up on it half way, with the new disk in it
+FAILED = "failed"
+GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds.
+
+    `health_lag`: how long an old health state may outlive its disk. `version_lag`: how long an old exact version may be
+    shown after the work ended. `start_lag`: how long accepted work may stay invisible.
+    """
+
+    upgrade: float = 3600.0
+    health: float = 300.0
+    healthy_for: float = 0.0
+    health_lag: float = 120.0
+    version_lag: float = 120.0
+    start_lag: float = 30.0
+
+
+@dataclass
+class Track:
+    """One instance that this rollout works on: how it was before, and what was seen of it since the request was sent.
+
+    `adopted_since`: where an earlier run sent it, when the model was made to name the target, on Azure's clock.
+    `whole_model`: what is waited for is the latest model, not the target image alone; `new_disk`: on a new OS disk.
+    `lies`: it was deallocated by choice, and stays so.
+    """
+
+    before: Instance
+    sent: float
+    attempts: int = 0
+    absences: int = 0
+    adopted_since: float | None = None
+    whole_model: bool = False
+    new_disk: bool = False
+    lies: bool = False
+    reimaged: bool = False
+    started: bool = False
+    retried: bool = False
+    worked_on: bool = False
+    seen_at_work: bool = False
+    seen_not_healthy: bool = False
+    not_healthy_time: float | None = None  # of the newest report that says so
+    ended_early: bool = False  # Azure called the operation done before the work was
+    on_target_since: float | None = None
+    available_since: float | None = None
+    idle_since: float | None = None
+    why: str = ""
+
+    def observe(
+        self,
+        instance: Instance | None,
+        now: float,
+        target: Image,
+        patience: Patience,
+        *,
+        has_health_source: bool,
+        can_reimage: bool,
+        operation: Operation | None,
+    ) -> str:
+        """Judge one read. `operation` is how the request ended, None while that is not known."""
+        if instance is None:
+            self.why = "the instance is gone from the scale set"
+            self.absences += 1  # one list may miss an instance that moved between two pages
+            return GONE if self.absences > 1 else PENDING
+        self.absences = 0
+        on_target = self._on_target(instance, target, operation)
+        self._remember(instance, on_target, has_health_source)
+        self._doubt(instance, on_target, operation)
+        self.why = availability.why_unavailable(instance, has_health_source)
+        fell = instance.power == "deallocated" and not self.lies
+        if on_target and instance.provisioning == "Succeeded" and not fell:
+            return self._await_health(instance, now, patience, has_health_source, operation)
+        self.on_target_since = self.available_since = None
+        if now - self.sent > patience.upgrade:
+            self.why = f"not upgraded within {patience.upgrade:.0f} s ({self.why or self._behind})"
+            return FAILED
+        if not availability.settled(instance):
+            self.idle_since, self.seen_at_work = None, True
+            return PENDING
+        if instance.provisioning == "Failed" and self.worked_on and not (fell and self._was_down):
+            return FAILED
+        if self.idle_since is None:
+            self.idle_since = now
+        idle = now - self.idle_since
+        if fell:
+            return self._await_start(idle, patience, operation, instance)
+        if on_target:
+            return self._await_success(idle, patience)
+        applied = images.same(instance.image, target) and not images.same(self.before.image, target)
+        applied = applied or self.reimaged
+        return self._await_image(instance, idle, patience, operation, applied=applied, can_reimage=can_reimage)
+
+    @property
+    def _was_down(self) -> bool:
+        """One that was down before is tried again; nothing has been done to it yet."""
+        return self.before.power == "deallocated" and not self.seen_at_work
+
+    @property
+    def _behind(self) -> str:
+        return "has not got the latest model" if self.whole_model else "still runs the old image"
+
+    def _on_target(self, instance: Instance, target: Image, operation: Operation | None) -> bool:
+        if self.whole_model:
+            succeeded = operation is not None and operation.status == "Succeeded"
+            applied = instance.latest_model_applied is True or (instance.latest_model_applied is None and succeeded)
+            return applied and (not self.new_disk or running_image.disk_replaced(instance, self.before) is True)
+        since, current = self.adopted_since, running_image.CURRENT
+        if since is not None and running_image.judge(instance, target, since=since) == current:
+            return True
+        return running_image.judge(instance, target, before=self.before) == current
+
+    def requested(self) -> None:
+        """A request was sent: what was seen before it proves nothing of the health after it."""
+        self.idle_since = self.not_healthy_time = None
+        self.seen_not_healthy = self.ended_early = False
+
+    def glimpse(self, instance: Instance | None, has_health_source: bool) -> None:
+        """A look while the operation runs: nothing is decided, but an instance that is down is remembered."""
+        if instance is not None:
+            self._remember(instance, False, has_health_source)
+
+    def _remember(self, instance: Instance, on_target: bool, has_health_source: bool) -> None:
+        moved = (instance.provisioning, instance.power) != (self.before.provisioning, self.before.power)
+        on_new_disk = on_target or bool(running_image.disk_replaced(instance, self.before))
+        self.worked_on = self.worked_on or moved or on_new_disk
+        if self.worked_on and has_health_source and instance.health != availability.HEALTHY:
+            self.seen_not_healthy = True
+            self.not_healthy_time = instance.health_time or self.not_healthy_time
+
+    def _is_stale(self, instance: Instance) -> bool:
+        """A report that is older than the one that called it not healthy is that of the old disk, shown again."""
+        then, now = self.not_healthy_time, instance.health_time
+        return then is not None and now is not None and now < then
+
+    def _doubt(self, instance: Instance, on_target: bool, operation: Operation | None) -> None:
+        """An end that Azure told before the work was done is no time that new health could be compared with."""
+        on_new_disk = on_target or bool(running_image.disk_replaced(instance, self.before))
+        finished = availability.settled(instance) and on_new_disk
+        self.ended_early = self.ended_early or (operation is not None and operation.ended and not finished)
+
+    def _await_health(
+        self,
+        instance: Instance,
+        now: float,
+        patience: Patience,
+        has_health_source: bool,
+        operation: Operation | None,
+    ) -> str:
+        if self.on_target_since is None:
+            self.on_target_since = now
+        if "deallocated" == self.before.power == instance.power:
+            return DONE  # upgraded where it lies; nothing runs that could be healthy
+        if not availability.available(instance, has_health_source):
+            self.available_since = None
+            if now - self.on_target_since <= patience.health:
+                return PENDING
+            self.why = f"not available within {patience.health:.0f} s of the upgrade: {self.why}"
+            return FAILED
+        if self.available_since is None:
+            self.available_since = now
+        steady = now - self.available_since
+        ended = operation.end if operation is not None and not self.ended_early else None
+        believed = (
+            not has_health_source
+            or (self.seen_not_healthy and not self._is_stale(instance))
+            or availability.reported_since(instance, self.before, ended)
+            or (self.adopted_since is not None and availability.newer_than_disk(instance))
+            or steady >= patience.health_lag
+        )
+        if believed and steady >= patience.healthy_for:
+            return DONE
+        if now - self.on_target_since > patience.health + patience.health_lag + patience.healthy_for:
+            self.why = "it does not stay available"
+            return FAILED
+        self.why = f"available for {steady:.0f} s" if believed else "its health is as old as the upgrade"
+        return PENDING
+
+    def _await_image(
+        self,
+        instance: Instance,
+        idle: float,
+        patience: Patience,
+        operation: Operation | None,
+        *,
+        applied: bool,
+        can_reimage: bool,
+    ) -> str:
+        """No work shows, and the target is not proven. `applied`: Azure has got as far as the instance's model."""
+        self.why = self._behind
+        if running_image.disk_replaced(instance, self.before):
+            if idle < patience.version_lag or idle == 0:
+                return PENDING
+            self.why = f"{patience.version_lag:.0f} s after it got a new OS disk it {self._shown(instance)}"
+            return FAILED
+        if operation is not None and operation.status == "Failed":
+            self.why = f"not upgraded: {operation.problem.of(instance.instance_id) if operation.problem else 'failed'}"
+            return FAILED if idle >= patience.start_lag else PENDING
+        succeeded = operation is not None and operation.status == "Succeeded"
+        if not succeeded and (not applied or instance.provisioning == "Canceled"):
+            return AGAIN if idle >= patience.start_lag else PENDING
+        if not applied and instance.latest_model_applied is False:
+            return AGAIN if idle >= patience.start_lag else PENDING
+        if idle < patience.version_lag or idle == 0:
+            return PENDING
+        if instance.provisioning != "Succeeded":
+            return FAILED
+        if can_reimage and not (self.reimaged and succeeded):
+            return REIMAGE
+        tried = (
+            "the upgrade and a reimage"
+            if self.reimaged
+            else "the upgrade, and a Flexible scale set cannot reimage it; delete it and scale out by one instead"
+        )
+        self.why = f"{self._behind} after {tried}"
+        return FAILED
+
+    def _shown(self, instance: Instance) -> str:
+        running = running_image.running_image(instance)
+        return f"runs {running}" if running and not self.whole_model else self._behind
+
+    def _await_start(self, idle: float, patience: Patience, operation: Operation | None, instance: Instance) -> str:
+        """Nobody works on it, and it is deallocated: a failed allocation leaves one so, and an upgrade may."""
+        if idle < patience.start_lag:
+            return PENDING
+        if not self.started:
+            return START
+        said = operation.problem.of(instance.instance_id) if operation and operation.problem else self.why
+        self.why = f"it is deallocated, and could not be started: {said}"
+        return FAILED
+
+    def _await_success(self, idle: float, patience: Patience) -> str:
+        """It runs the target, and its last operation did not succeed."""
+        if idle < patience.start_lag:
+            return PENDING
+        return FAILED if self.retried else RETRY

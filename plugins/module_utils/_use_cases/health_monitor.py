@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scale set's health source is this one, and no other."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._arm import model_write
+from .._arm.client import Azure, Clock, OperationRef
+from .._arm.errors import AzureError
+from .._facts import commands
+from .._facts.problems import Refused
+from .._facts.scale_set import ScaleSet
+from .._model import health_source
+from .._model.health_source import EXTENSION, PROBE, Shown
+from .._orchestrator import upgrade_policy
+
+_TO_THE_MODEL = (
+    "Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with "
+    "whole_model: true."
+)
+
+
+@dataclass(frozen=True)
+class SourceChange:
+    """Each source before and after, as results show them."""
+
+    scale_set: ScaleSet
+    before: Shown
+    after: Shown
+    notes: t.Sequence[str] = ()
+    warnings: t.Sequence[str] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> SourceChange:
+    """Bring the health source to what is asked for. Raises Refused before anything is written.
+
+    What needs a source is never without: there the new one is written before the old one is taken away. Elsewhere it is
+    the other way round, for whether Azure takes two for a moment is unverified. What needs one is asked at each send.
+    """
+    deadline = clock.now() + options["timeout"]
+    may = bool(options.get(upgrade_policy.PERMISSION))
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    before, after = health_source.shown(scale_set), health_source.wanted(scale_set, options)
+    if before == after:
+        return SourceChange(scale_set, before, after)
+    acting = upgrade_policy.acting_on_a_write(scale_set, may=may)
+    if check_mode:
+        model_write.refuse_beside_rolling_upgrade(
+            azure, scale_set, f"set the health source of scale set {scale_set.name}"
+        )
+    notes = [] if acting else [_TO_THE_MODEL]
+    warnings = [acting] if acting else []
+    if check_mode:
+        return SourceChange(scale_set, before, after, notes, warnings)
+    steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
+    replacement = len(steps) > 1 and any(after[name] is not None for name in steps)
+    new_first = bool(health_source.needs(scale_set))
+    steps.sort(key=lambda step: (after[step] is None) == new_first)
+    written = 0
+    while steps:
+        write = _Write(azure, options, may=may, remove=after[steps[0]] is None, first=replacement and not written)
+        try:
+            scale_set, note = _written(clock, write, steps[0], scale_set, deadline)
+        except _Needed:
+            scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
+            steps.reverse()  # the new one goes first
+            continue
+        except (AzureError, Refused) as error:
+            if not (replacement and (written or new_first)):
+                raise
+            words = str(error).replace(" Nothing was written.", "").rstrip(".")
+            raise Refused(f"{words}. {health_source.half_done(_fresh(azure, scale_set), before, after)}") from error
+        steps.pop(0)
+        written += 1
+        notes += [note] if note else []
+    return SourceChange(scale_set, before, health_source.shown(scale_set), notes, warnings)
+
+
+class _Needed(Exception):
+    """A source is to be taken away before the new one is there, and by now something needs it."""
+
+
+def _fresh(azure: Azure, scale_set: ScaleSet) -> ScaleSet | None:
+    try:
+        return azure.scale_set(scale_set.resource_group, scale_set.name)
+    except AzureError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One source written or taken away. `first`: of the two writes of a replacement."""
+
+    azure: Azure
+    options: t.Mapping[str, t.Any]
+    may: bool
+    remove: bool
+    first: bool
+
+    def stands(self, fresh: ScaleSet, name: str) -> bool:
+        now = health_source.shown(fresh)[name]
+        return now is None if self.remove else bool(now == health_source.wanted(fresh, self.options)[name])
+
+    def judge(self, fresh: ScaleSet, name: str, what: str) -> None:
+        upgrade_policy.acting_on_a_write(fresh, may=self.may)
+        if self.remove:
+            try:
+                health_source.refuse_last(fresh, name)
+            except Refused as refusal:
+                if self.first:
+                    raise _Needed from refusal
+                raise
+        model_write.refuse_beside_rolling_upgrade(self.azure, fresh, what)
+
+    def extension(self, fresh: ScaleSet, _what: str) -> OperationRef:
+        if self.remove:
+            return self.azure.delete_extension(fresh, str((health_source.extension(fresh) or {}).get("name")))
+        body = health_source.document(fresh, health_source.wanted(fresh, self.options)[EXTENSION])
+        return self.azure.write_extension(fresh, body["name"], body, whole=True)
+
+    def probe(self, fresh: ScaleSet, what: str) -> OperationRef | None:
+        wanted = None if self.remove else {"id": health_source.wanted(fresh, self.options)[PROBE]}
+        # Whether PATCH merges the network profile is unverified, so it carries the interfaces too.
+        network = {**health_source.network(fresh), "healthProbe": wanted}
+        body = model_write.patch(fresh, {"virtualMachineProfile": {"networkProfile": network}})
+        return self.azure.write_model(fresh, body, what=what)
+
+
+def _written(clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadline: float) -> tuple[ScaleSet, str]:
+    into = ("take", "out of") if write.remove else ("put", "into")
+    what = f"{into[0]} the Application Health extension {into[1]} the model of scale set {scale_set.name}"
+    send: t.Callable[[ScaleSet, str], OperationRef | None] = write.extension
+    by_hand = None
+    if name == PROBE:
+        what = f"{'take away' if write.remove else 'set'} the health probe of scale set {scale_set.name}"
+        send = write.probe
+        probe = "virtualMachineProfile.networkProfile.healthProbe"
+        by_hand = commands.az("vmss update", scale_set.resource_group, scale_set.name, "--remove", probe)
+    return model_write.until(
+        write.azure,
+        clock,
+        scale_set,
+        deadline,
+        what=what,
+        done=lambda fresh: write.stands(fresh, name),
+        judge=lambda fresh: write.judge(fresh, name, what),
+        send=lambda fresh: send(fresh, what),
+        otherwise=by_hand if write.remove else None,
+    )

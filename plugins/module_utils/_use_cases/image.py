@@ -1,0 +1,293 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The model's image is this one: a PATCH of the image and our tags, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from .._arm import model_write, operations
+from .._arm.client import Azure, Clock, OperationRef
+from .._arm.errors import AzureError, redact
+from .._facts import images
+from .._facts.images import Image
+from .._facts.problems import Refused
+from .._facts.report import timestamp
+from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
+from .._journal import Journal
+from .._rollout import model_diff, preflight, record
+from .._rollout.plan import Survey
+from .._rollout.record import Record
+from . import upgrade_plan_info
+
+MEMBERS_LOST = "model_members_lost"  # the code of a failure after which nothing more is to be written
+_LONGEST_SHOWN = 400  # characters of a lost member's value
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """The outcome: what the model named before and names now. `after` is what was read last."""
+
+    before: ScaleSet
+    after: ScaleSet
+    target: Image
+    changed: bool
+    note: str = ""
+    warnings: t.Sequence[str] = ()
+
+
+class _LeavePinned(Exception):
+    """`latest` no longer means the image that it must mean."""
+
+
+@dataclass
+class _Write:
+    """One call's wishes, and what of the first read they rest on."""
+
+    azure: Azure
+    clock: Clock
+    options: upgrade_plan_info.Options
+    first: ScaleSet
+    target: Image
+    record: Record | None
+    deadline: float
+    journal: Journal
+    sent: list[ScaleSet] = field(default_factory=list)  # the documents that the image was written on, oldest first
+
+    @property
+    def to_manual(self) -> bool:
+        return (self.options.get("upgrade_mode") or "").lower() == MANUAL.lower()
+
+    @property
+    def replaces_itself(self) -> bool:
+        """Whether the image is there already, and no other one is meant to be replaced."""
+        given = self.options.get("replaces")
+        meant = images.parse(given) if given else self.first.image
+        return images.same(meant, self.target) and images.written(self.first.image, self.target)
+
+    @property
+    def needs_mode(self) -> bool:
+        return self.to_manual and self.first.upgrade_mode != MANUAL
+
+    # -- what stands ----------------------------------------------------------------------------
+
+    def image_stands(self, fresh: ScaleSet) -> bool:
+        # Whether Azure shows a SAS is unverified: one that is not shown is ours with a new VHD, or when sent twice.
+        shown = fresh.image is not None and fresh.image.signed
+        if shown or not self.target.signed or not images.same(fresh.image, self.target):
+            return images.written(fresh.image, self.target)
+        return len(self.sent) > 1 or (bool(self.sent) and not images.same(self.first.image, self.target))
+
+    def record_stands(self, fresh: ScaleSet) -> bool:
+        if self.record is None:
+            return True
+        found = record.read(fresh.tags)
+        if self.image_stands(fresh) and not self.record.open and (found is None or self._has_ended(found)):
+            return True  # no end is written of a rollout that is not there, and none over another end
+        return found == self.record
+
+    def _has_ended(self, found: Record) -> bool:
+        """Whether another controller of the same rollout has brought it to an end, and to another one than this."""
+        ours = self.record is not None and found.id == self.record.id
+        return ours and self.record is not None and found.final and found.state != self.record.state
+
+    def stands(self, fresh: ScaleSet) -> bool:
+        return self.image_stands(fresh) and self.record_stands(fresh)
+
+    # -- whether it may be written ----------------------------------------------------------------
+
+    def judge_mode(self, fresh: ScaleSet) -> None:
+        self._judge(fresh, to_manual=True)
+
+    def judge(self, fresh: ScaleSet) -> None:
+        """Into another mode than Manual nothing is written, for Azure would act on it at once."""
+        self._judge(fresh, to_manual=False)
+
+    def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
+        self._refuse_where_changed(fresh)
+        exact, facts = upgrade_plan_info.exact_image(self.azure, self.target, fresh)
+        if self.options.get("latest_must_mean"):
+            expected = images.parse(self.options["latest_must_mean"])
+            if not images.same(exact, expected):
+                raise _LeavePinned(f"latest means {exact} by now, not {expected}; the model stays pinned")
+        request = preflight.Request(to_manual=to_manual)
+        found = preflight.findings(Survey(fresh, (), exact), self._rolling_upgrade(fresh), facts, request)
+        if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
+            raise Refused(" ".join(errors), findings=[finding.as_dict() for finding in found])
+        if self.record:
+            record.with_record(fresh.tags, self.record)
+
+    def _refuse_where_changed(self, fresh: ScaleSet) -> None:
+        """The image and the record that are replaced are those that the decision rests on."""
+        given = self.options.get("replaces")
+        expected = images.parse(given) if given else self.first.image
+        if not (images.same(fresh.image, expected) or (fresh.image and images.same(fresh.image, self.target))):
+            raise Refused(
+                f"the model of scale set {fresh.name} names {fresh.image} and not {expected}: another client has "
+                "written it meanwhile. The image was not written.",
+                code="image_changed",
+            )
+        theirs = record.read(fresh.tags)
+        allowed = self.options.get("replaces_rollout")
+        if allowed is None:
+            found = record.read(self.first.tags)
+            allowed = found.id if found else ""
+        if theirs and self.record and not self.record.open and self._has_ended(theirs):
+            raise Refused(
+                f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
+                "controller. The image was not written.",
+                code="rollout_ended",
+            )
+        if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
+            raise Refused(
+                f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
+                "started it meanwhile. The image was not written.",
+                code="rollout_changed",
+            )
+
+    def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:
+        """The latest of Azure's own. The write that sets the model back after a stop waits until that one has ended."""
+        sets_back = self.record is not None and not self.record.open and not self.image_stands(fresh)
+        found = self.azure.latest_rolling_upgrade(fresh)
+        while sets_back and found is not None and found.running and self.clock.now() <= self.deadline:
+            self.clock.sleep(operations.RETRY)
+            found = self.azure.latest_rolling_upgrade(fresh)
+        return found
+
+    # -- the writes -----------------------------------------------------------------------------
+
+    def mode(self, scale_set: ScaleSet) -> ScaleSet:
+        """The mode alone, read back, so that no image is ever written into another mode."""
+        properties = {"upgradePolicy": {"mode": MANUAL}}
+        return self._until(
+            scale_set,
+            what=f"set scale set {scale_set.name} from upgrade mode {scale_set.upgrade_mode} to {MANUAL}",
+            done=lambda fresh: fresh.upgrade_mode == MANUAL,
+            judge=self.judge_mode,
+            body=lambda fresh: model_write.patch(fresh, properties),
+        )
+
+    def image(self, scale_set: ScaleSet) -> ScaleSet:
+        def body(fresh: ScaleSet) -> model_write.Body:
+            image = None if self.image_stands(fresh) else self.target
+            if image is not None and self.record is not None and self.record.names(image):  # maybe long after the plan
+                self.record = replace(self.record, started=float(int(self.azure.server_time or self.record.started)))
+            self.sent.append(fresh)
+            return image_patch(fresh, image, self.record)
+
+        what = (
+            f"write the record of rollout {self.record.id} on scale set {scale_set.name}"
+            if self.record and self.image_stands(scale_set)
+            else f"set the image of scale set {scale_set.name} to {self.target}"
+        )
+        return self._until(scale_set, what=what, done=self.stands, judge=self.judge, body=body)
+
+    def _until(
+        self,
+        scale_set: ScaleSet,
+        *,
+        what: str,
+        done: t.Callable[[ScaleSet], bool],
+        judge: t.Callable[[ScaleSet], None],
+        body: t.Callable[[ScaleSet], model_write.Body],
+    ) -> ScaleSet:
+        def send(fresh: ScaleSet) -> OperationRef | None:
+            self._note("model_write_sent", what=what)
+            return self.azure.write_model(fresh, body(fresh), what=what)
+
+        written, note = model_write.until(
+            self.azure, self.clock, scale_set, self.deadline, what=what, done=done, judge=judge, send=send
+        )
+        self._note("model_written", what=what, note=note)
+        return written
+
+    def _note(self, event: str, **facts: t.Any) -> None:
+        self.journal.write([{"time": timestamp(self.clock.now()), "event": event, **facts}])
+
+    # -- what came of it --------------------------------------------------------------------------
+
+    def compared(self, written: ScaleSet) -> list[str]:
+        """Warnings for what the document has more than before. Raises Refused where it has less."""
+        if not self.sent:
+            return []
+        difference = model_diff.compare(self.sent[-1].document, written.document)
+        if difference.lost:
+            lost = "; ".join(f"{path} was {_shown(value)}" for path, value in difference.lost.items())
+            raise Refused(
+                f"the model of scale set {written.name} (resource group {written.resource_group}) is not what it was "
+                f"before its image was written: {lost}. It names {written.image} now, and new instances are made of "
+                "it. No instance was touched, and nothing more is written. Put the members back, then run the same "
+                "again.",
+                code=MEMBERS_LOST,
+                lost={path: _shown(value) for path, value in difference.lost.items()},
+            )
+        if difference.added:
+            added = "; ".join(f"{path} = {_shown(value)}" for path, value in difference.added.items())
+            return [f"since the write scale set {written.name} has, beside the image: {added}"]
+        return []
+
+
+def set_image(azure: Azure, clock: Clock, options: upgrade_plan_info.Options, *, check_mode: bool) -> ImageChange:
+    """Bring the model to the image, the record and, where that is asked for, the mode Manual.
+
+    Raises Refused before, and AzureError at, a write that cannot be. Where only the record is left to write, and it
+    cannot be, that is a warning: the rollout stays what it was, and its next run closes the record.
+    """
+    new_record = upgrade_plan_info.record_from(options.get("record"))
+    first = azure.scale_set(options["resource_group"], options["name"])
+    target = images.complete(images.parse(options["image"]), first.image)
+    found = record.read(first.tags)
+    if new_record and found and found.id == new_record.id:  # the time of the write is on the set alone
+        new_record = replace(new_record, started=found.started)
+    journal = Journal(options.get("journal"), scale_set=first.id, rollout=new_record.id if new_record else None)
+    write = _Write(azure, clock, options, first, target, new_record, clock.now() + options["timeout"], journal)
+    if write.stands(first) and not write.needs_mode:
+        return ImageChange(first, first, target, changed=False)
+    closes = new_record is not None and not new_record.open and not write.needs_mode and write.replaces_itself
+    try:
+        if check_mode:
+            write.judge_mode(first) if write.needs_mode else write.judge(first)
+            return ImageChange(first, first, target, changed=True)
+        scale_set = write.mode(first) if write.needs_mode else first
+        scale_set = scale_set if write.stands(scale_set) else write.image(scale_set)
+    except _LeavePinned as reason:
+        return ImageChange(first, first, target, changed=False, note=str(reason))
+    except (Refused, AzureError) as error:
+        if not closes or new_record is None:
+            raise
+        words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
+        return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
+    warnings = write.compared(scale_set)
+    return ImageChange(first, scale_set, target, changed=True, warnings=[*journal.warnings, *warnings])
+
+
+def _shown(value: t.Any) -> str:
+    try:
+        text = redact(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+    except RecursionError:
+        return "…"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def image_patch(scale_set: ScaleSet, target: Image | None, new_record: Record | None) -> dict[str, t.Any]:
+    """The PATCH body; without a target, of the tags alone. Whether Azure merges or replaces what it holds is
+    unverified, so it carries what must stay: every tag, the purchase plan, and for a VHD every member of the OS disk.
+    Raises Refused for tags that do not fit.
+    """
+    if target is None:
+        return {"tags": record.with_record(scale_set.tags, new_record) if new_record else dict(scale_set.tags)}
+    storage: dict[str, t.Any] = {}
+    if target.kind == images.VHD:
+        profile = scale_set.document.get("properties", {}).get("virtualMachineProfile", {}).get("storageProfile", {})
+        os_disk = profile.get("osDisk", {})
+        storage["osDisk"] = {**os_disk, "image": {**os_disk.get("image", {}), "uri": target.id}}
+    else:
+        storage["imageReference"] = images.to_wire(target)
+    body = model_write.patch(scale_set, {"virtualMachineProfile": {"storageProfile": storage}})
+    if new_record:
+        body["tags"] = record.with_record(scale_set.tags, new_record)
+    return body

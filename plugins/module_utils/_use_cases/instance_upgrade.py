@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries out what `_rollout.upgrade` decides: reads, sends, waits, and tells it what came of it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._arm.client import Azure, Clock, OperationRef
+from .._arm.errors import AzureError
+from .._facts import images, problems, running_image
+from .._facts.images import Image
+from .._facts.problems import Cancelled, Refused
+from .._facts.scale_set import Instance, ScaleSet
+from .._journal import Journal
+from .._rollout import messages, record
+from .._rollout.plan import Batch, Survey
+from .._rollout.record import Record
+from .._rollout.rollout import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.verification import Patience
+from . import upgrade_plan_info
+
+
+def upgrade(
+    azure: Azure, clock: Clock, options: upgrade_plan_info.Options, *, check_mode: bool
+) -> tuple[dict[str, t.Any], str]:
+    """Upgrade what is chosen. Returns the module's result and, where the work stopped, why, in full sentences."""
+    survey, rollout = survey_of(azure, options)
+    machine = start(survey, options, clock.now())
+    earlier = options.get("earlier_batches") or []
+    untold = messages.untold(survey)
+    if check_mode:
+        planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
+        return {**planned, "warnings": untold}, ""
+    journal = Journal(options.get("journal"), scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
+    try:
+        carry_out(azure, clock, machine, journal)
+    except AzureError as error:
+        machine.give_up(clock.now(), error.problem, error.attempted)
+        journal.write(machine.report.events[-1:])
+    except Cancelled as cancelled:
+        machine.cancel(clock.now(), str(cancelled))
+        journal.write(machine.report.events[-1:])
+        raise Cancelled(
+            str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
+        ) from None
+    result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
+    if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
+        return result, messages.tolerated(machine.survey, machine.report)
+    if machine.report.outcome != "stopped":
+        return result, ""
+    stopped = messages.stopped(machine.survey, machine.report)
+    result["rollout_result"]["message"] = stopped
+    return result, f"{stopped} {messages.new_instances(machine.survey)}"
+
+
+def _result(
+    azure: Azure,
+    machine: Upgrade,
+    rollout: Record | None,
+    earlier: t.Sequence[t.Any],
+    planned: t.Sequence[Batch] | None = None,
+) -> dict[str, t.Any]:
+    """`rollout_result` is of its own, for at the top of a result Ansible takes `finished` and `started` as its own."""
+    survey = machine.survey
+    previous = rollout.previous_image if rollout else None
+    result = machine.report.as_dict(rollout.id if rollout else None, survey.scale_set.id, survey.target, previous)
+    if planned is not None:
+        numbered = enumerate(planned, len(earlier) + 1)
+        result["batches"] = [upgrade_plan_info.batch_as_dict(batch, number) for number, batch in numbered]
+        result["outcome"] = "upgraded" if planned else "unchanged"
+    touched = [i for batch in planned for i in batch.instance_ids] if planned is not None else machine.report.upgraded
+    by_id = {i.instance_id: i for i in survey.instances}
+    return {
+        "changed": bool(touched or machine.report.batches),
+        "rollout_result": {**result, "arm": azure.usage.as_dict()},
+        **what_follows(machine, earlier),
+        "notes": messages.kept_disks(survey, machine.report),
+        "batch_now": messages.batch_now(survey, machine.only) if machine.only else None,
+        "diff": {
+            "before": {i: before_of(machine, by_id, i) for i in touched},
+            "after": {i: images.show(survey.target) for i in touched},
+        },
+    }
+
+
+def before_of(machine: Upgrade, by_id: t.Mapping[str, Instance], instance_id: str) -> dict[str, str] | None:
+    report = machine.report.instances.get(instance_id)
+    instance = report.before if report else by_id[instance_id]
+    return images.show(running_image.running_image(instance))
+
+
+def survey_of(azure: Azure, options: upgrade_plan_info.Options) -> tuple[Survey, Record | None]:
+    """The scale set as it is, and the rollout that stands on it for this target.
+
+    Raises Refused where the model does not name the target.
+    """
+    policy, selection = upgrade_plan_info.policy_of(options), upgrade_plan_info.selection_of(options)
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    target = _target(scale_set, wanted, whole_model=policy.whole_model)
+    instances = tuple(azure.instances(scale_set))
+    if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches", "touched")):
+        selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
+    standing = record.standing(scale_set)
+    survey = Survey(
+        scale_set,
+        instances,
+        target,
+        policy,
+        selection,
+        since=standing.started if standing else None,
+        unfinished=standing is not None and standing.resumable,
+        read_at=azure.server_time,
+    )
+    return survey, standing
+
+
+def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> Image:
+    model = scale_set.image
+    if model is None:
+        raise Refused(f"the model of scale set {scale_set.name} names no image.")
+    if model.follows_latest and not whole_model:
+        raise Refused(
+            f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however "
+            "old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "
+            "steady.vmss.upgrade_image."
+        )
+    if wanted is not None and not images.same(model, images.complete(wanted, model)):
+        raise Refused(
+            f"the model of scale set {scale_set.name} names {model}, not {wanted}: instances upgraded now would run "
+            "that. Write the model first with steady.vmss.image."
+        )
+    return model
+
+
+def start(survey: Survey, options: upgrade_plan_info.Options, now: float) -> Upgrade:
+    """The state machine for this call's part of the rollout."""
+    numbers = {
+        name: float(options[option])
+        for name, option in (
+            ("upgrade", "upgrade_timeout"),
+            ("health", "health_timeout"),
+            ("healthy_for", "healthy_for"),
+            ("health_lag", "health_lag"),
+            ("version_lag", "version_lag"),
+        )
+        if options.get(option) is not None
+    }
+    return Upgrade(
+        survey,
+        Patience(**numbers),
+        now=now,
+        only=options.get("batch") or (),
+        earlier=options.get("earlier_batches") or (),
+        wait_only=bool(options.get("wait_only")),
+        touched=options.get("touched") or (),
+    )
+
+
+def carry_out(azure: Azure, clock: Clock, upgrade: Upgrade, journal: Journal) -> None:
+    """Run the state machine to its end. A read that Azure keeps refusing ends it with AzureError."""
+    ref: OperationRef | None = None
+    told = 0
+    while True:
+        step = upgrade.next(clock.now())
+        journal.write(upgrade.report.events[told:])
+        told = len(upgrade.report.events)
+        if isinstance(step, Finished):
+            return
+        if isinstance(step, Send):
+            ref = _send(azure, clock, upgrade, step)
+        elif isinstance(step, Poll):
+            _sleep_until(clock, step.at)
+            _poll(azure, clock, upgrade, ref)
+        elif isinstance(step, Look):
+            _sleep_until(clock, step.at)
+            _look(azure, clock, upgrade, step)
+
+
+def _sleep_until(clock: Clock, at: float) -> None:
+    if (seconds := at - clock.now()) > 0:
+        clock.sleep(seconds)
+
+
+def _look(azure: Azure, clock: Clock, upgrade: Upgrade, step: Look) -> None:
+    scale_set = upgrade.survey.scale_set
+    fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.model else None
+    instances = azure.instances(fresh or scale_set)
+    upgrade.saw(clock.now(), instances, fresh, azure.usage.reads_left("HighCostGetVMScaleSet"))
+
+
+def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> OperationRef | None:
+    calls = {UPGRADE: azure.upgrade_instances, REIMAGE: azure.reimage_instances, START: azure.start_instances}
+    try:
+        ref = calls[step.kind](upgrade.survey.scale_set, step.instance_ids)
+    except AzureError as error:
+        upgrade.refused(clock.now(), error.problem)
+        return None
+    upgrade.accepted(clock.now())
+    return ref
+
+
+def _poll(azure: Azure, clock: Clock, upgrade: Upgrade, ref: OperationRef | None) -> None:
+    operation = None
+    try:
+        operation = azure.operation(ref) if ref else None
+    except AzureError as error:
+        if error.problem.kind != problems.MISSING:
+            raise
+    upgrade.saw_operation(clock.now(), operation, azure.usage.reads_left("GetOperation"))
+
+
+def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.Any]:
+    """The next batch of the whole selection after this call, and what is left."""
+    survey = upgrade.survey
+    following = survey.next_batch()
+    number = len(earlier) + len(upgrade.report.batches) + 1
+    return {
+        "next_batch": upgrade_plan_info.batch_as_dict(following, number) if isinstance(following, Batch) else None,
+        "left": survey.left,
+        "unproven": [i.instance_id for i in survey.unproven],
+        "outdated": [i.instance_id for i in survey.outdated],
+        "left_alone": survey.skipped,
+    }

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Automatic repairs and zone balancing, suspended and resumed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._arm import operations
+from .._arm.client import Azure, Clock
+from .._facts.problems import Operation, Refused
+
+SUSPENDED = "Suspended"
+RUNNING = "Running"
+NOT_RUNNING = "NotRunning"
+_ACTIONS = {SUSPENDED: "Suspend", RUNNING: "Resume"}
+
+States = dict[str, str]
+
+
+def set_state(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[States, States]:
+    """Bring the services to the state; returns their states before and after. A service that does not run stays so."""
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    wanted, services = options["state"], list(options["services"])
+    found = azure.services(scale_set)
+    before = {name: found.get(name, NOT_RUNNING) for name in services}
+    after = {name: state if state == NOT_RUNNING else wanted for name, state in before.items()}
+    deadline = clock.now() + options["timeout"]
+    for service in [] if check_mode else [name for name in services if before[name] != after[name]]:
+        _set(azure, clock, scale_set, service, wanted, deadline)
+    return before, after
+
+
+def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: str, deadline: float) -> None:
+    def done() -> bool:
+        state = azure.services(scale_set).get(service, NOT_RUNNING)
+        if state == NOT_RUNNING:
+            raise Refused(f"scale set {scale_set.name} does not run {service} any more, so it cannot be set {wanted}.")
+        return state == wanted
+
+    def write() -> Operation | None:
+        ref = azure.set_service_state(scale_set, service, _ACTIONS[wanted])
+        return operations.end_of(azure, clock, ref, deadline)
+
+    what = f"{_ACTIONS[wanted].lower()} {service} of scale set {scale_set.name}"
+    operations.until(clock, deadline, done, write, what, scale_set.name)

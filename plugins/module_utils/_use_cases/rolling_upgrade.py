@@ -1,0 +1,345 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries out what `_rollout.rolling_upgrade` decides about Azure's own upgrades: sends, waits, and reads."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._arm.client import Azure, Clock, OperationRef
+from .._arm.errors import AzureError
+from .._facts import catalogue, images, problems, running_image
+from .._facts.findings import WARNING
+from .._facts.images import Image
+from .._facts.problems import Cancelled, Operation, Refused
+from .._facts.report import seconds_of
+from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._journal import Journal
+from .._orchestrator import messages, readiness
+from .._orchestrator.observation import OS, Watch, verdict
+from .._orchestrator.rolling_upgrade import (
+    CANCELLED,
+    COMPLETED,
+    Cancel,
+    Finished,
+    Known,
+    Look,
+    Patience,
+    RollingRun,
+    Start,
+    Step,
+    entry_of,
+)
+from .._rollout import resume
+from . import prerequisites, views
+
+Options = t.Mapping[str, t.Any]
+Findings = list[dict[str, str]]
+
+# How long Azure may take to start the first automatic upgrade of a scale set; later ones start sooner.
+WAIT_FOR_AZURE = 10800
+NONE = "none"  # option upgrade_known: there was no upgrade
+
+
+def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], str]:
+    """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why, in full sentences."""
+    _check(options)
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    latest = azure.latest_rolling_upgrade(scale_set)
+    idle = options["state"] == CANCELLED and (latest is None or not latest.running)
+    instances = [] if idle else azure.instances(scale_set)
+    watch = _watch(azure, clock, scale_set, instances, options)
+    machine = RollingRun(
+        watch,
+        latest,
+        now=clock.now(),
+        wanted=options["state"],
+        patience=_patience(options, scale_set),
+        ours_started=seconds_of(options.get("upgrade_started")),
+        known=_known(options),
+        history=_history(azure, scale_set) if latest is not None and latest.running and not idle else None,
+        tried=_tried(azure, scale_set, latest, watch, options),
+        insist=options.get("wait_for_start") is not None,
+    )
+    first = machine.next(clock.now())
+    findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
+    result: dict[str, t.Any] = {
+        "before": views.rolling_upgrade(latest),
+        "findings": _pinned(scale_set, options) if findings is None else findings,
+        "automatic_os_upgrade": scale_set.automatic_os_upgrade,
+    }
+    if check_mode:
+        previous = _previous(machine.watch)
+        result |= _planned(azure, machine, first, previous)
+        return result, messages.stopped(machine, previous) if machine.report.outcome == "failed" else ""
+    journal = Journal(options.get("journal"), scale_set=scale_set.id)
+    try:
+        _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
+    except AzureError as error:
+        machine.give_up(clock.now(), error.problem, error.attempted)
+        journal.write(machine.report.events[-1:])
+    except Refused as refusal:
+        machine.not_ready(clock.now(), str(refusal))
+        journal.write(machine.report.events[-1:])
+        result |= refusal.fields
+    except Cancelled as cancelled:
+        machine.cancel(clock.now(), str(cancelled))
+        journal.write(machine.report.events[-1:])
+        result |= _result(azure, machine, _previous(machine.watch), journal.warnings)
+        raise Cancelled(str(cancelled), **result) from None
+    previous = _previous(machine.watch)
+    result |= _result(azure, machine, previous, journal.warnings)
+    wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
+    if wanted_end or machine.report.outcome in ("", "unchanged", "upgraded"):
+        return result, ""
+    message = messages.stopped(machine, previous)
+    result["rollout_result"]["message"] = message
+    return result, message
+
+
+def _previous(watch: Watch) -> Image | None:
+    """What the instances ran before that were to be upgraded."""
+    asked = [watch.before[i] for i in sorted(watch.asked)]
+    before = resume.images_before(asked, watch.scale_set.image, watch.target) if watch.target else []
+    return next(iter(before), None)
+
+
+def _check(options: Options) -> None:
+    if options["poll_interval"] <= 0:
+        raise Refused(f"poll_interval {options['poll_interval']} is no time to wait; write seconds, more than 0.")
+    started = options.get("upgrade_started")
+    if started and seconds_of(started) is None:
+        raise Refused(f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
+    known = options.get("upgrade_known")
+    if known and known != NONE and seconds_of(known) is None:
+        raise Refused(f"upgrade_known '{known}' is neither {NONE} nor a time like 2026-11-21T02:00:04Z.")
+
+
+def _known(options: Options) -> Known | None:
+    given = options.get("upgrade_known")
+    return Known(seconds_of(given)) if given else None
+
+
+def _pinned(scale_set: ScaleSet, options: Options) -> Findings:
+    """A pinned model has nothing newer to offer, which is no success of Azure's."""
+    if options["state"] == CANCELLED or options["type"] != OS:
+        return []
+    found = readiness.findings(scale_set, readiness.OS_UPGRADE)
+    return [replace(one, severity=WARNING).as_dict() for one in found if one.code == "image_pinned"]
+
+
+def _patience(options: Options, scale_set: ScaleSet) -> Patience:
+    given = options.get("wait_for_start")
+    wait = WAIT_FOR_AZURE if given is None else given
+    return Patience(
+        start=float(wait) if scale_set.automatic_os_upgrade and options["type"] == OS else 0.0,
+        upgrade=float(options["timeout"]),
+        settle=float(options["health_timeout"]),
+        poll=float(options["poll_interval"]),
+    )
+
+
+def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], options: Options) -> Watch:
+    kind = options["type"]
+    target = since = None
+    if kind == OS and instances:
+        try:
+            target = _target(azure, scale_set)
+        except (AzureError, Refused):
+            if options["state"] != CANCELLED:
+                raise  # a cancellation does not wait for the catalogue: Azure's history names the target later
+    if target and any(verdict(i, target, None) == running_image.UNPROVEN for i in instances):
+        since = _proof(azure, scale_set, target)
+    return Watch(scale_set, instances, kind, target, now=clock.now(), since=since)
+
+
+def _target(azure: Azure, scale_set: ScaleSet) -> Image:
+    """What Azure would install now. A pinned model is told as it is; a start is refused for it later."""
+    model = scale_set.image
+    if model is None:
+        raise Refused(f"the model of scale set {scale_set.name} names no image.")
+    if not model.follows_latest:
+        return model
+    return catalogue.newest(model, azure.image_versions(model, scale_set.location), scale_set.location)
+
+
+def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
+    """When the last upgrade to the target that was completed started: a disk made since then holds it."""
+    done = [
+        one.started
+        for one in _history(azure, scale_set) or ()
+        if one.code == "Completed" and one.started is not None and images.same(one.target, target)
+    ]
+    return max(done, default=None)
+
+
+def _tried(
+    azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, options: Options
+) -> PastUpgrade | None:
+    """Azure's own attempt at the target that has not reached every instance, where one by Azure would be waited for."""
+    waits = options["state"] == COMPLETED and scale_set.automatic_os_upgrade and options.get("wait_for_start") != 0
+    if not waits or latest is None or latest.running or not watch.to_do:
+        return None
+    found = entry_of(_history(azure, scale_set) or (), latest.started)
+    by_azure = found is not None and found.started_by == "Platform" and images.same(found.target, watch.target)
+    return found if by_azure else None
+
+
+def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade] | None:
+    """It only adds to what the instances tell, so one that may not be read is no failure: None."""
+    try:
+        return azure.os_upgrade_history(scale_set)
+    except AzureError as error:
+        if error.problem.kind not in (problems.DENIED, problems.REFUSED):
+            raise
+        return None
+
+
+def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
+    """Refuse to start what Azure would refuse, with every remedy in one message. Returns the findings."""
+    purpose = readiness.OS_UPGRADE if kind == OS else readiness.EXTENSION_UPGRADE
+    found = readiness.findings(scale_set, purpose, prerequisites.read(azure, scale_set, purpose), now=azure.server_time)
+    shown = [one.as_dict() for one in found]
+    if readiness.errors(found):
+        raise Refused(readiness.refusal(scale_set, purpose, found), findings=shown)
+    return shown
+
+
+def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal, *, checked: bool) -> None:
+    """`checked`: whether a start is known to be one that Azure would take. Raises Refused before one that is not."""
+    scale_set = machine.watch.scale_set
+    ref: OperationRef | None = None
+    told = 0
+    while True:
+        journal.write(machine.report.events[told:])
+        told = len(machine.report.events)
+        if isinstance(step, Finished):
+            return
+        if isinstance(step, Start) and not checked:
+            _ready(azure, azure.scale_set(scale_set.resource_group, scale_set.name), machine.watch.kind)
+            checked = True
+        if isinstance(step, Start | Cancel):
+            ref = _send(azure, clock, machine, step) or ref
+        elif isinstance(step, Look):
+            if (seconds := step.at - clock.now()) > 0:
+                clock.sleep(seconds)
+            _look(azure, clock, machine, step, ref)
+        step = machine.next(clock.now())
+
+
+def _send(azure: Azure, clock: Clock, machine: RollingRun, step: Step) -> OperationRef | None:
+    """One request, sent once. What Azure answers decides how it goes on."""
+    start = azure.start_os_upgrade if machine.watch.kind == OS else azure.start_extension_upgrade
+    send = azure.cancel_rolling_upgrade if isinstance(step, Cancel) else start
+    try:
+        ref = send(machine.watch.scale_set)
+    except AzureError as error:
+        machine.refused(clock.now(), error.problem)
+        return None
+    machine.accepted(clock.now())
+    return ref
+
+
+def _look(azure: Azure, clock: Clock, machine: RollingRun, step: Look, ref: OperationRef | None) -> None:
+    scale_set = machine.watch.scale_set
+    fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.scale_set else None
+    latest = azure.latest_rolling_upgrade(scale_set)
+    machine.saw(
+        clock.now(),
+        latest,
+        instances=azure.instances(scale_set) if step.instances else None,
+        scale_set=fresh,
+        operation=_operation(azure, ref) if step.operation and ref else None,
+        history=_history(azure, scale_set) if step.history else None,
+    )
+
+
+def _operation(azure: Azure, ref: OperationRef) -> Operation | None:
+    try:
+        return azure.operation(ref)
+    except AzureError as error:
+        if error.problem.kind != problems.MISSING:
+            raise
+        return None
+
+
+def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings: t.Sequence[str]) -> dict[str, t.Any]:
+    report, watch = machine.report, machine.watch
+    shown = report.as_dict(_id(machine), watch.scale_set.id, watch.target, previous)
+    touched = {
+        i: one
+        for i, one in shown["instances"].items()
+        if one["outcome"] in ("upgraded", "failed") and i not in watch.earlier
+    }
+    return {
+        "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
+        "rollout_result": {**shown, "arm": azure.usage.as_dict()},
+        "after": views.rolling_upgrade(machine.latest),
+        "upgrade_started": _started(machine.ours),
+        "adopted": machine.adopted,
+        "reason": machine.reason.as_dict() if machine.reason else None,
+        "started_by": machine.past.started_by if machine.past else "",
+        "restored": machine.restored,
+        "put_back": watch.put_back(report.instances),
+        **_lists(watch),
+        "warnings": list(warnings),
+        "diff": {
+            "before": {i: one["image_before"] for i, one in touched.items()},
+            "after": {i: one["image_after"] for i, one in touched.items()},
+        },
+    }
+
+
+def _id(machine: RollingRun) -> str | None:
+    """Azure's upgrades have no id; this one is when it started."""
+    started = _started(machine.ours)
+    return f"azure-{started}" if started else None
+
+
+def _started(upgrade: RollingUpgrade | None) -> str | None:
+    shown = views.rolling_upgrade(upgrade)
+    return shown["started"] if shown else None
+
+
+def _lists(watch: Watch) -> dict[str, t.Any]:
+    """The instances that run the target, those that do not yet, and those that Azure passes over."""
+    left = [i.instance_id for i in watch.to_do]
+    passed, unproven = watch.left_alone, watch.unproven
+    return {
+        "done": [i for i in watch.now if i not in left and i not in passed and i not in unproven],
+        "not_done": left,
+        "unproven": unproven,
+        "left_alone": {i: why for i, why in passed.items() if i not in unproven},
+    }
+
+
+def _planned(azure: Azure, machine: RollingRun, first: Step, previous: Image | None) -> dict[str, t.Any]:
+    """Check mode: what the first decision was, and which instances it is about."""
+    words = {Start: "start", Cancel: "cancel", Look: "wait"}
+    planned = words.get(type(first), "none")
+    report, watch = machine.report, machine.watch
+    ids = [i.instance_id for i in watch.to_do] if planned in ("start", "wait") else []
+    shown = report.as_dict(_id(machine), watch.scale_set.id, watch.target, previous)
+    if planned != "none":
+        shown["outcome"] = "stopped" if planned == "cancel" else "upgraded"
+        label = "in batches that Azure chooses"
+        shown["batches"] = [{"number": 1, "label": label, "instance_ids": ids}] if ids else []
+    # An upgrade of which Azure tells no start cannot be told from another one.
+    known = NONE if machine.latest is None else _started(machine.latest) or ""
+    return {
+        "changed": planned in ("start", "cancel"),
+        "planned": planned,
+        "upgrade_known": known,
+        "rollout_result": {**shown, "arm": azure.usage.as_dict()},
+        "after": views.rolling_upgrade(machine.latest),
+        "upgrade_started": _started(machine.ours),
+        "adopted": machine.adopted,
+        **_lists(watch),
+        "diff": {
+            "before": {i: images.show(running_image.running_image(watch.now[i])) for i in ids},
+            "after": {i: images.show(watch.target) for i in ids},
+        },
+    }

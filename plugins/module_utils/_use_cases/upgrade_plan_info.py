@@ -1,0 +1,304 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a rollout, from live state: read, resolve the target, check, and lay out the batches."""
+
+from __future__ import annotations
+
+import typing as t
+import uuid
+from dataclasses import dataclass, replace
+
+from .._arm.client import Azure
+from .._arm.errors import AzureError
+from .._facts import catalogue, images, problems, running_image
+from .._facts.domains import ORDERS, Selection, select
+from .._facts.images import Image
+from .._facts.limits import parse_limit
+from .._facts.problems import Refused
+from .._facts.report import seconds_of, timestamp
+from .._facts.scale_set import ImageFacts, ScaleSet
+from .._rollout import preflight, record, resume
+from .._rollout.plan import REPORT, UNPROVEN, Batch, Policy, Survey, Wait
+from .._rollout.record import Record
+from .._rollout.thresholds import Thresholds
+from . import orchestration_service, views
+
+Options = t.Mapping[str, t.Any]
+
+_REPAIRS = "AutomaticRepairs"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a rollout would do now.
+
+    `record` is what its write puts on the set, or what stands there already. `write_model`: the image, the mode or
+    the record is to be written before the first action. `close_record`: nothing is left of a rollout whose record says
+    otherwise. `all_on_target`: a breach is then no reason to go back. `check`: what runs the target already, and may
+    not have passed the user's check. `unproven`: what an earlier run has left without a proof.
+    """
+
+    survey: Survey
+    findings: list[preflight.Finding]
+    record: Record
+    previous: Image | None
+    write_model: bool
+    close_record: bool
+    all_on_target: bool
+    replaces_rollout: str  # the id of the record on the set that this rollout's may replace, "" for none
+    follow_latest: bool
+    services: t.Mapping[str, str]  # the states of the orchestration services
+    check: t.Sequence[Batch] = ()
+    unproven: t.Sequence[str] = ()
+
+    @property
+    def to_suspend(self) -> list[str]:
+        return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.RUNNING]
+
+    @property
+    def to_resume(self) -> list[str]:
+        """What an interrupted rollout left suspended."""
+        return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.SUSPENDED]
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not (self.write_model or self.follow_latest or self.survey.left or self.to_resume)
+
+
+def policy_of(options: Options) -> Policy:
+    """Raises Refused for limits that cannot be."""
+    canary = options.get("canary")
+    if canary is not None and canary < 0:
+        raise Refused(f"canary {canary} is negative; 0 turns it off.")
+    order_by = options.get("order_by") or "domain"
+    sizes = options.get("batch_size") or []
+    unproven = options.get("unproven") or REPORT
+    if unproven not in UNPROVEN:
+        raise Refused(f"unproven '{unproven}' is none of {', '.join(UNPROVEN)}.")
+    if order_by not in ORDERS:
+        raise Refused(f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
+    return Policy(
+        max_unavailable=parse_limit(options.get("max_unavailable"), "max_unavailable") or Policy.max_unavailable,
+        batch_sizes=tuple(limit for size in sizes if (limit := parse_limit(size, "batch_size"))),
+        canary=canary,
+        order_by=order_by,
+        thresholds=Thresholds(
+            parse_limit(options.get("max_unhealthy"), "max_unhealthy", least=0) or Thresholds.unhealthy,
+            parse_limit(options.get("max_unhealthy_upgraded"), "max_unhealthy_upgraded", least=0)
+            or Thresholds.unhealthy_upgraded,
+        ),
+        include_deallocated=bool(options.get("include_deallocated")),
+        downgrade=bool(options.get("downgrade")),
+        whole_model=bool(options.get("whole_model")),
+        unproven=unproven,
+    )
+
+
+def selection_of(options: Options) -> Selection:
+    return select(*(options.get(name) for name in ("instance_ids", "update_domains", "fault_domains", "zones")))
+
+
+def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
+    """The exact image, and what the catalogue knows of it. Raises Refused where `latest` means nothing usable."""
+    target = wanted
+    if reason := images.type_switch(wanted, scale_set.image):
+        raise Refused(f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
+    if target.follows_latest:
+        versions = azure.image_versions(target, scale_set.location)
+        target = catalogue.newest(target, versions, scale_set.location)
+        version = next((one for one in versions if images.same(one.image, target)), None)
+        return target, azure.image_facts(target, scale_set.location, version)
+    return target, azure.image_facts(target, scale_set.location)
+
+
+def make(azure: Azure, options: Options) -> Plan:
+    """Read the scale set, its instances, its rolling upgrade and the image; decide the rest. Raises Refused."""
+    policy, selection = policy_of(options), selection_of(options)
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    wanted = wanted or scale_set.image
+    if wanted is None:
+        raise Refused(f"the model of scale set {scale_set.name} names no image; give one.")
+    instances = tuple(azure.instances(scale_set))
+    standing = record.standing(scale_set)
+    if standing is None or not standing.selects(selection):
+        selection.check(instances, scale_set.name)  # of one that goes on, some may be gone meanwhile
+    wanted = images.complete(wanted, scale_set.image)
+    survey = Survey(scale_set, instances, wanted, policy, selection, read_at=azure.server_time, health_lag=0.0)
+    target, facts = exact_image(azure, resume.resumed(survey, standing) or wanted, scale_set)
+    names_target = images.same(scale_set.image, target)
+    ours = standing if names_target else None
+    survey = replace(
+        survey,
+        target=target,
+        model_names_target=names_target,
+        since=ours.started if ours else None,
+        unfinished=ours is not None and ours.resumable,
+    )
+    ran = resume.images_before(survey.outdated, scale_set.image, target)
+    reported = [image for i in instances for image in (running_image.running_image(i), i.image)]
+    recorded = resume.way_back(ours.previous_image, scale_set.image, reported) if ours else None
+    previous = recorded or next(iter(ran), None)
+    follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
+    stays_on_latest = bool(options.get("follow_latest"))
+    settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
+    to_manual = (options.get("upgrade_mode") or "").lower() == "manual"
+    services = _services(azure, scale_set)
+    on_set = record.read(scale_set.tags)
+    # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
+    replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.left)
+    suspend = bool(options.get("suspend_services")) and bool(survey.left)
+    mine = Record(
+        id=ours.id if ours else uuid.uuid4().hex,
+        target=str(target),
+        previous=str(previous or ""),
+        selection=record.in_words(selection),
+        started=ours.started if ours else azure.server_time or 0.0,
+        suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
+        state=record.GOING_BACK if options.get("going_back") else record.IN_PROGRESS,
+    )
+    if ours and (not survey.left or (ours.open and ours.selects(selection))):
+        mine = ours
+    needs_mode = to_manual and scale_set.upgrade_mode.lower() != "manual"
+    write_model = not settled or replaces or needs_mode or (ours or mine) != mine
+    if write_model:
+        record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
+    unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
+    close_record = ours is not None and ours.resumable and not survey.left and not unproven
+    passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
+    plan = Plan(
+        survey=survey,
+        findings=preflight.findings(
+            survey,
+            azure.latest_rolling_upgrade(scale_set),
+            facts,
+            preflight.Request(
+                to_manual=to_manual,
+                take_over=bool(options.get("take_over")),
+                protected=options.get("protected") or "skip",
+                repairs_suspended=_REPAIRS in mine.suspended
+                or services.get(_REPAIRS) == orchestration_service.SUSPENDED,
+                passed=passed or bool(options.get("going_back")),
+            ),
+            standing=standing,
+            facts_before=_facts_before(azure, scale_set, previous, target),
+            ran=() if ours else ran,
+            now=azure.server_time,
+        ),
+        record=mine,
+        previous=previous,
+        write_model=write_model,
+        close_record=close_record,
+        all_on_target=names_target and not survey.to_do,
+        replaces_rollout=on_set.id if on_set else "",
+        follow_latest=stays_on_latest and not (settled and follows),
+        services=services,
+        unproven=unproven,
+    )
+    if passed or options.get("going_back") or (plan.nothing_to_do and not close_record):
+        return plan
+    return replace(plan, check=survey.unchecked())
+
+
+def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
+    """Read only where the set has some, or where a rollout may have left one suspended."""
+    earlier = record.read(scale_set.tags)
+    if scale_set.automatic_repairs or scale_set.zone_rebalancing or (earlier and earlier.suspended):
+        return azure.services(scale_set)
+    return {}
+
+
+def _suspended(scale_set: ScaleSet, services: t.Mapping[str, str], suspend: bool) -> tuple[str, ...]:
+    """What an earlier rollout suspended and never put back, and what runs and is to be suspended.
+
+    What the user suspended stays so. Nothing is suspended without a record on the set that says so.
+    """
+    earlier = record.read(scale_set.tags)
+    ours = earlier.suspended if earlier else ()
+    return tuple(
+        name
+        for name, state in sorted(services.items())
+        if (state == orchestration_service.RUNNING and suspend)
+        or (state == orchestration_service.SUSPENDED and name in ours)
+    )
+
+
+def _facts_before(azure: Azure, scale_set: ScaleSet, previous: Image | None, target: Image) -> ImageFacts | None:
+    """Of the image that is replaced, where the target is no other version of the same one; None where it may not be
+    read. Azure knows them of an exact platform version, and of a gallery image whatever the version.
+    """
+    model = scale_set.image
+    if model is None or images.same_series(model, target):
+        return None
+    before = previous if model.kind == images.PLATFORM and model.follows_latest else model
+    if before is None or before.kind == images.VHD:
+        return None
+    try:
+        return azure.image_facts(before, scale_set.location)
+    except AzureError as error:
+        if error.problem.kind != problems.DENIED:
+            raise
+        return None
+
+
+def as_result(plan: Plan) -> dict[str, t.Any]:
+    survey = plan.survey
+    following = survey.next_batch()
+    return {
+        "rollout_id": plan.record.id,
+        "scale_set": survey.scale_set.id,
+        "target_image": images.show(survey.target),
+        "latest_image": images.show(survey.target.following_latest()),
+        "previous_image": images.show(plan.previous),
+        "model_image": images.show(survey.scale_set.image),
+        "write_model": plan.write_model,
+        "close_record": plan.close_record,
+        "all_on_target": plan.all_on_target,
+        "replaces_rollout": plan.replaces_rollout,
+        "follow_latest": plan.follow_latest,
+        "suspend": plan.to_suspend,
+        "resume": list(plan.record.suspended),
+        "left_suspended": plan.to_resume,
+        "nothing_to_do": plan.nothing_to_do,
+        "record": {
+            "id": plan.record.id,
+            "target": plan.record.target,
+            "previous": plan.record.previous,
+            "selection": plan.record.selection,
+            "started": timestamp(plan.record.started),
+            "suspended": list(plan.record.suspended),
+            "state": plan.record.state,
+        },
+        "findings": [finding.as_dict() for finding in plan.findings],
+        "check": [batch_as_dict(batch, 0) for batch in plan.check],
+        "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
+        "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
+        "in_the_way": following.reason if isinstance(following, Wait) else "",
+        "left": survey.left,
+        "unproven": list(plan.unproven),
+        "outdated": [i.instance_id for i in survey.outdated],
+        "left_alone": survey.skipped,
+        "instances": [views.instance(i, survey) for i in survey.instances],
+        "unavailable": {"max_allowed": survey.max_unavailable, "now": len(survey.unavailable)},
+    }
+
+
+def batch_as_dict(batch: Batch, number: int) -> dict[str, t.Any]:
+    return {"number": number, "label": batch.label, "instance_ids": list(batch.instance_ids), "adopted": batch.adopted}
+
+
+def record_from(fields: t.Mapping[str, t.Any] | None) -> Record | None:
+    """The record as `as_result` shows it, read back."""
+    if not fields:
+        return None
+    return Record(
+        id=fields["id"],
+        target=fields["target"],
+        previous=fields.get("previous") or "",
+        selection=fields.get("selection") or "all",
+        started=seconds_of(fields.get("started")) or 0.0,
+        suspended=tuple(fields.get("suspended") or ()),
+        state=fields.get("state") or record.IN_PROGRESS,
+    )

@@ -1,0 +1,353 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import json
+import traceback
+from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials import VARIABLES, Settings, read_settings
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
+
+from ..fake_azure import CLIENT, OPTIONS, SECRET, SUBSCRIPTION, TENANT, WEB, FakeAzure, FakeClock
+
+SUB = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}
+AWX = {
+    **SUB,
+    "AZURE_CLIENT_ID": CLIENT,
+    "AZURE_SECRET": SECRET,
+    "AZURE_TENANT": TENANT,
+    "AZURE_CLOUD_ENVIRONMENT": "AzureCloud",
+}
+IDENTITY = {**SUB, "AZURE_CLIENT_ID": CLIENT, "AZURE_CLIENT_SECRET": SECRET, "AZURE_TENANT_ID": TENANT}
+PASSWORD = {**SUB, "AZURE_AD_USER": "ada@example.org", "AZURE_PASSWORD": "lovelace1"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without anything of this machine: no CLI on the path, no identity variables."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in (
+        "IDENTITY_ENDPOINT",
+        "MSI_ENDPOINT",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_CLIENT_ID",
+        "AZURE_TENANT_ID",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".azure").mkdir()
+    return tmp_path
+
+
+def profile(home: Path, name: str, **fields: str) -> None:
+    with (home / ".azure" / "credentials").open("a") as file:
+        file.write(f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in fields.items()))
+
+
+class SignIn:
+    """Connects and reads a scale set, so that a token is really asked for."""
+
+    def __init__(self, arm: FakeAzure, session: requests.Session, home: Path) -> None:
+        self.arm, self.session, self.home = arm, session, home
+        arm.on("GET", WEB, (200, {}, {"id": WEB}))
+
+    def __call__(self, options: dict[str, Any], environment: dict[str, str]) -> tuple[str, str, str, str]:
+        """(host, tenant, client id, secret) of the token request."""
+        azure = connect(options, {"HOME": str(self.home), **environment}, FakeClock(), self.session)
+        azure.scale_set("rg", "web")
+        request = self.arm.sign_ins[-1]
+        url, form = urlsplit(str(request.url)), parse_qs(str(request.body))
+        return str(url.hostname), url.path.split("/")[1], form["client_id"][0], form.get("client_secret", [""])[0]
+
+    def refused(self, options: dict[str, Any], environment: dict[str, str]) -> str:
+        with pytest.raises(AzureError) as raised:
+            self(options, environment)
+        assert "\n" not in str(raised.value)
+        return str(raised.value)
+
+
+@pytest.fixture
+def sign_in(arm: FakeAzure, session: requests.Session, home: Path) -> SignIn:
+    return SignIn(arm, session, home)
+
+
+PUBLIC = "login.microsoftonline.com"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "expected"),
+    [
+        (OPTIONS, {}, (PUBLIC, TENANT, CLIENT, SECRET)),
+        ({}, AWX, (PUBLIC, TENANT, CLIENT, SECRET)),
+        ({}, IDENTITY, (PUBLIC, TENANT, CLIENT, SECRET)),
+        ({"auth_source": "env"}, IDENTITY, (PUBLIC, TENANT, CLIENT, SECRET)),
+        ({}, {**IDENTITY, **AWX, "AZURE_SECRET": "awx"}, (PUBLIC, TENANT, CLIENT, "awx")),
+        ({"client_id": "", "secret": None}, AWX, (PUBLIC, TENANT, CLIENT, SECRET)),
+        (OPTIONS, PASSWORD, (PUBLIC, TENANT, CLIENT, SECRET)),
+        ({"cloud_environment": "AzureUSGovernment"}, AWX, ("login.microsoftonline.us", TENANT, CLIENT, SECRET)),
+        # profiles: the one that is named overrules the variables, "default" does not
+        ({"profile": "work"}, AWX, (PUBLIC, "work-tenant", "work-client", "work-secret")),
+        ({}, {**AWX, "AZURE_PROFILE": "work"}, (PUBLIC, "work-tenant", "work-client", "work-secret")),
+        ({}, SUB, (PUBLIC, "default-tenant", "default-client", "default-secret")),
+        ({"auth_source": "credential_file"}, AWX, (PUBLIC, "default-tenant", "default-client", "default-secret")),
+        (
+            {},
+            {**SUB, "ANSIBLE_AZURE_AUTH_SOURCE": "credential_file"},
+            (PUBLIC, "default-tenant", "default-client", "default-secret"),
+        ),
+        ({"profile": "plain"}, SUB, (PUBLIC, "t", "c", "100%sure")),
+    ],
+)
+def test_who_signs_in(
+    sign_in: SignIn,
+    home: Path,
+    arm: FakeAzure,
+    options: dict[str, Any],
+    environment: dict[str, str],
+    expected: tuple[str, str, str, str],
+) -> None:
+    profile(home, "default", tenant="default-tenant", client_id="default-client", secret="default-secret")
+    profile(home, "work", tenant="work-tenant", client_id="work-client", secret="work-secret")
+    profile(home, "plain", tenant="t", client_id="c", secret="100%sure")
+    host = "management.usgovcloudapi.net" if options.get("cloud_environment") else "management.azure.com"
+    assert sign_in(options, environment) == expected
+    assert urlsplit(str(arm.requests[-1].url)).hostname == host
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "words"),
+    [
+        ({}, {}, "No subscription is named"),
+        ({}, PASSWORD, "user name and password is not supported"),
+        (
+            {},
+            {**SUB, "AZURE_USERNAME": "ada", "AZURE_PASSWORD": "lovelace1"},
+            "user name and password is not supported",
+        ),
+        ({"profile": "ada"}, AWX, "user name and password is not supported"),
+        ({"secret": SECRET}, SUB, "needs client_id, tenant, which are not set by the options"),
+        ({"client_id": "mine"}, AWX, "client_id is given by the options and the secret by the variables"),
+        ({"client_id": "mine", "profile": "whole"}, SUB, "by the options and the secret by the profile 'whole'"),
+        ({"client_id": "mine", "secret": "s"}, AWX, "needs tenant, which is not set by the options"),
+        ({"tenant": "mine"}, AWX, "The tenant is given by the options and client_id by the variables"),
+        (
+            {"client_id": "mine"},
+            {**SUB, "AZURE_CLIENT_CERTIFICATE_PATH": "/c.pem"},
+            "client_id is given by the options and the certificate by the variables",
+        ),
+        ({}, {**AWX, "AZURE_TENANT": ""}, "needs tenant, which is not set"),
+        ({"auth_source": "env"}, SUB, "needs client_id, secret, tenant, which are not set"),
+        ({"profile": "nobody"}, AWX, "has no section [nobody]"),
+        ({"auth_source": "credential_file", "profile": "half"}, AWX, "needs secret, which is not set"),
+        ({"auth_source": "workload_identity"}, AWX, "AZURE_FEDERATED_TOKEN_FILE"),
+        ({"auth_source": "magic"}, AWX, "auth_source 'magic' does not exist"),
+        ({"cloud_environment": "Moon"}, AWX, "Cannot use the cloud 'Moon': it is not AzureCloud"),
+        ({"cloud_environment": "http://arm.test"}, AWX, "Azure is only spoken to over https"),
+    ],
+)
+def test_a_sign_in_that_cannot_be_says_what_is_missing(
+    sign_in: SignIn, home: Path, options: dict[str, Any], environment: dict[str, str], words: str
+) -> None:
+    profile(home, "ada", ad_user="ada@example.org", password="lovelace1")
+    profile(home, "half", tenant="t", client_id="c")
+    profile(home, "whole", tenant="t", client_id="c", secret=SECRET)
+    said = sign_in.refused(options, environment)
+    assert words in said
+    assert SECRET not in said and "lovelace1" not in said
+
+
+def test_a_wrong_secret_is_one_sentence_with_azures_code(sign_in: SignIn, arm: FakeAzure) -> None:
+    words = (
+        f"AADSTS7000215: Invalid client secret provided: '{SECRET}'. Ensure it is the value.\r\nTrace ID: 1\r\n"
+        "Correlation ID: 2\r\nTimestamp: 2026-11-21 10:00:00Z"
+    )
+    answer = (401, {}, {"error": "invalid_client", "error_description": words, "error_codes": [7000215]})
+    arm.token_answers = [answer, answer]
+    said = sign_in.refused(OPTIONS, {})
+    with pytest.raises(CredentialError) as raised:
+        sign_in(OPTIONS, {})
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+    assert (
+        said
+        == "Azure refused the sign-in: AADSTS7000215: Invalid client secret provided: '***'. Ensure it is the value."
+    )
+
+
+def test_an_unknown_tenant_is_named(sign_in: SignIn, arm: FakeAzure) -> None:
+    arm.discovery = 400
+    assert (
+        sign_in.refused(OPTIONS, {})
+        == f"Azure refused the sign-in: the tenant '{TENANT}' was not found at https://{PUBLIC}"
+    )
+
+
+def test_a_sign_in_behind_a_private_authority_names_the_variable(sign_in: SignIn, arm: FakeAzure) -> None:
+    arm.token_answers = [requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")]
+    said = sign_in.refused(OPTIONS, {})
+    assert said.startswith(
+        f"Signing in to Azure failed: Cannot reach {PUBLIC}: the server's certificate cannot be verified"
+    )
+    assert "REQUESTS_CA_BUNDLE" in said
+    assert len(arm.sign_ins) == 1
+
+
+def test_nothing_anywhere_is_one_sentence_that_names_what_was_tried(sign_in: SignIn, arm: FakeAzure) -> None:
+    arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
+    said = sign_in.refused({}, SUB)
+    assert said.startswith("No Azure credentials were found. Give client_id, secret and tenant, or set AZURE_CLIENT_ID")
+    assert said.endswith("no response from the IMDS endpoint; Azure CLI not found on path.")
+
+
+def test_a_managed_identity_is_found_in_the_chain(sign_in: SignIn, arm: FakeAzure) -> None:
+    token = {"access_token": "from-imds", "expires_in": "3600", "expires_on": "9999999999", "token_type": "Bearer"}
+    arm.on("GET", "/metadata/identity/oauth2/token", (200, {}, {**token, "resource": "https://management.azure.com"}))
+    for options in ({}, {"auth_source": "msi"}, {"auth_source": "msi", "client_id": "mine"}):
+        azure = connect(options, {"HOME": str(sign_in.home), **SUB}, FakeClock(), sign_in.session)
+        azure.scale_set("rg", "web")
+        assert arm.requests[-1].headers["Authorization"] == "Bearer from-imds"
+    assert "client_id=mine" in str(arm.requests[-2].url)
+
+
+@pytest.mark.parametrize("options", [{}, {"auth_source": "cli"}])
+def test_the_cli_is_asked_last(sign_in: SignIn, arm: FakeAzure, home: Path, options: dict[str, str]) -> None:
+    arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
+    token = {"accessToken": "from-cli", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
+    (home / "az").write_text(f"#!/bin/sh\necho '{json.dumps(token)}'\n")
+    (home / "az").chmod(0o755)
+    connect(options, {"HOME": str(home), **SUB}, FakeClock(), sign_in.session).scale_set("rg", "web")
+    assert arm.requests[-1].headers["Authorization"] == "Bearer from-cli"
+
+
+def test_workload_identity_sends_the_pods_token(sign_in: SignIn, arm: FakeAzure, home: Path) -> None:
+    (home / "token").write_text("assertion-of-the-pod")
+    environment = {
+        **SUB,
+        "AZURE_CLIENT_ID": CLIENT,
+        "AZURE_TENANT_ID": TENANT,
+        "AZURE_FEDERATED_TOKEN_FILE": str(home / "token"),
+    }
+    for source in ("auto", "workload_identity"):
+        assert sign_in({"auth_source": source}, environment) == (PUBLIC, TENANT, CLIENT, "")
+        assert "client_assertion=assertion-of-the-pod" in str(arm.sign_ins[-1].body)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "expected"),
+    [
+        ({**OPTIONS, "subscription_id": "mine"}, SUB, "mine"),
+        ({"profile": "work"}, SUB, "of-profile"),
+        (OPTIONS | {"subscription_id": ""}, SUB, SUBSCRIPTION),
+        (OPTIONS | {"subscription_id": None}, {}, "of-cli"),
+    ],
+)
+def test_which_subscription(
+    session: requests.Session, home: Path, options: dict[str, Any], environment: dict[str, str], expected: str
+) -> None:
+    profile(home, "work", tenant="t", client_id="c", secret="s", subscription_id="of-profile")
+    chosen = {"subscriptions": [{"id": "other"}, {"id": "of-cli", "isDefault": True}]}
+    (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
+    assert connect(options, {"HOME": str(home), **environment}, FakeClock(), session).subscription_id == expected
+
+
+def test_a_credential_error_is_an_azure_error_of_one_sentence() -> None:
+    assert issubclass(CredentialError, AzureError)
+    assert str(CredentialError("No subscription is named.")) == "No subscription is named."
+
+
+VALUES = ("subscription_id", "cloud_environment", "client_id", "secret", "tenant")
+PLACES = ("options", "work", "variables", "default", "cli")
+NAMES = {name: VARIABLES[name][0] for name in VALUES}
+
+
+def placed(home: Path, places: dict[str, set[str]]) -> Settings:
+    """What is read where each place gives these values, each with the place's name in it."""
+    options: dict[str, str] = {name: f"options-{name}" for name in places.get("options", ())}
+    environment = {NAMES[name]: f"variables-{name}" for name in places.get("variables", ())}
+    for section in ("work", "default"):
+        if section in places:
+            profile(home, section, **{name: f"{section}-{name}" for name in places[section]})
+    if "work" in places:
+        options["profile"] = "work"
+    if "cli" in places:
+        chosen = {"subscriptions": [{"id": "cli-subscription_id", "isDefault": True}]}
+        (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
+    return read_settings(options, {"HOME": str(home), **environment})
+
+
+@pytest.mark.parametrize("here", list(product([False, True], repeat=5)), ids=str)
+def test_each_value_comes_from_the_first_place_that_has_it(home: Path, here: tuple[bool, ...]) -> None:
+    """Every set of places that give everything, but the CLI, which knows the subscription only."""
+    there = [place for place, is_there in zip(PLACES, here, strict=True) if is_there]
+    found = placed(home, {place: set(VALUES) for place in there})
+    # A profile that was named takes the place of the profile "default".
+    order = [place for place in there if not (place == "default" and "work" in there)]
+    for name in VALUES:
+        able = [place for place in order if place != "cli" or name == "subscription_id"]
+        assert getattr(found, name) == (f"{able[0]}-{name}" if able else ""), name
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("place", PLACES[:4])
+def test_one_value_in_one_place_and_all_in_another(home: Path, name: str, place: str) -> None:
+    """A principal's values are never mixed; the others are taken one by one, in the same order."""
+    others = [other for other in PLACES[:4] if other != place and {place, other} != {"work", "default"}]
+    for other in others:
+        (home / ".azure" / "credentials").unlink(missing_ok=True)
+        first = PLACES.index(place) < PLACES.index(other)
+        said = ""
+        try:
+            found = placed(home, {place: {name}, other: set(VALUES)})
+        except CredentialError as error:
+            said = str(error)
+        if said:
+            assert first and name in ("client_id", "tenant"), (place, other, said)
+            assert "\n" not in said and "in one place" in said
+            continue
+        principal = {getattr(found, one).partition("-")[0] for one in ("client_id", "secret", "tenant")} - {""}
+        assert len(principal) == 1, (place, other, found)
+        if name in ("subscription_id", "cloud_environment"):
+            assert getattr(found, name) == f"{place if first else other}-{name}"
+            assert principal == {other}
+
+
+@pytest.mark.parametrize("password", ["", "wrong", "right"])
+def test_an_encrypted_certificate_needs_its_password(sign_in: SignIn, home: Path, password: str) -> None:
+    (home / "client.pem").write_bytes(encrypted_certificate(b"right"))
+    environment = {
+        **SUB,
+        "AZURE_CLIENT_ID": CLIENT,
+        "AZURE_TENANT_ID": TENANT,
+        "AZURE_CLIENT_CERTIFICATE_PATH": str(home / "client.pem"),
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD": password,
+    }
+    if password == "right":
+        assert sign_in({}, environment) == (PUBLIC, TENANT, CLIENT, "")
+        return
+    said = sign_in.refused({}, environment)
+    assert said.startswith(f"The certificate {home / 'client.pem'} cannot be used: ")
+    assert said.endswith("An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one.")
+
+
+def encrypted_certificate(password: bytes) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    now = datetime.datetime(2026, 1, 1)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=3650))
+    encryption = serialization.BestAvailableEncryption(password)
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption) + built.sign(
+        key, hashes.SHA256()
+    ).public_bytes(pem)

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge, seconds_of, timestamp
+
+from ..fleet import FORMS, NEW, OLD, uniform
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_times_are_read_back(seconds: int) -> None:
+    assert seconds_of(timestamp(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-21T10:00:00Z", 1795255200.0),
+        ("2026-11-21T10:00:00.5Z", 1795255200.5),
+        ("2026-11-21T10:00:00.1234567+00:00", 1795255200.123456),
+        ("2026-11-21T12:00:00+02:00", 1795255200.0),
+        ("2026-11-21T10:00:00", 1795255200.0),
+        ("", None),
+        (None, None),
+        ("soon", None),
+        ("2026-11-21T10:00:00.xZ", None),
+    ],
+)
+def test_azures_times(text: str | None, seconds: float | None) -> None:
+    assert seconds_of(text) == (pytest.approx(seconds, abs=1e-4) if seconds else None)
+
+
+def test_the_result_of_a_run() -> None:
+    fleet = uniform(5)
+    previous, target = FORMS["platform"][OLD], FORMS["platform"][NEW]
+    result = fleet.roll().report.as_dict("7f3c", "/set", target, previous)
+    assert result["id"] == "7f3c" and result["outcome"] == "upgraded" and result["scale_set"] == "/set"
+    assert result["target_image"]["version"] == NEW and result["previous_image"]["version"] == OLD
+    assert [batch["number"] for batch in result["batches"]] == [1, 2, 3, 4, 5]
+    assert result["batches"][0]["label"] == "update domain 0" and result["batches"][0]["outcome"] == "upgraded"
+    assert result["unavailable"] == {"max_allowed": 1, "max_seen": 1}
+    one = result["instances"]["0"]
+    assert one["image_before"]["version"] == OLD and one["image_after"]["version"] == NEW
+    assert one["attempts"] == 1 and 180 <= one["seconds_unavailable"] <= 280
+
+
+def step(outcome: str, **fields: object) -> dict[str, object]:
+    return {"outcome": outcome, "arm": {"calls": 3, "throttled_seconds": 0.5}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "last"),
+    [
+        (["unchanged"], "unchanged"),
+        (["upgraded", "upgraded"], "upgraded"),
+        (["upgraded", "unchanged"], "upgraded"),
+        (["upgraded", "stopped"], "stopped"),
+        (["upgraded", "stopped", "rolled_back"], "rolled_back"),
+        (["", "upgraded", ""], "upgraded"),
+    ],
+)
+def test_the_last_word_of_several_steps(outcomes: list[str], last: str) -> None:
+    assert merge([step(outcome) for outcome in outcomes])["outcome"] == last
+
+
+def test_steps_add_up() -> None:
+    merged = merge(
+        [
+            step("", id="7f3c", started="a", why=""),
+            step("upgraded", started="b", finished="c", batches=[1], unavailable={"max_allowed": 2, "max_seen": 2}),
+            step(
+                "stopped",
+                why="broken",
+                finished="d",
+                batches=[2],
+                instances={"0": {"image_before": "new", "image_after": "newer", "outcome": "failed"}},
+                unavailable={"max_allowed": 1, "max_seen": 1},
+            ),
+        ]
+    )
+    assert merged["arm"] == {"calls": 9, "writes": 0, "retries": 0, "conflicts": 0, "throttled_seconds": 1.5}
+    assert (
+        merged["id"] == "7f3c" and merged["started"] == "a" and merged["finished"] == "d" and merged["why"] == "broken"
+    )
+    assert merged["batches"] == [1, 2] and merged["unavailable"] == {"max_allowed": 2, "max_seen": 2}
+
+
+def test_an_instance_touched_twice_keeps_its_first_image() -> None:
+    reports = [("a", "b"), ("b", "c")]
+    steps = [
+        step("upgraded", instances={"0": {"image_before": before, "image_after": after, "outcome": "upgraded"}})
+        for before, after in reports
+    ]
+    merged = merge(steps)
+    assert merged["instances"] == {"0": {"image_before": "a", "image_after": "c", "outcome": "upgraded"}}
+    assert merge([merge(steps[:1]), *steps[1:]]) == merged
+
+
+def test_what_was_put_back_does_not_count_as_upgraded() -> None:
+    there = step(
+        "stopped", instances={key: {"image_before": "a", "image_after": "b", "outcome": "failed"} for key in "01"}
+    )
+    back = step(
+        "upgraded",
+        puts_back=True,
+        instances={
+            "0": {"image_before": "b", "image_after": "a", "outcome": "upgraded"},
+            "1": {"image_before": "b", "image_after": "b", "outcome": "failed"},
+        },
+    )
+    merged = merge([there, back, step("rolled_back")])
+    assert merged["instances"]["0"] == {"image_before": "a", "image_after": "a", "outcome": "rolled_back"}
+    assert merged["instances"]["1"]["outcome"] == "failed"
+    assert "puts_back" not in merged

@@ -1,0 +1,364 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The writes beside the image: each is decided on the document that it goes onto, and what was read back counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import extension, health_monitor, upgrade_policy
+
+from ..fake_azure import SUBSCRIPTION, Answer, FakeAzure, FakeClock
+from ..stored import FAILED, HEALTH, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
+
+SET = {"resource_group": "rg", "name": "web", "timeout": 1800}
+LATEST = {"storageProfile": {"imageReference": {"version": "latest"}}}
+DENIED: Answer = (403, {}, {"error": {"code": "AuthorizationFailed", "message": "No permission."}})
+VERSIONS = (
+    f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/Canonical/artifacttypes/"
+    "vmimage/offers/ubuntu/skus/server/versions"
+)
+
+
+def uniform(number: int, version: str = "1.0.0", **members: Any) -> dict[str, Any]:
+    image = {**REFERENCE, "version": "1.0.0", "exactVersion": version}
+    properties = {
+        "latestModelApplied": True,
+        "provisioningState": "Succeeded",
+        "storageProfile": {"imageReference": image, "osDisk": {"name": f"disk{number}"}},
+        "instanceView": {"statuses": [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/running"}]},
+    }
+    return {"instanceId": str(number), "name": f"web_{number}", "properties": {**properties, **members}}
+
+
+# -- the policy ---------------------------------------------------------------------------------
+
+
+def test_another_mode_needs_every_instance_proven_and_unknown_is_not_none_behind(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = Stored(arm, HEALTH)
+    web.instances = [uniform(n) for n in range(9)] + [uniform(9, latestModelApplied=None)]
+    options = {**SET, "mode": "Automatic"}
+    for check_mode in (True, False):
+        with pytest.raises(Refused, match=r"1 of 10 instances .*9: Azure does not show.* 1 of them go down"):
+            upgrade_policy.set_policy(azure, clock, options, check_mode=check_mode)
+    assert web.writes() == []
+    planned = upgrade_policy.set_policy(azure, clock, {**options, "azure_may_upgrade": True}, check_mode=True)
+    assert [(one.code, one.severity) for one in planned.findings] == [("behind", "warning")]
+    done = upgrade_policy.set_policy(azure, clock, {**options, "azure_may_upgrade": True}, check_mode=False)
+    assert done.changed and web.document["properties"]["upgradePolicy"]["mode"] == "Automatic"
+
+
+@pytest.mark.parametrize("mode", ["Automatic", "Rolling"])
+def test_a_model_that_follows_the_newest_needs_instances_on_the_newest(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, mode: str
+) -> None:
+    """All flags are true, and a newer version is published."""
+    web = Stored(arm, HEALTH)
+    web.change(virtualMachineProfile=LATEST)
+    web.instances = [uniform(n) for n in range(10)]
+    arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}, {"name": "2.0.0"}]))
+    with pytest.raises(Refused, match=r"10 of 10 instances .*0-9: it runs .*1\.0\.0.*2\.0\.0 now"):
+        upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False)
+    arm.on("GET", VERSIONS, DENIED)
+    with pytest.raises(Refused, match=r"10 of 10 instances .*what the model's image means now is not known"):
+        upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False)
+    assert web.writes() == []
+    arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
+    assert upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False).findings == []
+
+
+def test_any_write_into_a_mode_that_acts_needs_the_same(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH, mode="Rolling")
+    web.instances = [uniform(0, latestModelApplied=False)]
+    pause = {"rolling_upgrade_policy": {"pause_time_between_batches": "PT1M"}}
+    with pytest.raises(Refused, match="not proven to have the newest model"):
+        upgrade_policy.set_policy(azure, clock, {**SET, **pause}, check_mode=False)
+    assert upgrade_policy.set_policy(azure, clock, {**SET, **pause, "mode": "Manual"}, check_mode=False).changed
+    assert web.writes() == ["PATCH web"]
+
+
+def test_after_412_the_image_and_the_health_source_are_asked_again(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = Stored(arm, HEALTH)
+    web.change(virtualMachineProfile=LATEST)
+    arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
+
+    def pinned() -> None:
+        web.change(virtualMachineProfile={"storageProfile": {"imageReference": {"version": "1.0.0"}}})
+        web.extend("health", None)
+
+    web.at = {1: pinned}
+    on = {"automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
+    with pytest.raises(Refused, match=r"(?s)pins image.*has no health source"):
+        upgrade_policy.set_policy(azure, clock, {**SET, **on}, check_mode=False)
+    assert web.writes() == ["PATCH web"], "Azure refused it with 412"
+    assert "automaticOSUpgradePolicy" not in web.document["properties"]["upgradePolicy"]
+
+
+def test_the_worse_of_two_findings_of_one_kind_counts(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    """Of automatic upgrades, which are on, a missing health source is a warning; of mode Rolling it is an error."""
+    web = Stored(arm)
+    web.change(
+        upgradePolicy={"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}, virtualMachineProfile=LATEST
+    )
+    arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
+    asked = {"mode": "Rolling", "automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
+    with pytest.raises(Refused, match="has no health source"):
+        upgrade_policy.set_policy(azure, clock, {**SET, **asked}, check_mode=False)
+    assert web.writes() == []
+
+
+def test_operations_that_always_end_cancelled_are_few(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm)
+    web.stores = False
+    web.ends = [PREEMPTED]
+    began = clock.now()
+    options = {**SET, "rolling_upgrade_policy": {"max_batch_instance_percent": 10}}
+    with pytest.raises(Refused, match="Azure took the write 5 times, and each time it was cancelled"):
+        upgrade_policy.set_policy(azure, clock, options, check_mode=False)
+    assert web.writes() == ["PATCH web"] * 5 and clock.now() - began < 600
+
+
+# -- extensions -----------------------------------------------------------------------------------
+
+BOOT: dict[str, Any] = {
+    "publisher": "p",
+    "type": "CustomScript",
+    "typeHandlerVersion": "2.1",
+    "settings": {"ours": 1, "theirs": 1},
+}
+
+
+def boot(arm: FakeAzure, mode: str = "Manual", *others: dict[str, Any]) -> Stored:
+    web = Stored(arm, {"name": "boot", "properties": BOOT}, *others, mode=mode)
+    web.serve("boot")
+    web.serve("health")
+    return web
+
+
+def settings(**given: Any) -> dict[str, Any]:
+    return {**SET, "extension": "boot", "state": "present", "settings": given}
+
+
+def run_extension(azure: Azure, clock: FakeClock, options: dict[str, Any], **more: Any) -> extension.ExtensionChange:
+    return extension.set_extension(azure, clock, options, **{"check_mode": False, **more})
+
+
+@pytest.mark.parametrize("mode", ["Automatic", "Rolling"])
+def test_a_model_write_is_refused_where_azure_acts_on_it(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, mode: str
+) -> None:
+    web = boot(arm, mode, HEALTH)
+    absent = {**settings(), "state": "absent"}
+    for options in (settings(ours=2), absent):
+        for check_mode in (True, False):
+            with pytest.raises(Refused, match=f"upgrade mode {mode}: Azure brings its 10 instances"):
+                run_extension(azure, clock, options, check_mode=check_mode)
+    with pytest.raises(Refused, match=f"upgrade mode {mode}"):
+        health_monitor.set_source(azure, clock, MONITOR, check_mode=False)
+    assert web.writes() == []
+    done = run_extension(azure, clock, {**settings(ours=2), "azure_may_upgrade": True})
+    assert done.changed and "10 instances" in done.warnings[-1]
+    assert not run_extension(azure, clock, settings(ours=2)).changed, "nothing to do is no write"
+
+
+def test_a_mode_that_another_client_sets_meanwhile_is_seen(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = boot(arm)
+    web.change(provisioningState="Updating")
+    web.at = {1: lambda: web.change(provisioningState="Succeeded", upgradePolicy={"mode": "Automatic"})}
+    with pytest.raises(Refused, match="upgrade mode Automatic"):
+        run_extension(azure, clock, settings(ours=2))
+    assert web.writes() == []
+
+
+def test_settings_that_another_client_changes_meanwhile_stay(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = boot(arm)
+    web.change(provisioningState="Updating")
+
+    def theirs() -> None:
+        web.extend("boot", {**BOOT, "settings": {"ours": 1, "theirs": 2}, "suppressFailures": True})
+        web.change(provisioningState="Succeeded")
+
+    web.at = {1: theirs, 2: lambda: web.extend("other", BOOT)}
+    done = run_extension(azure, clock, settings(ours=2))
+    assert web.extensions["boot"]["settings"] == {"ours": 2, "theirs": 2}
+    assert done.after is not None and done.after["settings"] == {"ours": 2, "theirs": 2}
+    assert web.writes() == ["PATCH boot"]
+
+
+def test_another_members_value_is_no_reason_to_call_ours_not_stored(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = boot(arm)
+    original = web.extend
+
+    def extend(name: str, properties: dict[str, Any] | None) -> None:
+        original(name, None if properties is None else {**properties, "enableAutomaticUpgrade": True})
+
+    web.extend = extend  # type: ignore[method-assign]
+    assert run_extension(azure, clock, settings(ours=2)).changed
+    assert web.writes() == ["PATCH boot"]
+
+
+PROTECTED: dict[str, Any] = {**SET, "extension": "boot", "state": "present", "protected_settings": {"key": "s3cr3t"}}
+
+
+@pytest.mark.parametrize(
+    ("ends", "sent"), [([FAILED], 1), ([PREEMPTED], 3), ([PREEMPTED, SUCCEEDED], 2), ([SUCCEEDED], 1)]
+)
+def test_protected_settings_are_written_when_their_operation_says_so(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, ends: list[dict[str, Any]], sent: int
+) -> None:
+    web = boot(arm)
+    web.ends = list(ends)
+    if ends[-1] is SUCCEEDED:
+        done = run_extension(azure, clock, PROTECTED)
+        assert done.changed and done.note == ""
+    else:
+        with pytest.raises(AzureError, match=r"write extension boot .*cannot be seen\. Run the same again") as raised:
+            run_extension(azure, clock, PROTECTED)
+        assert "s3cr3t" not in str(raised.value)
+    assert web.writes() == ["PATCH boot"] * sent
+
+
+@pytest.mark.parametrize("end", [FAILED, PREEMPTED])
+@pytest.mark.parametrize("stores", [True, False])
+def test_a_tag_that_is_read_back_proves_the_protected_settings(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, end: dict[str, Any], stores: bool
+) -> None:
+    web = boot(arm)
+    web.ends, web.stores = [end], stores
+    options = {**PROTECTED, "force_update_tag": "june"}
+    if not stores:
+        with pytest.raises((AzureError, Refused)):
+            run_extension(azure, clock, options)
+        return
+    done = run_extension(azure, clock, options)
+    assert done.changed and web.writes() == ["PATCH boot"]
+    assert not run_extension(azure, clock, options).changed
+
+
+NEEDS: dict[str, dict[str, Any]] = {
+    "automatic OS image upgrades are on": {
+        "upgradePolicy": {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
+    },
+    "automatic repairs are on": {"automaticRepairsPolicy": {"enabled": True}},
+}
+ABSENT = {**SET, "state": "absent"}
+
+
+@pytest.mark.parametrize("need", sorted(NEEDS))
+@pytest.mark.parametrize("meanwhile", [False, True])
+@pytest.mark.parametrize("way", ["extension", "another type", "health_monitor"])
+def test_every_way_to_take_the_last_health_source_away_asks_whether_it_is_needed(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, need: str, meanwhile: bool, way: str
+) -> None:
+    web = boot(arm, "Manual", HEALTH)
+    if meanwhile:
+        web.change(provisioningState="Updating")
+        web.at = {1: lambda: web.change(provisioningState="Succeeded", **NEEDS[need])}
+    else:
+        web.change(**NEEDS[need])
+    ways: dict[str, Callable[[], object]] = {
+        "extension": lambda: run_extension(azure, clock, {**settings(), "extension": "health", "state": "absent"}),
+        "another type": lambda: run_extension(azure, clock, {**settings(), "extension": "health", "type": "Other"}),
+        "health_monitor": lambda: health_monitor.set_source(azure, clock, {**ABSENT}, check_mode=False),
+    }
+    with pytest.raises(Refused, match=f"needs its health source, for {need}"):
+        ways[way]()
+    assert web.writes() == [] and web.sources() == ["extension"]
+
+
+# -- the health source ----------------------------------------------------------------------------
+
+MONITOR = {**SET, "state": "present", "source": "load_balancer_probe", "probe_id": PROBE, "replace": True}
+
+
+def monitor(azure: Azure, clock: FakeClock, **options: Any) -> health_monitor.SourceChange:
+    return health_monitor.set_source(azure, clock, {**MONITOR, **options}, check_mode=False)
+
+
+def test_a_need_that_comes_up_meanwhile_turns_the_order(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH)
+    web.serve("health")
+    web.change(provisioningState="Updating")
+    need = NEEDS["automatic repairs are on"]
+    web.at = {1: lambda: web.change(provisioningState="Succeeded", **need)}
+    assert monitor(azure, clock).changed
+    assert web.writes() == ["PATCH web", "DELETE health"] and web.sources() == ["probe"]
+
+
+def test_a_failure_in_the_middle_says_that_there_is_no_source(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH)
+    web.serve("health")
+    original = web.extend
+
+    def extend(name: str, properties: dict[str, Any] | None) -> None:
+        original(name, properties)
+        web.change(provisioningState="Updating")  # another client's, and it does not end
+
+    web.extend = extend  # type: ignore[method-assign]
+    with pytest.raises(Refused) as refused:
+        monitor(azure, clock)
+    assert web.sources() == []
+    said = str(refused.value)
+    for words in ("set the health probe of scale set web", "no health source now. Run the same again", "'port': 22"):
+        assert words in said
+    assert "Nothing was written" not in said
+    web.extend = original  # type: ignore[method-assign]
+    web.change(provisioningState="Succeeded")
+    assert monitor(azure, clock).changed and web.sources() == ["probe"]
+
+
+def test_a_failure_in_the_middle_says_that_there_are_two(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH, **NEEDS["automatic repairs are on"])
+    web.serve("health")
+    web.refuses = {"DELETE health": DENIED}
+    with pytest.raises(Refused, match=r"AuthorizationFailed.*two health sources now.*source: application_health_ext"):
+        monitor(azure, clock)
+    assert web.sources() == ["extension", "probe"]
+    web.refuses = {}
+    assert health_monitor.set_source(
+        azure, clock, {**ABSENT, "source": "application_health_extension"}, check_mode=False
+    ).changed
+    assert web.sources() == ["probe"]
+
+
+def test_the_old_source_stays_where_somebody_takes_the_new_one_away(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = Stored(arm, HEALTH, **NEEDS["automatic repairs are on"])
+    web.serve("health")
+    web.at = {2: lambda: web.change(virtualMachineProfile={"networkProfile": {"healthProbe": None}})}
+    # The second read shows the probe, so the extension would go; Azure is busy, and the third shows no probe.
+    original = web.change
+
+    def change(**properties: Any) -> None:
+        original(**properties)
+        if "virtualMachineProfile" in properties and web.reads == 1:
+            original(provisioningState="Updating")
+
+    web.change = change  # type: ignore[method-assign]
+    web.at[3] = lambda: original(provisioningState="Succeeded")
+    with pytest.raises(Refused, match="needs its health source"):
+        monitor(azure, clock)
+    assert web.sources() == ["extension"] and web.writes() == ["PATCH web"]
+
+
+def test_a_name_that_the_extension_has_not_is_refused(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH)
+    asked = {**SET, "state": "present", "source": "application_health_extension", "replace": False, "port": 23}
+    with pytest.raises(Refused, match="has the name health, which Azure does not change into mine"):
+        health_monitor.set_source(azure, clock, {**asked, "extension_name": "mine"}, check_mode=False)
+    assert web.writes() == []

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A whole call of the module rolling_upgrade over the real SDK: which upgrade it is about, and when it gives up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade
+
+from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
+from ..stored import HEALTH, REFERENCE, Stored
+
+GONE: Answer = (404, {}, {"error": {"code": "ResourceNotFound", "message": "The Resource 'web' was not found."}})
+VERSIONS = (
+    f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/Canonical/artifacttypes/"
+    "vmimage/offers/ubuntu/skus/server/versions"
+)
+OPTIONS: dict[str, Any] = {
+    "resource_group": "rg",
+    "name": "web",
+    "state": "completed",
+    "type": "os",
+    "timeout": 14400,
+    "health_timeout": 300,
+    "poll_interval": 30,
+}
+LATEST = f"{WEB}/rollingUpgrades/latest"
+HISTORY = f"{WEB}/osUpgradeHistory"
+A, B = "2026-11-21T02:00:00Z", "2026-11-21T03:00:00Z"
+
+
+def latest(code: str, started: str = A, **status: str) -> Answer:
+    return 200, {}, {"properties": {"runningStatus": {"code": code, "startTime": started, **status}, "progress": {}}}
+
+
+def history(code: str, started: str = A) -> Answer:
+    running = {"code": code, "startTime": started}
+    target = {**REFERENCE, "version": "2.0.0"}
+    entry = {"runningStatus": running, "startedBy": "User", "targetImageReference": target}
+    return 200, {}, {"value": [{"properties": entry}]}
+
+
+@pytest.fixture
+def web(arm: FakeAzure) -> Stored:
+    stored = Stored(arm, HEALTH)
+    stored.change(virtualMachineProfile={"storageProfile": {"imageReference": {"version": "latest"}}})
+    image = {**REFERENCE, "version": "latest", "exactVersion": "1.0.0"}
+    statuses = [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/running"}]
+    view = {"statuses": statuses, "vmHealth": {"status": {"code": "HealthState/healthy"}}}
+    properties = {"provisioningState": "Succeeded", "storageProfile": {"imageReference": image}, "instanceView": view}
+    stored.instances = [{"instanceId": str(n), "name": f"web_{n}", "properties": properties} for n in range(2)]
+    arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}, {"name": "2.0.0"}]))
+    return stored
+
+
+def run(azure: Azure, clock: FakeClock, **options: Any) -> tuple[dict[str, Any], str]:
+    return rolling_upgrade.run(azure, clock, {**OPTIONS, **options}, check_mode=False)
+
+
+def test_a_set_that_is_deleted_meanwhile_ends_the_wait(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored
+) -> None:
+    arm.on("GET", LATEST, latest("RollingForward"), latest("RollingForward"), GONE)
+    arm.on("GET", HISTORY, history("RollingForward"))
+    began, looks = clock.now(), len(arm.requests)
+    web.at = {1: lambda: arm.on("GET", WEB, GONE)}
+    result, failed = run(azure, clock)
+    assert result["rollout_result"]["outcome"] == "failed" and web.writes() == []
+    assert "ResourceNotFound" in failed and "still runs" not in failed
+    assert clock.now() - began < 600 and len(arm.requests) - looks < 30
+
+
+@pytest.mark.parametrize("state", ["completed", "cancelled"])
+def test_the_upgrade_that_is_meant_is_the_earlier_calls(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored, state: str
+) -> None:
+    arm.on("GET", LATEST, latest("RollingForward", B))
+    arm.on("GET", HISTORY, history("Faulted"))
+    result, _failed = run(azure, clock, state=state, upgrade_started=A)
+    assert (result["rollout_result"]["outcome"], result["upgrade_started"]) == ("stopped", A)
+    assert web.writes() == [], "the one that runs is neither cancelled nor taken for it"
+
+
+@pytest.mark.parametrize("known", ["none", A])
+def test_one_that_came_and_failed_since_the_plan_is_not_started_again(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored, known: str
+) -> None:
+    arm.on("GET", LATEST, latest("Faulted", B))
+    arm.on("GET", HISTORY, history("Faulted", B))
+    result, failed = run(azure, clock, upgrade_known=known)
+    assert (result["rollout_result"]["outcome"], result["adopted"]) == ("stopped", True) and failed
+    assert web.writes() == []
+
+
+def test_a_plan_says_what_it_has_seen(azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored) -> None:
+    planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+    assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("start", "none", None)
+    arm.on("GET", LATEST, latest("Faulted"))
+    planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+    assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("start", A, None)
+    arm.on("GET", LATEST, latest("RollingForward"))
+    for shown, adopted in ((history("RollingForward"), A), (history("Completed", B), None)):
+        arm.on("GET", HISTORY, shown)
+        planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+        assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("wait", A, adopted)
+    assert web.writes() == []
+
+
+@pytest.mark.parametrize("name", ["upgrade_known", "upgrade_started"])
+def test_what_is_no_time_is_refused(azure: Azure, clock: FakeClock, web: Stored, name: str) -> None:
+    with pytest.raises(Refused, match=f"{name} 'soon' is"):
+        run(azure, clock, **{name: "soon"})
+    assert web.writes() == []

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a plan asks Azure of the image that is replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info
+
+from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure
+
+SERIES = {"publisher": "Canonical", "offer": "ubuntu"}
+OFFER = (
+    f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/publishers/Canonical"
+    "/artifacttypes/vmimage/offers/ubuntu/skus"
+)
+GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/i/providers/Microsoft.Compute/galleries/ours/images"
+OPTIONS = {"resource_group": "rg", "name": "web"}
+
+
+def answer(**properties: Any) -> Answer:
+    return 200, {}, {"name": "1.0.0", "location": "westus", "properties": properties}
+
+
+def serve(arm: FakeAzure, model: dict[str, str], runs: dict[str, str]) -> None:
+    """A scale set of that model, with one instance that runs `runs`."""
+    body = answer(virtualMachineProfile={"storageProfile": {"imageReference": model}})[2]
+    arm.on("GET", WEB, (200, {}, {**body, "id": WEB, "name": "web"}))
+    running = {"PowerState/running", "ProvisioningState/succeeded"}
+    instance = {
+        "instanceId": "0",
+        "name": "web_0",
+        "properties": {
+            "provisioningState": "Succeeded",
+            "storageProfile": {"imageReference": runs},
+            "instanceView": {"statuses": [{"code": code} for code in sorted(running)]},
+        },
+    }
+    arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [instance]}))
+
+
+def codes(azure: Azure, image: object) -> set[str]:
+    return {finding.code for finding in upgrade_plan_info.make(azure, {**OPTIONS, "image": image}).findings}
+
+
+def test_latest_of_another_generation_is_refused(azure: Azure, arm: FakeAzure) -> None:
+    latest = {**SERIES, "sku": "server", "version": "latest"}
+    serve(arm, latest, {**latest, "exactVersion": "1.0.0"})
+    arm.on("GET", f"{OFFER}/server-gen2/versions/1.0.0", answer(hyperVGeneration="V2", architecture="x64"))
+    arm.on("GET", f"{OFFER}/server/versions/1.0.0", answer(hyperVGeneration="V1", architecture="x64"))
+    assert "image_generation" in codes(azure, "Canonical:ubuntu:server-gen2:1.0.0")
+    arm.on("GET", f"{OFFER}/server/versions/1.0.0", answer(hyperVGeneration="V2", architecture="Arm64"))
+    assert "image_architecture" in codes(azure, "Canonical:ubuntu:server-gen2:1.0.0")
+
+
+@pytest.mark.parametrize("version", ["", "/versions/1.0.0"])
+def test_gallery_images_are_compared_by_their_definitions(azure: Azure, arm: FakeAzure, version: str) -> None:
+    serve(arm, {"id": f"{GALLERY}/one{version}"}, {"id": f"{GALLERY}/one{version}"})
+    for name, generation in (("one", "V1"), ("two", "V2")):
+        arm.on("GET", f"{GALLERY}/{name}/versions/1.0.0", answer(provisioningState="Succeeded"))
+        arm.on("GET", f"{GALLERY}/{name}", answer(osType="Linux", hyperVGeneration=generation))
+    assert "image_generation" in codes(azure, f"{GALLERY}/two/versions/1.0.0")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_old_image_that_cannot_be_read_is_no_obstacle(azure: Azure, arm: FakeAzure, status: int) -> None:
+    serve(arm, {"id": f"{GALLERY}/one/versions/1.0.0"}, {"id": f"{GALLERY}/one/versions/1.0.0"})
+    refused = (status, {}, {"error": {"code": "No", "message": "No."}})
+    arm.on("GET", f"{GALLERY}/one/versions/1.0.0", refused)
+    arm.on("GET", f"{GALLERY}/two/versions/1.0.0", answer(provisioningState="Succeeded"))
+    arm.on("GET", f"{GALLERY}/two", answer(osType="Linux", hyperVGeneration="V2"))
+    assert not {code for code in codes(azure, f"{GALLERY}/two/versions/1.0.0") if code.startswith("image_")}
+
+
+def test_the_new_image_must_be_readable(azure: Azure, arm: FakeAzure) -> None:
+    serve(arm, {"id": f"{GALLERY}/one/versions/1.0.0"}, {"id": f"{GALLERY}/one/versions/1.0.0"})
+    arm.on("GET", f"{GALLERY}/two/versions/1.0.0", (403, {}, {"error": {"code": "No", "message": "No."}}))
+    with pytest.raises(AzureError, match=r"read image .*/two/"):
+        codes(azure, f"{GALLERY}/two/versions/1.0.0")
