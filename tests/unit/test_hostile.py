@@ -26,6 +26,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._journal import Journa
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info, views
 
 from . import play
+from .examples import examples
 from .simulated import Simulated
 
 PIPE = "{{lookup('pipe','touch /tmp/x')}}"
@@ -94,7 +95,7 @@ def sim() -> Simulated:
     return Simulated(play.scenario(3, tags={}), most_calls=10**6, longest=10**9)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(record=records, others=st.dictionaries(nasty, nasty, max_size=2), asked=st.sampled_from([None, play.NEW]))
 def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dict[str, str], asked: str | None) -> None:
     owner = sim.world.find("shop", "web")
@@ -102,7 +103,7 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     tags = {**others, **{f"steady-vmss-{name}": value for name, value in record.items()}}
     owner.document["tags"] = json.loads(json.dumps(tags))
     azure = connect(sim.options, {"HOME": "/nonexistent"}, sim.clock, sim.session())
-    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.image(asked) if asked else None}
+    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.of_version(asked) if asked else None}
     began = time.process_time()
     results: list[Any] = []
     plan = None
@@ -129,7 +130,7 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     assert {one.headers.get("host", "azure.simulated.test") for one in sim.sent} <= {"azure.simulated.test"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(event=st.dictionaries(st.text(max_size=8), nasty | st.text(max_size=20), max_size=4))
 def test_any_text_is_one_line_of_the_journal(tmp_path_factory: pytest.TempPathFactory, event: dict[str, str]) -> None:
     path = tmp_path_factory.mktemp("journal") / "web.jsonl"
@@ -154,7 +155,9 @@ def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str
     azure = Simulated(play.scenario(2, version=version))
     owner = azure.world.find("shop", "web")
     assert owner is not None
-    owner.document["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = play.image(play.NEW)
+    owner.document["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = play.of_version(
+        play.NEW
+    )
     record = {
         "rollout": "0" * 32,
         "target": NEW,
@@ -164,6 +167,6 @@ def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str
     }
     owner.document["tags"] = {f"steady-vmss-{name}": value for name, value in record.items()}
     client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
-    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.image(play.NEW)}
+    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.of_version(play.NEW)}
     found = upgrade_plan_info.as_result(upgrade_plan_info.make(client, options))["previous_image"]
-    assert found == (play.image(back.rpartition(":")[2]) if back else None)
+    assert found == (play.of_version(back.rpartition(":")[2]) if back else None)

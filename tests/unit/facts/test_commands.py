@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts import commands, images
 
+from ..examples import examples
+
 PLUGINS = Path(commands.__file__).resolve().parents[2]
 PIPE = "{{lookup('pipe','id')}}"
 VHD = "https://blobs.example/web.vhd"
@@ -101,7 +103,7 @@ def test_a_value_with_blanks_is_yaml_without_a_double_quote(value: object, said:
     assert commands.playbook("x", {"rollout_before": value}) == f"ansible-playbook steady.vmss.x -e {said}"
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.dictionaries(st.sampled_from(VARIABLES), nasty | st.lists(nasty, max_size=3), max_size=4))
 def test_no_value_becomes_a_word_or_a_template(variables: dict[str, object]) -> None:
     said = commands.playbook("x", variables)

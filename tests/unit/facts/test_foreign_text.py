@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import all_printable, printable
 
+from ..examples import examples
+
 COMMANDS = re.compile(r"##\[|##vso\[|\A\s*::[a-z]", re.IGNORECASE)
 hostile = st.text(
     st.sampled_from("\x00\x07\x1b\x9b\r\n\t\u200b\u2028\u202e\u2066\ufeff\ud800#[]vso:ab \u00e4"), max_size=40
@@ -42,7 +44,7 @@ def test_printable(text: str, shown: str) -> None:
     assert printable(text, 4 if text == "abcdef" else 2000) == shown
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(hostile | st.text(max_size=40))
 def test_any_text_does_nothing(text: str) -> None:
     shown = printable(text)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image, ImageError, parse
 
+from ..examples import examples
+
 COMPUTE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
 URN = "canonical:ubuntu:22_04:22.04.202611180"
 FORMS = {
@@ -49,7 +51,7 @@ image = st.one_of(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(one=image, other=image)
 def test_comparing_images(one: Image, other: Image) -> None:
     assert images.same(one, one) and not images.same(one, None) and images.same(None, None)
@@ -66,7 +68,7 @@ def test_comparing_images(one: Image, other: Image) -> None:
     assert images.same_series(one, other) == images.same_series(one=other, other=one)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(one=image)
 def test_what_is_shown_is_read_back(one: Image) -> None:
     shown = images.show(one)
@@ -78,7 +80,7 @@ def test_what_is_shown_is_read_back(one: Image) -> None:
     assert images.from_wire(wire, one.id if one.kind == images.VHD else None) == one
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(found=st.lists(versions, min_size=1), one=galleries)
 def test_the_newest_version_is_so_by_number(found: list[str], one: Image) -> None:
     best = max(found, key=lambda text: [int(part) for part in text.split(".")])

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit, parse_limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 
+from ..examples import examples
 
-@settings(max_examples=1000)
+
+@settings(max_examples=examples(1000))
 @given(percent=st.integers(1, 100), total=st.integers(0, 2000))
 def test_a_percent_is_rounded_down_and_never_below_one(percent: int, total: int) -> None:
     count = Limit(percent, percent=True).of(total)
@@ -20,7 +22,7 @@ def test_a_percent_is_rounded_down_and_never_below_one(percent: int, total: int)
     assert count == 1 or count * 100 <= total * percent < (count + 1) * 100
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     number=st.integers(1, 10_000), percent=st.booleans(), total=st.integers(0, 2000), space=st.sampled_from(("", " "))
 )

@@ -31,6 +31,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.running_image i
 )
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 
+from ..examples import examples
+
 TARGET = Image(PLATFORM, "canonical", "ubuntu", "22_04", "1.10.0")
 COMPUTE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
 GALLERY_TARGET = Image(GALLERY, id=f"{COMPUTE}/galleries/g/images/web/versions/1.10.0")
@@ -44,7 +46,7 @@ def text(version: tuple[int, int, int]) -> str:
     return ".".join(map(str, version))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     mine=parts,
     wanted=parts,
@@ -77,7 +79,7 @@ def test_the_exact_version_has_the_last_word(
     assert judge(instance, target, before=replace(instance, os_disk="other")) == verdict
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     target=st.sampled_from((MANAGED_TARGET, VHD_TARGET)),
     named=st.booleans(),

@@ -31,7 +31,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_
     RollingRun,
 )
 
-from ..orchestrator import (
+from ..orchestrated import (
     GALLERY,
     NEW,
     NONE_RUNS,

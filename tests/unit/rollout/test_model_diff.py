@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._model.model_diff import compare
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.model_diff import compare
 
 SUBNET = "/subscriptions/1/resourceGroups/Net/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
 DISKS = [{"lun": 0, "createOption": "Empty", "diskSizeGB": 64}, {"lun": 1, "createOption": "Empty", "diskSizeGB": 32}]

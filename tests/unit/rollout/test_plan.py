@@ -18,11 +18,12 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Batch, Policy, Survey, Wait
 
+from ..examples import examples
 from ..fleet import FORMS, NEW, START, Fleet, uniform, with_machine
 from ..strategies import fleets
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(fleet=fleets(faulty=False), order=st.randoms(use_true_random=False))
 def test_every_plan(fleet: Fleet, order: random.Random) -> None:
     survey = fleet.survey()

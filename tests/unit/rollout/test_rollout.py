@@ -24,6 +24,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout impor
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience, Track
 
+from ..examples import examples
 from ..fleet import FORMS, NEW, OLD, SHOWS_VERSION, START, Faults, Fleet, Machine, uniform, with_machine
 from ..strategies import fleets, lognormal, newcomer
 
@@ -72,7 +73,7 @@ def sizes(fleet: Fleet) -> list[int]:
 # -- properties -------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(fleet=fleets(faulty=False))
 def test_the_plan_is_what_runs_when_all_goes_well(fleet: Fleet) -> None:
     planned = [batch.instance_ids for batch in fleet.survey().batches()]
@@ -82,13 +83,13 @@ def test_the_plan_is_what_runs_when_all_goes_well(fleet: Fleet) -> None:
         assert fleet.upgrades == planned
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(fleet=fleets(), latency=st.sampled_from((0.0, 0.3)))
 def test_the_rules_hold_whatever_azure_does(fleet: Fleet, latency: float) -> None:
     check_end(fleet, fleet.roll(latency=latency))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleet=fleets(), kills=st.lists(st.integers(1, 120), min_size=1, max_size=3))
 def test_killed_at_any_moment_the_next_run_goes_on(fleet: Fleet, kills: list[int]) -> None:
     if fleet.form not in SHOWS_VERSION:  # then only the disk's time tells a later run what this one did

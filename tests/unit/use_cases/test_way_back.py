@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
-from ansible_collections.steady.vmss.plugins.module_utils._facts.catalogue import way_back
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.resume import way_back
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import views
 
 from ..fake_azure import WEB, FakeAzure
