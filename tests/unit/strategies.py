@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import ORDERS, Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
 
 from .fleet import FORMS, NEW, START, Faults, Fleet, Machine, Work
 

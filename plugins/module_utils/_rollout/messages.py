@@ -11,7 +11,8 @@ import typing as t
 from .._facts import availability, commands, model_limit, running_image, sentences
 from .._facts.domains import instance_order
 from .._facts.report import Report
-from .plan import REPORT, Survey
+from .policy import REPORT
+from .survey import Survey
 
 
 def stopped(survey: Survey, report: Report) -> str:

@@ -13,9 +13,11 @@ from .._facts import availability, catalogue, commands, images, model_limit, mod
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.scale_set import ImageFacts, RollingUpgrade
-from . import resume, thresholds
-from .plan import Survey
+from . import resume
+from .batches import remaining_batches
+from .policy import breach_after, breach_before
 from .record import Record
+from .survey import Survey
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def findings(
 def _canary(survey: Survey) -> t.Iterator[Finding]:
     """What it costs in time."""
     without = replace(survey, policy=replace(survey.policy, canary=0))
-    batches, fewer = len(survey.batches()), len(without.batches())
+    batches, fewer = len(remaining_batches(survey)), len(remaining_batches(without))
     if batches > fewer:
         yield Finding(
             INFO,
@@ -233,7 +235,7 @@ def _stopped_at(survey: Survey) -> str:
     awaited = {i.instance_id for i in survey.in_progress}
     sick = [i for i in current if not (survey.available(i) or survey.coming(i) or i.instance_id in awaited)]
     failed = [i.instance_id for i in sick]
-    return thresholds.breach_after(survey.policy.thresholds, len(current), failed) if failed else ""
+    return breach_after(survey.policy.thresholds, len(current), failed) if failed else ""
 
 
 def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
@@ -242,7 +244,7 @@ def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
 
 def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
-    breach = thresholds.breach_before(survey.policy.thresholds, survey.counted, scale_set.has_health_source)
+    breach = breach_before(survey.policy.thresholds, survey.counted, scale_set.has_health_source)
     if breach and survey.to_do and not survey.in_progress:
         yield Finding(
             ERROR,

@@ -14,8 +14,8 @@ from .._facts import images, running_image
 from .._facts.domains import Selection
 from .._facts.images import Image
 from .._facts.scale_set import Instance
-from .plan import Survey
 from .record import Record
+from .survey import Survey
 
 
 def resumed(survey: Survey, standing: Record | None) -> Image | None:

@@ -16,9 +16,11 @@ from .._facts import availability, images, pacing, problems, running_image
 from .._facts.problems import Operation, Problem
 from .._facts.report import BatchReport, InstanceReport, Report
 from .._facts.scale_set import Instance, ScaleSet
-from . import thresholds, verification
-from .plan import REIMAGE as REIMAGE_UNPROVEN
-from .plan import Batch, Survey, Wait
+from . import verification
+from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
+from .policy import REIMAGE as REIMAGE_UNPROVEN
+from .policy import breach_after
+from .survey import Survey
 
 UPGRADE = "upgrade"
 REIMAGE = "reimage"
@@ -152,7 +154,7 @@ class Upgrade:
 
     def planned(self) -> list[Batch]:
         """The batches of this run, if every upgrade goes well."""
-        return [] if self.wait_only else self._narrowed().batches()
+        return [] if self.wait_only else remaining_batches(self._narrowed())
 
     def give_up(self, now: float, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
@@ -179,7 +181,7 @@ class Upgrade:
     def _plan(self, now: float) -> Step:
         if hidden := self._may_be_hidden(now):
             return self._wait(now, Wait(f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True))
-        batch = self._narrowed().next_batch()
+        batch = next_batch(self._narrowed())
         if batch is None:
             if self.report.failed:  # within the threshold, or it would have stopped
                 return self._finish(now, "failed")
@@ -285,11 +287,11 @@ class Upgrade:
         return (asked and self._model_read < self._looked) or (failed and self._model_read < self._sent)
 
     def _send_more(self, kind: str, instances: t.Sequence[Instance], now: float) -> Step:
-        affordable = self.survey.affordable(instances)
-        if not affordable:
-            return self._wait(now, self.survey.no_room())
+        now_possible = affordable(self.survey, instances)
+        if not now_possible:
+            return self._wait(now, no_room(self.survey))
         self._waiting = None
-        self._sending = self._ask(kind, tuple(i.instance_id for i in affordable), now)
+        self._sending = self._ask(kind, tuple(i.instance_id for i in now_possible), now)
         return self._sending
 
     def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
@@ -349,7 +351,7 @@ class Upgrade:
         failed = self._failed_before | {i for i, report in reports.items() if report.outcome == "failed"}
         started = {i for i, report in reports.items() if report.outcome in ("failed", "upgraded")}
         touched = len(self._touched_before | started)
-        return thresholds.breach_after(self.survey.policy.thresholds, touched, sorted(failed))
+        return breach_after(self.survey.policy.thresholds, touched, sorted(failed))
 
     def _close(self, batch: BatchReport, now: float) -> Step:
         failed = self._failed(batch)
@@ -378,7 +380,7 @@ class Upgrade:
             return self._stop(now, f"Azure did not start the work for {now - self._trouble_since:.0f} s")
         if started:
             self._trouble_since = None
-        if self._narrowed().next_batch() is None:
+        if next_batch(self._narrowed()) is None:
             return self._plan(now)
         self._seen = None
         self._not_before = now

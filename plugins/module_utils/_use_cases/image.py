@@ -20,8 +20,8 @@ from .._facts.report import timestamp
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
 from .._journal import Journal
 from .._rollout import model_diff, preflight, record
-from .._rollout.plan import Survey
 from .._rollout.record import Record
+from .._rollout.survey import Survey
 from . import upgrade_plan_info
 
 MEMBERS_LOST = "model_members_lost"  # the code of a failure after which nothing more is to be written

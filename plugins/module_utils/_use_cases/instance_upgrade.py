@@ -16,9 +16,10 @@ from .._facts.problems import Cancelled, Refused
 from .._facts.scale_set import Instance, ScaleSet
 from .._journal import Journal
 from .._rollout import messages, record
-from .._rollout.plan import Batch, Survey
+from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
 from .._rollout.rollout import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.survey import Survey
 from .._rollout.verification import Patience
 from . import upgrade_plan_info
 
@@ -216,7 +217,7 @@ def _poll(azure: Azure, clock: Clock, upgrade: Upgrade, ref: OperationRef | None
 def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.Any]:
     """The next batch of the whole selection after this call, and what is left."""
     survey = upgrade.survey
-    following = survey.next_batch()
+    following = next_batch(survey)
     number = len(earlier) + len(upgrade.report.batches) + 1
     return {
         "next_batch": upgrade_plan_info.batch_as_dict(following, number) if isinstance(following, Batch) else None,

@@ -20,9 +20,10 @@ from .._facts.problems import Refused
 from .._facts.report import seconds_of, timestamp
 from .._facts.scale_set import ImageFacts, ScaleSet
 from .._rollout import preflight, record, resume
-from .._rollout.plan import REPORT, UNPROVEN, Batch, Policy, Survey, Wait
+from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
+from .._rollout.policy import REPORT, UNPROVEN, Policy, Thresholds
 from .._rollout.record import Record
-from .._rollout.thresholds import Thresholds
+from .._rollout.survey import Survey
 from . import orchestration_service, views
 
 Options = t.Mapping[str, t.Any]
@@ -199,7 +200,7 @@ def make(azure: Azure, options: Options) -> Plan:
     )
     if passed or options.get("going_back") or (plan.nothing_to_do and not close_record):
         return plan
-    return replace(plan, check=survey.unchecked())
+    return replace(plan, check=unchecked_batches(survey))
 
 
 def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
@@ -245,7 +246,7 @@ def _facts_before(azure: Azure, scale_set: ScaleSet, previous: Image | None, tar
 
 def as_result(plan: Plan) -> dict[str, t.Any]:
     survey = plan.survey
-    following = survey.next_batch()
+    following = next_batch(survey)
     return {
         "rollout_id": plan.record.id,
         "scale_set": survey.scale_set.id,
@@ -273,7 +274,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         },
         "findings": [finding.as_dict() for finding in plan.findings],
         "check": [batch_as_dict(batch, 0) for batch in plan.check],
-        "batches": [batch_as_dict(batch, number) for number, batch in enumerate(survey.batches(), 1)],
+        "batches": [batch_as_dict(batch, number) for number, batch in enumerate(remaining_batches(survey), 1)],
         "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
         "left": survey.left,

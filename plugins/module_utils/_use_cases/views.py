@@ -17,7 +17,7 @@ from .._facts.report import timestamp
 from .._facts.scale_set import ImageVersion, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._orchestrator import next_upgrade, stop_reason
 from .._rollout import record, resume
-from .._rollout.plan import Survey
+from .._rollout.survey import Survey
 
 
 def scale_set(one: ScaleSet) -> dict[str, t.Any]:

@@ -20,8 +20,14 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance, ScaleSet
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Batch, Policy, Survey, Wait
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import (
+    Batch,
+    Wait,
+    next_batch,
+    remaining_batches,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 
 from ..fleet import FORMS, NEW, OLD
 
@@ -100,7 +106,7 @@ def survey_of(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Sele
 def check(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selection]) -> None:
     """Never too many, never two domains, never what is not ours to touch, and always a step or a named wait."""
     limit, canary, order, source, chosen = option
-    found = survey_of(states, option).next_batch()
+    found = next_batch(survey_of(states, option))
     are = [STATES[state] for state in states]
     down = {n for n, one in enumerate(are) if one.down and (source or not one.by_health)}
     mine = [n for n in range(len(are)) if not chosen.instance_ids or str(n) in chosen.instance_ids]
@@ -151,7 +157,7 @@ def test_the_plan_of_every_sampled_state_has_an_end() -> None:
     rng = random.Random(11)
     for _case in range(1_000):
         states, option = tuple(rng.randrange(len(STATES)) for _n in range(5)), rng.choice(OPTIONS)
-        batches = survey_of(states, option).batches()
+        batches = remaining_batches(survey_of(states, option))
         done = [i for batch in batches for i in batch.instance_ids]
         assert len(done) == len(set(done)) <= 5
 

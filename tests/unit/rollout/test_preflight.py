@@ -15,8 +15,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
     ImageVersion,
     RollingUpgrade,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Policy, Survey
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 
 from ..fleet import FORMS, NEW, OLD, START, Fleet, uniform, with_machine
 

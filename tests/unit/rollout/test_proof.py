@@ -17,9 +17,16 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import REIMAGE, Batch, Policy, Survey, Wait
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import (
+    Batch,
+    Wait,
+    next_batch,
+    remaining_batches,
+    unchecked_batches,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import REIMAGE, Policy, Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.thresholds import Thresholds
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
     AGAIN,
     FAILED,
@@ -60,7 +67,7 @@ def test_a_pinned_id_is_no_proof_and_no_canary() -> None:
     assert [i.instance_id for i in survey.unproven] == list("01234")
     fleet = kept_disks(Policy(max_unavailable=Limit(2), order_by="none"))
     with_machine(with_machine(with_machine(fleet, "0", applied=False), "1", applied=False), "2", applied=False)
-    assert [len(batch.instance_ids) for batch in fleet.survey(since=START).batches()] == [1, 2]
+    assert [len(batch.instance_ids) for batch in remaining_batches(fleet.survey(since=START))] == [1, 2]
 
 
 def test_unproven_instances_are_reimaged_where_asked_as_ordinary_batches() -> None:
@@ -100,7 +107,7 @@ def test_what_runs_the_target_is_checked_in_groups_of_no_more_than_may_be_unavai
         with_machine(fleet, i, content=NEW, applied=True)
     with_machine(fleet, "3", power="deallocated")
     with_machine(fleet, "5", healthy_from=math.inf)  # sick, and on the target: it may not have passed
-    assert [batch.instance_ids for batch in fleet.survey().unchecked()] == [("1", "2"), ("5", "7")]
+    assert [batch.instance_ids for batch in unchecked_batches(fleet.survey())] == [("1", "2"), ("5", "7")]
 
 
 def test_what_is_still_in_progress_is_awaited_before_it_is_checked() -> None:
@@ -108,7 +115,7 @@ def test_what_is_still_in_progress_is_awaited_before_it_is_checked() -> None:
     fleet.send("upgrade", ("0",))
     fleet.advance(START + 190)
     survey = fleet.survey(since=START)
-    assert [i.instance_id for i in survey.in_progress] == ["0"] and survey.unchecked() == []
+    assert [i.instance_id for i in survey.in_progress] == ["0"] and unchecked_batches(survey) == []
 
 
 # -- what a killed call may have touched ------------------------------------------------------------
@@ -205,10 +212,10 @@ def test_what_is_being_created_is_no_breach_and_what_is_sick_is() -> None:
     fleet = uniform(10, policy=Policy(max_unavailable=Limit(3), thresholds=Thresholds(unhealthy=Limit(1))))
     for machine_id in ("20", "21"):
         creating(fleet, machine_id, 900)
-    assert isinstance(fleet.survey(since=START - 10).next_batch(), Batch)
+    assert isinstance(next_batch(fleet.survey(since=START - 10)), Batch)
     for machine_id in ("20", "21"):
         with_machine(fleet, machine_id, work=None, created=START - 9000, disk_time=START - 9000)
-    wait = fleet.survey(since=START - 10).next_batch()
+    wait = next_batch(fleet.survey(since=START - 10))
     assert isinstance(wait, Wait) and not wait.busy and "2 of 12 instances are unhealthy" in wait.reason
 
 
@@ -246,19 +253,19 @@ def test_an_attached_vm_is_skipped_by_plan_and_run_alike(image: Image | None, na
     instances = [replace(i, image=image, exact_version=None) if i.instance_id == "2" else i for i in survey.instances]
     survey = replace(survey, instances=tuple(instances), model_names_target=names_target)
     assert survey.verdicts["2"] == "foreign" and survey.skipped == {"2": "not made from this scale set's image"}
-    assert [batch.instance_ids for batch in survey.batches()] == [("0",), ("1",), ("3",)]
+    assert [batch.instance_ids for batch in remaining_batches(survey)] == [("0",), ("1",), ("3",)]
 
 
 def test_a_set_that_changed_its_publisher_is_not_attached() -> None:
     survey = uniform(4, flexible=True, policy=ONE).survey()
     instances = [replace(i, image=_RHEL, exact_version="1.0.0") for i in survey.instances]
-    assert len(replace(survey, instances=tuple(instances)).batches()) == 4
+    assert len(remaining_batches(replace(survey, instances=tuple(instances)))) == 4
 
 
 def test_a_vhd_of_a_uniform_set_is_not_attached() -> None:
     fleet = uniform(2, form="vhd", policy=ONE)
     instances = [replace(i, image=None) for i in fleet.survey().instances]
-    assert len(replace(fleet.survey(), instances=tuple(instances)).batches()) == 2
+    assert len(remaining_batches(replace(fleet.survey(), instances=tuple(instances)))) == 2
 
 
 # -- the whole model --------------------------------------------------------------------------------
@@ -399,7 +406,7 @@ def test_one_that_is_down_although_azure_says_succeeded_counts_too() -> None:
     with_machine(fleet, "4", power="deallocated")
     survey = fleet.survey(since=START)
     assert [i.instance_id for i in survey.unavailable] == ["2"] and survey.skipped == {"4": "deallocated"}
-    batch = survey.next_batch()
+    batch = next_batch(survey)
     assert isinstance(batch, Batch) and batch.instance_ids == ("2",)
     with_machine(fleet, "2", content=NEW, version_from=0.0)  # it was seen to the end, and deallocated since
     assert fleet.survey(since=START).unavailable == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan: which instances next, and what is in the way. One survey of live state in, plain decisions out."""
+"""What is: one look at a scale set, judged against a target."""
 
 from __future__ import annotations
 
@@ -14,61 +14,14 @@ from functools import cached_property
 from .._facts import availability, images, running_image
 from .._facts.domains import Domain, Selection, domains, instance_order
 from .._facts.images import Image
-from .._facts.limits import Limit
 from .._facts.scale_set import Instance, ScaleSet
-from . import record, thresholds
-from .thresholds import Thresholds
+from . import record
+from .policy import REIMAGE, Policy
 
-CANARY_FROM = 5  # instances a set must have before a canary is worth its time
 # Seconds from a new disk to an instance in service, at the most; one that is sick later has become so by itself.
 LONGEST_START = 3600.0
 
-REPORT = "report"
-REIMAGE = "reimage"
-UNPROVEN = (REPORT, REIMAGE)  # what becomes of instances of which nothing proves what is on their disk
-
 _FOREIGN = "not made from this scale set's image"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How many at once, and in which order. `canary` None means the default, 0 none.
-
-    `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest. `whole_model`: to bring
-    instances to all of the model, extensions and all, not to its image alone. `unproven`: REPORT or REIMAGE; with
-    `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data.
-    """
-
-    max_unavailable: Limit = Limit(20, percent=True)
-    batch_sizes: tuple[Limit, ...] = ()
-    canary: int | None = None
-    order_by: str = "domain"
-    thresholds: Thresholds = Thresholds()
-    include_deallocated: bool = False
-    downgrade: bool = False
-    whole_model: bool = False
-    unproven: str = REPORT
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Instances of one domain that are upgraded together.
-
-    `adopted`: this rollout has started them already, so only watch. `reimage`: they have the model, and need its disk.
-    """
-
-    label: str
-    instance_ids: tuple[str, ...]
-    adopted: bool = False
-    reimage: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done."""
-
-    reason: str
-    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,9 +95,9 @@ class Survey:
         return domains(self.instances, self.policy.order_by)
 
     def available(self, instance: Instance) -> bool:
-        return availability.available(instance, self._can_tell_health(instance))
+        return availability.available(instance, self.can_tell_health(instance))
 
-    def _can_tell_health(self, instance: Instance) -> bool:
+    def can_tell_health(self, instance: Instance) -> bool:
         """One that has not got the model which brought the health source reports none, however well it is."""
         mute = self.policy.whole_model and instance.health is None and instance.latest_model_applied is False
         return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.proven)
@@ -295,106 +248,8 @@ class Survey:
         """Instances that are still to be upgraded or awaited."""
         return list(dict.fromkeys(i.instance_id for i in [*self.in_progress, *self.in_doubt, *self.to_do]))
 
-    def unchecked(self) -> list[Batch]:
-        """What runs the target, or may, before a rollout begins: groups of no more than may be unavailable."""
-        on_target = (running_image.CURRENT, running_image.UNPROVEN)
-        found = [
-            i.instance_id
-            for i in self.chosen()
-            if self.verdicts[i.instance_id] in on_target
-            and self.counts(i)
-            and availability.settled(i)
-            and not self._is_in_progress(i)
-        ]
-        size = max(1, self.max_unavailable)
-        return [
-            Batch("what runs the target already", tuple(found[first : first + size]))
-            for first in range(0, len(found), size)
-        ]
-
-    # -- what next ------------------------------------------------------------------------------
-
-    def next_batch(self) -> Batch | Wait | None:
-        """The instances to upgrade now; None where nothing is left to do."""
-        domain_of = self.domain_of
-        if self.in_doubt:
-            return Wait(f"what is under way is waited for: {_states(self.in_doubt)}", busy=True)
-        if self.in_progress:
-            first = min(domain_of[i.instance_id] for i in self.in_progress)
-            ids = tuple(i.instance_id for i in self.in_progress if domain_of[i.instance_id] == first)
-            return Batch(first.label, ids, adopted=True)
-        if not self.to_do:
-            return None
-        judged = [self._judged(i) for i in self.counted]
-        if breach := thresholds.breach_before(self.policy.thresholds, judged, self.scale_set.has_health_source):
-            return Wait(breach)
-        ready = [i for i in self.to_do if availability.settled(i)]
-        if not ready:
-            return Wait(f"another client is changing {_states(self.busy)}", busy=True)
-        queue = sorted(ready, key=self._turn)
-        first = domain_of[queue[0].instance_id]
-        reimage = self._has_the_model(queue[0])
-        alike = [i for i in queue if domain_of[i.instance_id] == first and self._has_the_model(i) == reimage]
-        batch = self.affordable(alike)
-        if not batch:
-            return self.no_room()
-        return Batch(first.label, tuple(i.instance_id for i in batch[: self._batch_limit()]), reimage=reimage)
-
-    def _turn(self, instance: Instance) -> tuple[t.Any, ...]:
-        domain = self.domain_of[instance.instance_id]
-        return (self.available(instance), domain, self._has_the_model(instance), instance_order(instance))
-
-    def _has_the_model(self, instance: Instance) -> bool:
-        return self.verdicts[instance.instance_id] == running_image.UNPROVEN
-
-    def _judged(self, instance: Instance) -> Instance:
-        """As the threshold is to see it: what cannot tell its health yet is not sick."""
-        if not self._can_tell_health(instance):
-            return replace(instance, health=availability.HEALTHY)
-        return replace(instance, health="initializing") if self.coming(instance) else instance
-
-    def affordable(self, instances: t.Sequence[Instance]) -> list[Instance]:
-        """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as fit."""
-        room = max(0, self.max_unavailable - len(self.unavailable))
-        costless = [i for i in instances if self.counts(i) and not self.available(i)]
-        return costless + [i for i in instances if i not in costless][:room]
-
-    def no_room(self) -> Wait:
-        others = ", ".join(
-            f"{i.instance_id} ({availability.why_unavailable(i, self.scale_set.has_health_source)})"
-            for i in self.unavailable
-        )
-        down = sum(not self.coming(i) for i in self.unavailable)
-        return Wait(
-            f"{len(self.unavailable)} of at most {self.max_unavailable} instances are already unavailable: {others}",
-            busy=down < self.max_unavailable,
-        )
-
-    def _batch_limit(self) -> int | None:
-        """The canary while the image is unproven on this set, then the batch size."""
-        sizes = []
-        if self.policy.batch_sizes:
-            size = self.policy.batch_sizes[min(self.batches_done, len(self.policy.batch_sizes) - 1)]
-            sizes.append(size.of(len(self.counted)))
-        canary = self.policy.canary
-        if canary is None:
-            canary = 1 if len(self.counted) >= CANARY_FROM else 0
-        current = running_image.CURRENT
-        proven = sum(self.verdicts[i.instance_id] == current and self.available(i) for i in self.counted)
-        if canary > proven:
-            sizes.append(canary - proven)
-        return min(sizes, default=None)
-
-    def batches(self) -> list[Batch]:
-        """All batches still to do, if every upgrade goes well: next_batch over an imagined fleet."""
-        survey, found = self, []
-        while isinstance(batch := survey.next_batch(), Batch):
-            found.append(batch)
-            survey = survey.imagine(batch)
-        return found
-
-    def imagine(self, batch: Batch) -> Survey:
-        """This survey once the batch runs the target and is available."""
+    def imagine(self, instance_ids: t.Collection[str]) -> Survey:
+        """This survey once these instances run the target and are available."""
         healthy = availability.HEALTHY if self.scale_set.has_health_source else None
         imagined = replace(
             self,
@@ -406,18 +261,14 @@ class Survey:
                     extensions_settled=True,
                     health=healthy,
                 )
-                if i.instance_id in batch.instance_ids
+                if i.instance_id in instance_ids
                 else i
                 for i in self.instances
             ),
-            proven=self.proven.union(batch.instance_ids),
+            proven=self.proven.union(instance_ids),
             batches_done=self.batches_done + 1,
         )
         # What stays as it is: a plan of 1,000 batches would work it out 1,000 times.
         vars(imagined)["domain_of"] = self.domain_of
-        vars(imagined)["verdicts"] = {**self.verdicts, **dict.fromkeys(batch.instance_ids, running_image.CURRENT)}
+        vars(imagined)["verdicts"] = {**self.verdicts, **dict.fromkeys(instance_ids, running_image.CURRENT)}
         return imagined
-
-
-def _states(instances: t.Iterable[Instance]) -> str:
-    return ", ".join(f"{i.instance_id} ({i.provisioning})" for i in instances)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When too much is unhealthy to go on: before a batch over the whole set, after a batch over what was upgraded."""
+"""What the user allows: how many at once, in which order, and when too much is unhealthy to go on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from .._facts import availability
 from .._facts.limits import Limit
 from .._facts.scale_set import Instance
 
+REPORT = "report"
+REIMAGE = "reimage"
+UNPROVEN = (REPORT, REIMAGE)  # what becomes of instances of which nothing proves what is on their disk
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -20,6 +24,26 @@ class Thresholds:
 
     unhealthy: Limit = Limit(20, percent=True)
     unhealthy_upgraded: Limit = Limit(0)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many at once, and in which order. `canary` None means the default, 0 none.
+
+    `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest. `whole_model`: to bring
+    instances to all of the model, extensions and all, not to its image alone. `unproven`: REPORT or REIMAGE; with
+    `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data.
+    """
+
+    max_unavailable: Limit = Limit(20, percent=True)
+    batch_sizes: tuple[Limit, ...] = ()
+    canary: int | None = None
+    order_by: str = "domain"
+    thresholds: Thresholds = Thresholds()
+    include_deallocated: bool = False
+    downgrade: bool = False
+    whole_model: bool = False
+    unproven: str = REPORT
 
 
 def most_unhealthy(limit: Limit, total: int) -> int:

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts import availability
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.plan import Batch, Policy, Survey, Wait
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import (
+    Batch,
+    Wait,
+    next_batch,
+    remaining_batches,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 
 from ..examples import examples
 from ..fleet import FORMS, NEW, START, Fleet, uniform, with_machine
@@ -27,7 +34,7 @@ from ..strategies import fleets
 @given(fleet=fleets(faulty=False), order=st.randoms(use_true_random=False))
 def test_every_plan(fleet: Fleet, order: random.Random) -> None:
     survey = fleet.survey()
-    batches = survey.batches()
+    batches = remaining_batches(survey)
     done = [i for batch in batches for i in batch.instance_ids]
     to_do = {i.instance_id for i in survey.to_do}
     assert len(done) == len(set(done)), "an instance twice"
@@ -35,12 +42,12 @@ def test_every_plan(fleet: Fleet, order: random.Random) -> None:
     step = survey
     for batch in batches:
         check_batch(step, batch)
-        step = step.imagine(batch)
-    last = step.next_batch()
+        step = step.imagine(batch.instance_ids)
+    last = next_batch(step)
     assert isinstance(last, Wait) or (last is None and set(done) == to_do)
     shuffled = list(survey.instances)
     order.shuffle(shuffled)
-    assert replace(survey, instances=tuple(shuffled)).batches() == batches, "Azure's order decides nothing"
+    assert remaining_batches(replace(survey, instances=tuple(shuffled))) == batches, "Azure's order decides nothing"
 
 
 def check_batch(survey: Survey, batch: Batch) -> None:
@@ -63,7 +70,7 @@ def check_batch(survey: Survey, batch: Batch) -> None:
 
 
 def labels(survey: Survey) -> list[str]:
-    return [batch.label for batch in survey.batches()]
+    return [batch.label for batch in remaining_batches(survey)]
 
 
 def everything(**fields: object) -> Policy:
@@ -95,7 +102,7 @@ def test_fault_domains_where_no_instance_has_an_update_domain() -> None:
 
 
 def test_twenty_percent_of_a_hundred_after_one_canary() -> None:
-    batches = uniform(100).survey().batches()
+    batches = remaining_batches(uniform(100).survey())
     assert [len(batch.instance_ids) for batch in batches] == [1, 19, 20, 20, 20, 20]
     assert batches[0].instance_ids == ("0",) and batches[0].label == batches[1].label == "update domain 0"
 
@@ -106,19 +113,21 @@ def test_twenty_percent_of_a_hundred_after_one_canary() -> None:
 )
 def test_the_canary(count: int, canary: int | None, sizes: list[int]) -> None:
     policy = Policy(max_unavailable=Limit(2), canary=canary, order_by="none")
-    assert [len(b.instance_ids) for b in uniform(count, policy=policy).survey().batches()] == sizes
+    assert [len(b.instance_ids) for b in remaining_batches(uniform(count, policy=policy).survey())] == sizes
 
 
 def test_no_canary_where_the_image_has_proven_itself() -> None:
     fleet = with_machine(
         uniform(6, policy=Policy(max_unavailable=Limit(2), order_by="none")), "3", content=NEW, applied=True
     )
-    assert [b.instance_ids for b in fleet.survey().batches()] == [("0", "1"), ("2", "4"), ("5",)]
+    assert [b.instance_ids for b in remaining_batches(fleet.survey())] == [("0", "1"), ("2", "4"), ("5",)]
 
 
 def test_ids_are_ordered_by_number() -> None:
     policy = Policy(max_unavailable=Limit(1), canary=0, order_by="none")
-    assert [b.instance_ids[0] for b in uniform(12, policy=policy).survey().batches()] == [str(n) for n in range(12)]
+    assert [b.instance_ids[0] for b in remaining_batches(uniform(12, policy=policy).survey())] == [
+        str(n) for n in range(12)
+    ]
 
 
 def test_deallocated_instances_count_on_neither_side() -> None:
@@ -128,7 +137,7 @@ def test_deallocated_instances_count_on_neither_side() -> None:
     survey = fleet.survey()
     assert survey.max_unavailable == 2 and survey.unavailable == []
     assert survey.skipped == {str(n): "deallocated" for n in range(5)}
-    assert [b.instance_ids for b in survey.batches()] == [("5", "6"), ("7", "8"), ("9",)]
+    assert [b.instance_ids for b in remaining_batches(survey)] == [("5", "6"), ("7", "8"), ("9",)]
 
 
 def test_why_instances_are_skipped() -> None:
@@ -139,7 +148,7 @@ def test_why_instances_are_skipped() -> None:
 
 def test_one_selected_domain() -> None:
     fleet = uniform(10, policy=everything(), selection=Selection(update_domains=(3,)))
-    assert [b.instance_ids for b in fleet.survey().batches()] == [("3", "8")]
+    assert [b.instance_ids for b in remaining_batches(fleet.survey())] == [("3", "8")]
 
 
 def test_an_outdated_instance_is_named_current_once_it_was_seen_to_run_the_target() -> None:
@@ -149,7 +158,7 @@ def test_an_outdated_instance_is_named_current_once_it_was_seen_to_run_the_targe
 
 def test_busy_instances_are_waited_for() -> None:
     fleet = with_machine(uniform(1), "0", foreign_until=START + 60)
-    wait = fleet.survey().next_batch()
+    wait = next_batch(fleet.survey())
     assert wait == Wait("another client is changing 0 (Updating)", busy=True)
 
 
@@ -157,9 +166,9 @@ def test_only_what_this_rollout_may_have_started_is_adopted() -> None:
     """It shows the model that Azure brings; where it shows none yet, nothing else starts until it does."""
     fleet = with_machine(uniform(2), "1", foreign_until=START + 60)
     wait = Wait("what is under way is waited for: 1 (Updating)", busy=True)
-    assert fleet.survey(since=START).next_batch() == wait
+    assert next_batch(fleet.survey(since=START)) == wait
     with_machine(fleet, "1", applied=True)
-    assert fleet.survey(since=START).next_batch() == Batch("update domain 1", ("1",), adopted=True)
+    assert next_batch(fleet.survey(since=START)) == Batch("update domain 1", ("1",), adopted=True)
     survey = fleet.survey(since=START)
     for other in (
         replace(survey, selection=Selection(("0",))),  # not chosen
@@ -176,17 +185,17 @@ def test_a_new_instance_is_no_rollout_of_its_own() -> None:
     for machine in fleet.machines.values():
         machine.content, machine.applied = NEW, True
     with_machine(fleet, "1", settled=False)
-    assert fleet.survey(since=START).next_batch() is None
+    assert next_batch(fleet.survey(since=START)) is None
     soon_after = replace(fleet.survey(since=START - 6000), read_at=START - 4000)
-    assert soon_after.next_batch() == Batch("update domain 1", ("1",), adopted=True)
+    assert next_batch(soon_after) == Batch("update domain 1", ("1",), adopted=True)
 
 
 def test_a_thousand_batches_are_planned_in_seconds() -> None:
     """Without what imagine() carries over this takes a minute on a slow machine; the count keeps it honest."""
     policy = Policy(max_unavailable=Limit(1), order_by="none")
     survey = uniform(400, policy=policy, form="gallery").survey()
-    assert len(survey.batches()) == 400
-    imagined = survey.imagine(Batch("", ("0",)))
+    assert len(remaining_batches(survey)) == 400
+    imagined = survey.imagine(("0",))
     assert imagined.verdicts == replace(imagined).verdicts and imagined.domain_of == replace(imagined).domain_of
 
 
@@ -219,7 +228,7 @@ def test_availability(changes: dict[str, str], counts: bool, why: str) -> None:
 def test_the_model_may_not_name_the_target_yet() -> None:
     fleet = uniform(3, form="managed", policy=everything(order_by="none"))
     survey = replace(fleet.survey(), target=FORMS["managed"][NEW], model_names_target=False)
-    assert [b.instance_ids for b in survey.batches()] == [("0", "1", "2")]
+    assert [b.instance_ids for b in remaining_batches(survey)] == [("0", "1", "2")]
 
 
 def test_instances_that_cannot_tell_their_health_yet_are_no_sick_ones() -> None:
@@ -227,7 +236,7 @@ def test_instances_that_cannot_tell_their_health_yet_are_no_sick_ones() -> None:
     mute = [replace(i, health=None, latest_model_applied=False) for i in uniform(10).survey().instances]
     survey = replace(uniform(10).survey(), instances=tuple(mute), policy=Policy(whole_model=True, canary=0))
     assert survey.scale_set.has_health_source and not survey.unavailable
-    batches = survey.batches()
+    batches = remaining_batches(survey)
     assert sum(len(batch.instance_ids) for batch in batches) == 10
     assert max(len(batch.instance_ids) for batch in batches) <= survey.max_unavailable == 2
     # One that has got the model, or that is no more in service, is judged as ever.

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What next: the instances to upgrade now, and all batches after them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._facts import availability, running_image
+from .._facts.domains import instance_order
+from .._facts.scale_set import Instance
+from .policy import breach_before
+from .survey import Survey
+
+CANARY_FROM = 5  # instances a set must have before a canary is worth its time
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Instances of one domain that are upgraded together.
+
+    `adopted`: this rollout has started them already, so only watch. `reimage`: they have the model, and need its disk.
+    """
+
+    label: str
+    instance_ids: tuple[str, ...]
+    adopted: bool = False
+    reimage: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done."""
+
+    reason: str
+    busy: bool = False
+
+
+def next_batch(survey: Survey) -> Batch | Wait | None:
+    """The instances to upgrade now; None where nothing is left to do."""
+    domain_of = survey.domain_of
+    if survey.in_doubt:
+        return Wait(f"what is under way is waited for: {_states(survey.in_doubt)}", busy=True)
+    if survey.in_progress:
+        first = min(domain_of[i.instance_id] for i in survey.in_progress)
+        ids = tuple(i.instance_id for i in survey.in_progress if domain_of[i.instance_id] == first)
+        return Batch(first.label, ids, adopted=True)
+    if not survey.to_do:
+        return None
+    judged = [_judged(survey, i) for i in survey.counted]
+    if breach := breach_before(survey.policy.thresholds, judged, survey.scale_set.has_health_source):
+        return Wait(breach)
+    ready = [i for i in survey.to_do if availability.settled(i)]
+    if not ready:
+        return Wait(f"another client is changing {_states(survey.busy)}", busy=True)
+    queue = sorted(ready, key=lambda i: _turn(survey, i))
+    first = domain_of[queue[0].instance_id]
+    reimage = _has_the_model(survey, queue[0])
+    alike = [i for i in queue if domain_of[i.instance_id] == first and _has_the_model(survey, i) == reimage]
+    batch = affordable(survey, alike)
+    if not batch:
+        return no_room(survey)
+    return Batch(first.label, tuple(i.instance_id for i in batch[: _batch_limit(survey)]), reimage=reimage)
+
+
+def _turn(survey: Survey, instance: Instance) -> tuple[t.Any, ...]:
+    domain = survey.domain_of[instance.instance_id]
+    return (survey.available(instance), domain, _has_the_model(survey, instance), instance_order(instance))
+
+
+def _has_the_model(survey: Survey, instance: Instance) -> bool:
+    return survey.verdicts[instance.instance_id] == running_image.UNPROVEN
+
+
+def _judged(survey: Survey, instance: Instance) -> Instance:
+    """As the threshold is to see it: what cannot tell its health yet is not sick."""
+    if not survey.can_tell_health(instance):
+        return replace(instance, health=availability.HEALTHY)
+    return replace(instance, health="initializing") if survey.coming(instance) else instance
+
+
+def affordable(survey: Survey, instances: t.Sequence[Instance]) -> list[Instance]:
+    """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as fit."""
+    room = max(0, survey.max_unavailable - len(survey.unavailable))
+    costless = [i for i in instances if survey.counts(i) and not survey.available(i)]
+    return costless + [i for i in instances if i not in costless][:room]
+
+
+def no_room(survey: Survey) -> Wait:
+    others = ", ".join(
+        f"{i.instance_id} ({availability.why_unavailable(i, survey.scale_set.has_health_source)})"
+        for i in survey.unavailable
+    )
+    down = sum(not survey.coming(i) for i in survey.unavailable)
+    return Wait(
+        f"{len(survey.unavailable)} of at most {survey.max_unavailable} instances are already unavailable: {others}",
+        busy=down < survey.max_unavailable,
+    )
+
+
+def _batch_limit(survey: Survey) -> int | None:
+    """The canary while the image is unproven on this set, then the batch size."""
+    sizes = []
+    if survey.policy.batch_sizes:
+        size = survey.policy.batch_sizes[min(survey.batches_done, len(survey.policy.batch_sizes) - 1)]
+        sizes.append(size.of(len(survey.counted)))
+    canary = survey.policy.canary
+    if canary is None:
+        canary = 1 if len(survey.counted) >= CANARY_FROM else 0
+    current = running_image.CURRENT
+    proven = sum(survey.verdicts[i.instance_id] == current and survey.available(i) for i in survey.counted)
+    if canary > proven:
+        sizes.append(canary - proven)
+    return min(sizes, default=None)
+
+
+def remaining_batches(survey: Survey) -> list[Batch]:
+    """All batches still to do, if every upgrade goes well: next_batch over an imagined fleet."""
+    found = []
+    while isinstance(batch := next_batch(survey), Batch):
+        found.append(batch)
+        survey = survey.imagine(batch.instance_ids)
+    return found
+
+
+def unchecked_batches(survey: Survey) -> list[Batch]:
+    """What runs the target, or may, before a rollout begins: groups of no more than may be unavailable."""
+    on_target = (running_image.CURRENT, running_image.UNPROVEN)
+    in_progress = {i.instance_id for i in survey.in_progress}
+    found = [
+        i.instance_id
+        for i in survey.chosen()
+        if survey.verdicts[i.instance_id] in on_target
+        and survey.counts(i)
+        and availability.settled(i)
+        and i.instance_id not in in_progress
+    ]
+    size = max(1, survey.max_unavailable)
+    return [
+        Batch("what runs the target already", tuple(found[first : first + size]))
+        for first in range(0, len(found), size)
+    ]
+
+
+def _states(instances: t.Iterable[Instance]) -> str:
+    return ", ".join(f"{i.instance_id} ({i.provisioning})" for i in instances)
