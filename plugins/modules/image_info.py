@@ -171,11 +171,11 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import views
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image_info
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **views.image_versions(azure, options)}
+    return {"changed": False, **image_info.read(azure, options)}
 
 
 def main() -> None:

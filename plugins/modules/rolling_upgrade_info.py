@@ -174,11 +174,11 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import views
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade_info
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **views.rolling_upgrades(azure, options)}
+    return {"changed": False, **rolling_upgrade_info.read(azure, options)}
 
 
 def main() -> None:

@@ -217,11 +217,11 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import views
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, "scale_sets": views.scale_sets(azure, options)}
+    return {"changed": False, "scale_sets": scale_set_info.read(azure, options)}
 
 
 def main() -> None:

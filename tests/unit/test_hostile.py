@@ -23,7 +23,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text im
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import ImageError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info, views
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info, upgrade_plan_info
 
 from . import play
 from .examples import examples
@@ -108,7 +108,8 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     results: list[Any] = []
     plan = None
     try:
-        results.append(views.scale_sets(azure, {**options, "instances": True, "instance_ids": [], "addresses": False}))
+        shown = {**options, "instances": True, "instance_ids": [], "addresses": False}
+        results.append(scale_set_info.read(azure, shown))
         plan = upgrade_plan_info.as_result(upgrade_plan_info.make(azure, options))
         results.append(plan)
     except (AzureError, Refused, ImageError) as error:

@@ -39,6 +39,7 @@ ROOMS = [
     "_model",
     "_facts",
 ]
+SHARED_USE_CASES = {"prerequisites", "views"}
 PURE = ("_rollout", "_orchestrator", "_model", "_facts")
 PURE_FOLDERS = [f"plugins/module_utils/{room}" for room in PURE]
 
@@ -96,15 +97,17 @@ def test_imports_only_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_has_the_use_case_of_its_name(name: str) -> None:
-    """A reader guesses the file: module, use case and action plugin are called the same."""
-    used = {imported.rpartition(".")[0] for imported in imports(ROOT / "plugins" / "modules" / f"{name}.py")}
-    own = f"{COLLECTION}plugins.module_utils._use_cases.{name}"
-    others = {one for one in used if under(one, f"{COLLECTION}plugins.module_utils._use_cases")} - {own}
-    assert own in used or f"{COLLECTION}plugins.module_utils._use_cases" in used, name
-    assert not others - {
-        f"{COLLECTION}plugins.module_utils._use_cases",
-        f"{COLLECTION}plugins.module_utils._use_cases.views",
-    }
+    """A reader guesses the file: module and use case are called the same, and a module uses no other one."""
+    use_cases = f"{COLLECTION}plugins.module_utils._use_cases"
+    used = {one for one in imports(ROOT / "plugins" / "modules" / f"{name}.py") if under(one, use_cases)}
+    assert used, name
+    assert all(under(one, f"{use_cases}.{name}") for one in used), used
+
+
+def test_a_use_case_is_a_modules_or_shared_by_several() -> None:
+    there = {path.stem for path in (UTILS / "_use_cases").glob("*.py")} - {"__init__"}
+    assert there - set(MODULES) == SHARED_USE_CASES
+    assert set(MODULES) <= there
 
 
 @pytest.mark.parametrize("path", files("plugins"), ids=lambda path: str(path.relative_to(ROOT / "plugins")))

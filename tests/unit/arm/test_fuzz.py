@@ -28,7 +28,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.images import I
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import timestamp
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases.views import scale_set as shown
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.scale_set_info import scale_set as shown
 
 from ..fake_azure import GROUP, OPTIONS, SECRET, WEB, FakeAzure, FakeClock
 

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scale sets and their instances, judged against an image."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._arm.client import Azure
+from .._arm.errors import AzureError
+from .._facts import catalogue, images, running_image
+from .._facts.domains import instance_order
+from .._facts.problems import DENIED, MISSING, REFUSED, Refused
+from .._facts.report import timestamp
+from .._facts.scale_set import ScaleSet
+from .._rollout import record, resume
+from .._rollout.survey import Survey
+from . import views
+
+
+def read(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The scale sets that the options name, judged against the image that they name or each model does.
+
+    Where that image cannot be told of one, its `target_problem` says why and the rest is shown all the same.
+    """
+    wanted = images.parse(options["image"]) if options.get("image") else None
+    group, name = options.get("resource_group"), options.get("name")
+    found = [azure.scale_set(options["resource_group"], name)] if name else list(azure.scale_sets(group))
+    shown = []
+    for one in found:
+        target, problem = _target(azure, one, wanted)
+        entry: dict[str, t.Any] = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
+        if name and entry["rollout"]:
+            back = None if _overtaken(azure, one) else _way_back(azure, one)
+            entry["rollout"]["way_back"] = images.show(back)
+        if options["instances"]:
+            entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
+        shown.append(entry)
+    return shown
+
+
+def _target(azure: Azure, one: ScaleSet, wanted: images.Image | None) -> tuple[images.Image | None, str]:
+    """The exact image to judge by, or why there is none."""
+    try:
+        target = images.complete(wanted, one.image) if wanted else one.image
+        if target is not None and target.follows_latest:
+            target = catalogue.newest(target, azure.image_versions(target, one.location), one.location)
+    except (AzureError, images.ImageError, Refused) as error:
+        return None, str(error)
+    return target, "" if target else f"the model of scale set {one.name} names no image."
+
+
+def _instances(
+    azure: Azure, one: ScaleSet, target: images.Image | None, wanted: t.Sequence[str], addresses: bool
+) -> list[dict[str, t.Any]]:
+    found = sorted(azure.instances(one), key=instance_order)
+    standing = record.standing(one)
+    nothing_proven = {} if target else {"verdict": running_image.UNPROVEN, "outdated": None}
+    target = target or images.Image(images.VHD)
+    survey = Survey(
+        one,
+        tuple(found),
+        target,
+        model_names_target=images.same(one.image, target),
+        since=standing.started if standing and standing.names(target) else None,
+    )
+    chosen = [i for i in found if not wanted or i.instance_id in wanted]
+    shown = [{**views.instance(i, survey), **nothing_proven} for i in chosen]
+    if not addresses or not shown:
+        return shown
+    private = azure.addresses(one, [entry["instance_id"] for entry in shown])
+    return [{**entry, "addresses": private[entry["instance_id"]]} for entry in shown]
+
+
+def scale_set(one: ScaleSet) -> dict[str, t.Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "resource_group": one.resource_group,
+        "location": one.location,
+        "orchestration_mode": one.orchestration_mode,
+        "capacity": one.capacity,
+        "zones": list(one.zones),
+        "provisioning_state": one.provisioning_state,
+        "upgrade_mode": one.upgrade_mode,
+        "automatic_os_upgrade": one.automatic_os_upgrade,
+        "automatic_repairs": one.automatic_repairs,
+        "health_sources": list(one.health_sources),
+        "service_fabric": one.service_fabric,
+        "image": images.show(one.image),
+        "os_type": one.os_type,
+        "plan": dict(one.purchase_plan) if one.purchase_plan else None,
+        "tags": dict(one.tags),
+        "rollout": _rollout(one),
+    }
+
+
+def _rollout(one: ScaleSet) -> dict[str, t.Any] | None:
+    found = record.read(one.tags)
+    if found is None:
+        return None
+    return {
+        "id": found.id,
+        "target_image": images.show(found.target_image),
+        "previous_image": images.show(found.previous_image),
+        "selection": found.selection,
+        "started": timestamp(found.started),
+        "suspended": list(found.suspended),
+        "state": found.state,
+        "way_back": images.show(resume.way_back(found.way_back(one.image), one.image, ())),
+    }
+
+
+def _way_back(azure: Azure, one: ScaleSet) -> images.Image | None:
+    """Where the role rollback goes by itself; what Azure reports is read only where another image than the model's is
+    recorded."""
+    found = record.read(one.tags)
+    recorded = found.way_back(one.image) if found else None
+    if recorded is None or (known := resume.way_back(recorded, one.image, ())):
+        return known if recorded else None
+    instances = [image for i in azure.instances(one) for image in (running_image.running_image(i), i.image)]
+    if known := resume.way_back(recorded, one.image, instances):
+        return known
+    try:
+        return resume.way_back(recorded, one.image, [past.target for past in azure.os_upgrade_history(one)])
+    except AzureError as error:
+        if error.problem.kind not in (DENIED, MISSING, REFUSED):
+            raise
+        return None
+
+
+def _overtaken(azure: Azure, one: ScaleSet) -> bool:
+    """Whether what runs has come by something else than the recorded rollout, such as an upgrade of Azure's own."""
+    found = record.read(one.tags)
+    return found is not None and found.overtaken(azure.instances(one))
