@@ -15,7 +15,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._arm import client, sdk
 from ._arm.credentials import AUTH_SOURCES
-from ._arm.errors import AzureError, known_secrets, signatures
+from ._arm.errors import AzureError
+from ._arm.redaction import known_secrets, signatures
 from ._controller import VARIABLE, Cancellation
 from ._facts.foreign_text import all_printable
 from ._facts.images import ImageError

@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
-from ansible_collections.steady.vmss.plugins.module_utils._arm import client, errors
+from ansible_collections.steady.vmss.plugins.module_utils._arm import client, redaction
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem, Refused
 
@@ -23,7 +23,7 @@ SECRET = "s3cr3t~value.of-the_client"
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "_known_secrets", set())
+    monkeypatch.setattr(redaction, "_known_secrets", set())
 
 
 def ended(capsys: pytest.CaptureFixture[str], body: Any, **options: Any) -> tuple[dict[str, Any], str]:

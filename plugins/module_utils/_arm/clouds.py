@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from .._facts import problems
 from .._facts.problems import Problem
 from . import sdk
-from .errors import CERTIFICATE_HOWTO, AzureError, is_certificate_error, message_text, read_json, root_words
+from .errors import CERTIFICATE_HOWTO, AzureError, is_certificate_error, read_json, root_words
+from .redaction import message_text
 from .urls import origin
 
 

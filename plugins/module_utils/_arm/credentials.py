@@ -15,7 +15,8 @@ from pathlib import Path
 
 from . import sdk
 from .clouds import Cloud
-from .errors import CredentialError, redact
+from .errors import CredentialError
+from .redaction import redact
 
 AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
 

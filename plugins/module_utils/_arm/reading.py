@@ -27,7 +27,8 @@ from .._facts.scale_set import (
     RollingUpgrade,
     ScaleSet,
 )
-from .errors import CONFLICT_CODES, error_member, message_text, name_text, problem_of
+from .errors import CONFLICT_CODES, error_member, problem_of
+from .redaction import message_text, name_text
 
 Document = t.Mapping[str, t.Any]
 
@@ -260,7 +261,7 @@ def rolling_upgrade(document: Document) -> RollingUpgrade:
         code=_word(at(status, "code")),
         started=timestamp(at(status, "startTime")),
         counts=_counts(at(properties, "progress")),
-        problem=_told(at(properties, "error")),
+        problem=_problem_from(at(properties, "error")),
         last_action=_word(at(status, "lastAction")),
         last_action_time=timestamp(at(status, "lastActionTime")),
         policy=dict(policy) if isinstance(policy := at(properties, "policy"), dict) else {},
@@ -278,10 +279,10 @@ def past_upgrade(document: Document) -> PastUpgrade:
         counts=_counts(at(properties, "progress")),
         started_by=_word(at(properties, "startedBy")),
         target=images.from_wire(at(properties, "targetImageReference")),
-        problem=_told(at(properties, "error")),
+        problem=_problem_from(at(properties, "error")),
         restored=_whole(at(rollback, "successfullyRolledbackInstanceCount")) or 0,
         not_restored=_whole(at(rollback, "failedRolledbackInstanceCount")) or 0,
-        restore_problem=_told(at(rollback, "rollbackError")),
+        restore_problem=_problem_from(at(rollback, "rollbackError")),
     )
 
 
@@ -290,7 +291,7 @@ def _counts(progress: object) -> dict[str, int]:
     return {"in_progress" if name == "inProgress" else name: count for name, count in found.items()}
 
 
-def _told(error: object) -> Problem | None:
+def _problem_from(error: object) -> Problem | None:
     return problem_of(error, problems.REFUSED) if isinstance(error, dict) and error else None
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from .._facts import problems
 from .._facts.problems import Problem
 from . import sdk
-from .errors import AzureError, message_text
+from .errors import AzureError
+from .redaction import message_text
 
 # Stricter than any URL library, so that no two of them can read another host out of one address.
 _HTTPS = re.compile(r"https://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?(?P<path>/[!-~]*)?", re.I)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
-from .._arm.errors import AzureError, redact
+from .._arm.errors import AzureError
+from .._arm.redaction import redact
 from .._facts.problems import LOST, REFUSED, Operation, Problem
 from .._facts.scale_set import ScaleSet
 from .._model import extension, health_source

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
-from .._arm.errors import AzureError, redact
+from .._arm.errors import AzureError
+from .._arm.redaction import redact
 from .._facts import images
 from .._facts.images import Image
 from .._facts.problems import Refused

@@ -19,13 +19,11 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azu
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import (
     AzureError,
     http_date,
-    know_secrets,
-    message_text,
     problem_of_answer,
-    redact,
     retry_after,
     root_words,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._arm.redaction import know_secrets, message_text, redact
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem
 
