@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from .judge import Broken, Command, Judge, Judged, Run
+from .judge import Broken, Judge, Judged
+from .judged_run import Command, Run
 from .play import NEW, NEWER, OLD, scenario
 from .simulated import Controller, Simulated
 

@@ -20,8 +20,6 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import (
 from ansible_collections.steady.vmss.plugins.module_utils._arm.redaction import know_secrets, message_text, redact
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOi.eyJhdWQiOiJodHRwcz.c2lnbmF0dXJl"
-
-
 VHD = "https://store.blob.core.windows.net/vhds/web.vhd"
 
 

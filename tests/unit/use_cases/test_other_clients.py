@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 
-from ..judge import Broken, Command, Judge, Judged, Run
+from ..judge import Broken, Judge, Judged
+from ..judged_run import Command, Run
 from ..play import NEW, NEWER, OLD, Failed, Play, scenario
 from ..simulated import Controller, Simulated
 
