@@ -18,13 +18,12 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
     ScaleSet,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.observation import OS, Watch
-from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_upgrade import (
-    COMPLETED,
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_upgrade import COMPLETED, RollingRun
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.steps import (
     Cancel,
     Finished,
     Look,
     Patience,
-    RollingRun,
     Start,
 )
 

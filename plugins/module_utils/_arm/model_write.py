@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from .._facts import commands
-from .._facts.problems import LOST, Problem, Refused
-from .._facts.scale_set import ScaleSet
+from .._facts.problems import LOST, RETRYABLE, Problem, Refused
+from .._facts.scale_set import AT_WORK, ScaleSet
 from . import operations
 from .client import Azure, Clock, OperationRef
 from .errors import AzureError
@@ -19,7 +19,6 @@ Body = dict[str, t.Any]
 
 _TRIES = 2  # of writes that Azure says it has done, and that nobody sees
 _MOST_SENT = 5  # writes that Azure took and that did not come to stand; each may cost one of a set's 10 models
-_AT_WORK = ("Updating", "Creating", "Migrating")
 
 
 def until(
@@ -63,7 +62,7 @@ def until(
                 "See who else writes: "
                 + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
             )
-        if scale_set.provisioning_state in _AT_WORK:
+        if scale_set.provisioning_state in AT_WORK:
             if clock.now() > deadline:
                 log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
                 raise Refused(
@@ -91,7 +90,7 @@ def _send(
         ref = send(scale_set)
         operation = operations.end_of(azure, clock, ref, deadline) if ref else None
     except AzureError as error:
-        if error.problem.kind not in operations.AGAIN or clock.now() > deadline:
+        if error.problem.kind not in RETRYABLE or clock.now() > deadline:
             raise
         operations.pause(clock, deadline, error.problem)
         return False, None

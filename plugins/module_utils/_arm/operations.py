@@ -17,8 +17,6 @@ RETRY = 5.0
 _SHOWS_WITHIN = 180.0  # seconds that a read may be behind a write
 _MOST_FAILED = 2  # operations that Azure ended as failed
 _MOST_SENT = 5  # requests that Azure took and that had no effect
-# Azure surely did nothing, or a fresh read can tell whether it did.
-AGAIN = (problems.PRECONDITION, problems.CONFLICT, problems.LOST, problems.THROTTLED)
 
 
 def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
@@ -67,7 +65,7 @@ def until(
         try:
             operation = write()
         except AzureError as error:
-            if error.problem.kind not in AGAIN:
+            if error.problem.kind not in problems.RETRYABLE:
                 raise
             last = error.problem
             sent = clock.now() if error.problem.kind == problems.LOST else None

@@ -25,7 +25,7 @@ LONGEST_PAUSE = 30.0  # between two tries where Azure does not say
 
 MAY_BE_EMPTY = "may_be_empty"  # an option of a request whose good answer may have no body
 
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Clock(t.Protocol):
@@ -162,7 +162,7 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
 
 def _unanswered(response: t.Any, may_be_empty: bool) -> bool:
     if response.status_code != 200:
-        return response.status_code in _AGAIN
+        return response.status_code in _RETRIED_STATUSES
     return not (is_json(response) or (may_be_empty and not body_text(response).strip()))
 
 

@@ -17,6 +17,8 @@ THROTTLED = "throttled"
 DENIED = "denied"  # 401, 403
 MISSING = "missing"  # 404
 LOST = "lost"  # 5xx, a lost connection, an unreadable answer: it may have been started
+# Azure surely did nothing, or a fresh read can tell whether it did.
+RETRYABLE = (PRECONDITION, CONFLICT, LOST, THROTTLED)
 
 
 @dataclass(frozen=True)

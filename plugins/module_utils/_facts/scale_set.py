@@ -16,6 +16,7 @@ UNIFORM = "Uniform"
 FLEXIBLE = "Flexible"
 
 MANUAL, AUTOMATIC, ROLLING = "Manual", "Automatic", "Rolling"  # upgrade modes
+AT_WORK = ("Updating", "Creating", "Migrating")  # provisioning states beside which Azure takes no other write
 
 
 @dataclass(frozen=True)

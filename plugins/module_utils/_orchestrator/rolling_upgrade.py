@@ -11,80 +11,27 @@ Succeeded, and one with nothing to do counts every instance as successful.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .._facts import images, problems
 from .._facts.problems import Operation, Problem
 from .._facts.report import Report, timestamp
-from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from . import stop_reason
 from .observation import EXTENSIONS, OS, Watch
+from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
 
 STARTED = "started"
 COMPLETED = "completed"
 CANCELLED = "cancelled"
 
-AT_WORK = ("Updating", "Creating", "Migrating")
-
-_AGAIN = (problems.CONFLICT, problems.THROTTLED, problems.LOST, problems.PRECONDITION)
 _NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it never will: a fresh look tells
 _FIRST_LOOK = 10.0
 _RETRY = 15.0
 _MOST_REFUSALS = 3
 _LISTED_AGAIN = 300.0  # seconds between two lists of the instances while nothing runs, for each page of them
 _NO_SUCCESS = ("stopped", "rolled_back", "failed")
+_DEFAULT_PATIENCE = Patience()
 _SAME = 1.0  # seconds by which two writings of one time may differ
-
-
-class Step:
-    """What the state machine asks for: Start, Cancel, Look or Finished."""
-
-
-@dataclass(frozen=True)
-class Start(Step):
-    """Ask Azure to start an upgrade, once."""
-
-
-@dataclass(frozen=True)
-class Cancel(Step):
-    """Ask Azure to cancel the upgrade that runs, once."""
-
-
-@dataclass(frozen=True)
-class Look(Step):
-    """At this time read the latest upgrade, and whatever else is true here."""
-
-    at: float
-    instances: bool = False
-    scale_set: bool = False
-    operation: bool = False
-    history: bool = False
-
-
-@dataclass(frozen=True)
-class Finished(Step):
-    outcome: str
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for what, in seconds.
-
-    `start`: for Azure to start an automatic upgrade by itself, 0 to start one ourselves. `unseen`: for a start that was
-    accepted to be shown. `settle`: for the instances to be available after its end. `poll`: between two looks.
-    """
-
-    start: float = 0.0
-    upgrade: float = 14400.0
-    unseen: float = 300.0
-    settle: float = 300.0
-    poll: float = 30.0
-
-
-class Known(t.NamedTuple):
-    """When the latest upgrade started that an earlier look has shown; None where it showed none."""
-
-    started: float | None
 
 
 class RollingRun:
@@ -104,7 +51,7 @@ class RollingRun:
         *,
         now: float,
         wanted: str,
-        patience: Patience = Patience(),
+        patience: Patience = _DEFAULT_PATIENCE,
         ours_started: float | None = None,
         known: Known | None = None,
         tried: PastUpgrade | None = None,
@@ -500,10 +447,10 @@ class RollingRun:
         self.report.event(now, "request_failed", problem=str(problem))
         self._lost = self._lost or problem.kind == problems.LOST
         allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
-        if problem.kind not in _AGAIN and not allowed_later:
+        if problem.kind not in problems.RETRYABLE and not allowed_later:
             self._end(now, "failed", problem=problem)
             return
-        self._refusals += problem.kind not in _AGAIN
+        self._refusals += problem.kind not in problems.RETRYABLE
         self._plan_anew(now, problem)
 
     def _plan_anew(self, now: float, problem: Problem) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from .._facts import availability, catalogue, commands, images, model_limit, model_references, running_image
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
-from .._facts.scale_set import ImageFacts, RollingUpgrade
+from .._facts.scale_set import MANUAL, ImageFacts, RollingUpgrade
 from . import resume
 from .batches import remaining_batches
 from .policy import breach_after, breach_before
@@ -79,7 +79,7 @@ def _canary(survey: Survey) -> t.Iterator[Finding]:
 def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
     name = f"scale set {scale_set.name}"
-    if scale_set.upgrade_mode.lower() != "manual":
+    if scale_set.upgrade_mode != MANUAL:
         reaction = (
             "every instance at once"
             if scale_set.upgrade_mode.lower() == "automatic"

@@ -318,7 +318,7 @@ class Upgrade:
             verification.DONE: "upgraded",
             verification.FAILED: "failed",
             verification.GONE: "gone",
-            verification.AGAIN: "not_started",
+            verification.NOT_STARTED: "not_started",
         }
         outcome = outcomes.get(verdict, verdict)
         self.report.instances[instance_id] = InstanceReport(
@@ -333,13 +333,13 @@ class Upgrade:
         if verdict == verification.DONE:
             self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
         if verdict == verification.DONE or (
-            verdict == verification.AGAIN and instance_id not in self._touched_by_others
+            verdict == verification.NOT_STARTED and instance_id not in self._touched_by_others
         ):
             self.survey = replace(self.survey, touched=self.survey.touched - {instance_id})
         if verdict == verification.FAILED:
             why = f"{_FAILED_BEFORE}: {track.why}"
             self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
-        if verdict == verification.AGAIN and self._trouble_since is None:
+        if verdict == verification.NOT_STARTED and self._trouble_since is None:
             self._trouble_since = now
 
     def _failed(self, batch: BatchReport) -> list[str]:

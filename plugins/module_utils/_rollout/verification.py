@@ -15,7 +15,7 @@ from .._facts.scale_set import Instance
 
 PENDING = "pending"
 DONE = "done"
-AGAIN = "again"  # Azure did nothing to it: plan it anew
+NOT_STARTED = "again"  # Azure did nothing to it: plan it anew
 REIMAGE = "reimage"  # Azure applied the model and left the old disk
 START = "start"  # Azure left it deallocated
 RETRY = "retry"  # Azure gave up on it half way, with the new disk in it
@@ -220,9 +220,9 @@ class Track:
             return FAILED if idle >= patience.start_lag else PENDING
         succeeded = operation is not None and operation.status == "Succeeded"
         if not succeeded and (not applied or instance.provisioning == "Canceled"):
-            return AGAIN if idle >= patience.start_lag else PENDING
+            return NOT_STARTED if idle >= patience.start_lag else PENDING
         if not applied and instance.latest_model_applied is False:
-            return AGAIN if idle >= patience.start_lag else PENDING
+            return NOT_STARTED if idle >= patience.start_lag else PENDING
         if idle < patience.version_lag or idle == 0:
             return PENDING
         if instance.provisioning != "Succeeded":

@@ -17,7 +17,7 @@ from .._facts.domains import Selection
 from .._facts.scale_set import ScaleSet
 from .._orchestrator.observation import OS, Watch
 
-_AGAIN = (problems.CONFLICT, problems.THROTTLED)
+_RETRYABLE = (problems.CONFLICT, problems.THROTTLED)
 # Azure's words for it are not known: where nothing runs, nothing waits. What else it does not allow is a failure.
 _NOT_ALLOWED = "operationnotallowed"
 
@@ -46,7 +46,7 @@ def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check
         except AzureError as error:
             if error.problem.code.lower() == _NOT_ALLOWED and _nothing_waits(azure, scale_set):
                 return Approval((), current, f"nothing waits for approval now ({error.problem})")
-            if error.problem.kind not in _AGAIN or clock.now() > deadline:
+            if error.problem.kind not in _RETRYABLE or clock.now() > deadline:
                 raise
             operations.pause(clock, deadline, error.problem)
             scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)

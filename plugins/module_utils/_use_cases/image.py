@@ -61,7 +61,7 @@ class _Write:
 
     @property
     def to_manual(self) -> bool:
-        return (self.options.get("upgrade_mode") or "").lower() == MANUAL.lower()
+        return self.options.get("upgrade_mode") == MANUAL
 
     @property
     def replaces_itself(self) -> bool:

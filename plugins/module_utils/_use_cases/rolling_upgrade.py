@@ -20,19 +20,8 @@ from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._journal import Journal
 from .._orchestrator import messages, readiness
 from .._orchestrator.observation import OS, Watch, verdict
-from .._orchestrator.rolling_upgrade import (
-    CANCELLED,
-    COMPLETED,
-    Cancel,
-    Finished,
-    Known,
-    Look,
-    Patience,
-    RollingRun,
-    Start,
-    Step,
-    entry_of,
-)
+from .._orchestrator.rolling_upgrade import CANCELLED, COMPLETED, RollingRun, entry_of
+from .._orchestrator.steps import Cancel, Finished, Known, Look, Patience, Start, Step
 from .._rollout import resume
 from . import prerequisites, views
 

@@ -18,7 +18,7 @@ from .._facts.images import Image
 from .._facts.limits import parse_limit
 from .._facts.problems import Refused
 from .._facts.report import seconds_of, timestamp
-from .._facts.scale_set import ImageFacts, ScaleSet
+from .._facts.scale_set import MANUAL, ImageFacts, ScaleSet
 from .._rollout import preflight, record, resume
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
 from .._rollout.policy import REPORT, UNPROVEN, Policy, Thresholds
@@ -145,7 +145,7 @@ def make(azure: Azure, options: Options) -> Plan:
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = bool(options.get("follow_latest"))
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
-    to_manual = (options.get("upgrade_mode") or "").lower() == "manual"
+    to_manual = options.get("upgrade_mode") == MANUAL
     services = _services(azure, scale_set)
     on_set = record.read(scale_set.tags)
     # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
@@ -162,7 +162,7 @@ def make(azure: Azure, options: Options) -> Plan:
     )
     if ours and (not survey.left or (ours.open and ours.selects(selection))):
         mine = ours
-    needs_mode = to_manual and scale_set.upgrade_mode.lower() != "manual"
+    needs_mode = to_manual and scale_set.upgrade_mode != MANUAL
     write_model = not settled or replaces or needs_mode or (ours or mine) != mine
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write

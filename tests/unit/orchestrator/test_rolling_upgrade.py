@@ -25,9 +25,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_
     CANCELLED,
     COMPLETED,
     STARTED,
-    Patience,
     RollingRun,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.steps import Patience
 
 from ..orchestrated import (
     GALLERY,

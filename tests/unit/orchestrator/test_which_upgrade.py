@@ -22,10 +22,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_
     CANCELLED,
     COMPLETED,
     STARTED,
-    Known,
-    Patience,
     RollingRun,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.steps import Known, Patience
 
 from ..orchestrated import (
     GALLERY,

@@ -28,8 +28,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
-    AGAIN,
     FAILED,
+    NOT_STARTED,
     PENDING,
     RETRY,
     Patience,
@@ -336,7 +336,7 @@ def test_canceled_is_an_end_and_not_work() -> None:
     (before,) = uniform(1).survey().instances
     canceled = replace(before, provisioning="Canceled")
     track = Track(before, START)
-    assert [observe(track, canceled, START + at) for at in (1, 20, 31)] == [PENDING, PENDING, AGAIN]
+    assert [observe(track, canceled, START + at) for at in (1, 20, 31)] == [PENDING, PENDING, NOT_STARTED]
     track = Track(before, START)
     new = replace(canceled, os_disk="another", exact_version=NEW, image=FORMS["platform"][NEW])
     assert [observe(track, new, START + at) for at in (1, 32)] == [PENDING, RETRY]
