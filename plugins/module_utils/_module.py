@@ -21,7 +21,7 @@ from ._controller import VARIABLE, Cancellation
 from ._facts.foreign_text import all_printable
 from ._facts.images import ImageError
 from ._facts.problems import Cancelled, Refused
-from ._facts.report import timestamp
+from ._facts.times import timestamp
 from ._journal import Journal
 from ._orchestrator.upgrade_policy import PERMISSION
 

@@ -9,9 +9,7 @@ Members: https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets
 
 from __future__ import annotations
 
-import re
 import typing as t
-from datetime import datetime, timedelta, timezone
 
 from .._facts import images, problems
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
@@ -27,34 +25,23 @@ from .._facts.scale_set import (
     RollingUpgrade,
     ScaleSet,
 )
+from .._facts.times import seconds_of
 from .errors import CONFLICT_CODES, error_member, problem_of
 from .redaction import message_text, name_text
 
 Document = t.Mapping[str, t.Any]
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?", re.I | re.A)
 _HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
-_FIRST_YEAR, _LAST_YEAR = 2000, 2100  # any other is no time of Azure's, and no arithmetic is safe there
+# 2000 to 2100: any other is no time of Azure's, and no arithmetic is safe there.
+_FIRST_MOMENT, _LAST_MOMENT = 946684800.0, 4102444800.0
 _LARGEST = 10**12
 _COUNTS = ("successful", "failed", "inProgress", "pending")
 
 
-def timestamp(value: object) -> float | None:
-    """Seconds since the epoch of an RFC 3339 time; Azure writes seven digits of a second and any offset."""
-    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not found:
-        return None
-    day, clock, fraction, offset = found.groups()
-    try:
-        moment = datetime.strptime(f"{day}T{clock}", "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
-        return None
-    if offset and offset not in "Zz":
-        ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-        moment = moment - ahead if offset[0] == "+" else moment + ahead
-    return moment.timestamp() + float(fraction or 0)
+def moment(value: object) -> float | None:
+    """Seconds since the epoch of a time that Azure can mean."""
+    seconds = seconds_of(value)
+    return seconds if seconds is not None and _FIRST_MOMENT <= seconds < _LAST_MOMENT else None
 
 
 def at(document: object, *path: str) -> t.Any:
@@ -186,10 +173,10 @@ def instance(document: Document) -> Instance:
         fault_domain=_whole(fault_domain if fault_domain is not None else at(properties, "platformFaultDomain")),
         power=_code(_status(statuses, "PowerState"), 1),
         provisioning=_word(at(properties, "provisioningState")) or _word(_code(provisioned, 1)),
-        provisioning_time=timestamp(at(provisioned, "time")),
+        provisioning_time=moment(at(provisioned, "time")),
         error=_failure(statuses, dicts(at(view, "extensions"))[:_MOST_EXTENSIONS]),
         health=_code(health, -1) or None,
-        health_time=timestamp(at(health, "time")),
+        health_time=moment(at(health, "time")),
         extensions_settled=_extensions_settled(dicts(at(view, "extensions"))),
         image=images.from_wire(at(storage, "imageReference"), at(os_disk, "image", "uri")),
         exact_version=_text(at(storage, "imageReference", "exactVersion")) or None,
@@ -198,7 +185,7 @@ def instance(document: Document) -> Instance:
         latest_model_applied=_truth(at(properties, "latestModelApplied")),
         protected_from_scale_in=at(properties, "protectionPolicy", "protectFromScaleIn") is True,
         protected_from_actions=at(properties, "protectionPolicy", "protectFromScaleSetActions") is True,
-        created=timestamp(at(properties, "timeCreated")),
+        created=moment(at(properties, "timeCreated")),
         extension_versions=tuple(
             (name_text(item.get("name")), name_text(item.get("typeHandlerVersion")))
             for item in dicts(at(view, "extensions"))[:_MOST_EXTENSIONS]
@@ -249,7 +236,7 @@ def _os_disk(os_disk: object) -> str | None:
 def _os_disk_time(view: object, name: object) -> float | None:
     for disk in dicts(at(view, "disks")):
         if name and disk.get("name") == name:
-            return timestamp(at(_status(dicts(disk.get("statuses")), "ProvisioningState"), "time"))
+            return moment(at(_status(dicts(disk.get("statuses")), "ProvisioningState"), "time"))
     return None
 
 
@@ -259,11 +246,11 @@ def rolling_upgrade(document: Document) -> RollingUpgrade:
     status = at(properties, "runningStatus")
     return RollingUpgrade(
         code=_word(at(status, "code")),
-        started=timestamp(at(status, "startTime")),
+        started=moment(at(status, "startTime")),
         counts=_counts(at(properties, "progress")),
         problem=_problem_from(at(properties, "error")),
         last_action=_word(at(status, "lastAction")),
-        last_action_time=timestamp(at(status, "lastActionTime")),
+        last_action_time=moment(at(status, "lastActionTime")),
         policy=dict(policy) if isinstance(policy := at(properties, "policy"), dict) else {},
     )
 
@@ -274,8 +261,8 @@ def past_upgrade(document: Document) -> PastUpgrade:
     status, rollback = at(properties, "runningStatus"), at(properties, "rollbackInfo")
     return PastUpgrade(
         code=_word(at(status, "code")),
-        started=timestamp(at(status, "startTime")),
-        ended=timestamp(at(status, "endTime") or at(status, "completedTime")),
+        started=moment(at(status, "startTime")),
+        ended=moment(at(status, "endTime") or at(status, "completedTime")),
         counts=_counts(at(properties, "progress")),
         started_by=_word(at(properties, "startedBy")),
         target=images.from_wire(at(properties, "targetImageReference")),
@@ -304,7 +291,7 @@ def operation(document: object, retry_after: float | None = None) -> Operation:
     word = known.get(str(status).lower(), "InProgress")
     if word == "InProgress":
         return Operation(word, retry_after=retry_after)
-    end = timestamp(at(document, "endTime"))
+    end = moment(at(document, "endTime"))
     if word == "Succeeded":
         return Operation(word, end=end)
     error = error_member(document)

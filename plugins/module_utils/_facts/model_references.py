@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .findings import INFO, WARNING, Finding
-from .report import seconds_of
+from .times import seconds_of
 
 _EXPIRY = re.compile(r"[?&]se=([^&\s\"']+)", re.IGNORECASE)
 _VAULT_MEMBERS = ("protectedsettingsfromkeyvault", "sourcevault", "secrets", "certificateurl", "keyvault")

@@ -8,37 +8,15 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 from . import images, running_image
 from .images import Image
 from .problems import Problem
 from .scale_set import Instance
+from .times import timestamp
 
 _MERGED = ("started", "outcome", "puts_back")
 ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
-
-
-def timestamp(seconds: float | None) -> str | None:
-    """RFC 3339, UTC, whole seconds."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def seconds_of(text: str | None) -> float | None:
-    """The inverse of `timestamp`; also reads Azure's seven fractional digits and offsets. None where it is no time."""
-    if not text:
-        return None
-    head, _dummy, tail = text.strip().replace("Z", "+00:00").partition(".")
-    if tail:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        head += f".{tail[:digits][:6]}{tail[digits:]}"
-    try:
-        moment = datetime.fromisoformat(head)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 @dataclass

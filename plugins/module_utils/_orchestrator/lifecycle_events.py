@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from .._facts.domains import ranges
 from .._facts.problems import Refused
-from .._facts.report import seconds_of, timestamp
+from .._facts.times import seconds_of, timestamp
 
 WAITING = "Waiting"
 APPROVED = "Approved"

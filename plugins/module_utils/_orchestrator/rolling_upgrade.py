@@ -14,8 +14,9 @@ import typing as t
 
 from .._facts import images, problems
 from .._facts.problems import Operation, Problem
-from .._facts.report import Report, timestamp
+from .._facts.report import Report
 from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._facts.times import timestamp
 from . import stop_reason
 from .observation import EXTENSIONS, OS, Watch
 from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
@@ -30,7 +31,6 @@ _RETRY = 15.0
 _MOST_REFUSALS = 3
 _LISTED_AGAIN = 300.0  # seconds between two lists of the instances while nothing runs, for each page of them
 _NO_SUCCESS = ("stopped", "rolled_back", "failed")
-_DEFAULT_PATIENCE = Patience()
 _SAME = 1.0  # seconds by which two writings of one time may differ
 
 
@@ -51,7 +51,7 @@ class RollingRun:
         *,
         now: float,
         wanted: str,
-        patience: Patience = _DEFAULT_PATIENCE,
+        patience: Patience,
         ours_started: float | None = None,
         known: Known | None = None,
         tried: PastUpgrade | None = None,

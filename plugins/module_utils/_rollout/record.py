@@ -18,8 +18,8 @@ from .._facts import images, running_image
 from .._facts.domains import Selection
 from .._facts.images import Image, ImageError
 from .._facts.problems import Refused
-from .._facts.report import seconds_of, timestamp
 from .._facts.scale_set import Instance, ScaleSet
+from .._facts.times import seconds_of, timestamp
 
 PREFIX = "steady-vmss-"
 

@@ -17,8 +17,8 @@ from .._arm.redaction import redact
 from .._facts import images
 from .._facts.images import Image
 from .._facts.problems import Refused
-from .._facts.report import timestamp
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
+from .._facts.times import timestamp
 from .._journal import Journal
 from .._rollout import model_diff, preflight, record
 from .._rollout.record import Record

@@ -13,8 +13,8 @@ from .._arm.client import Azure
 from .._arm.errors import AzureError
 from .._facts import problems
 from .._facts.problems import Refused
-from .._facts.report import seconds_of
 from .._facts.scale_set import ScaleSet
+from .._facts.times import seconds_of
 from .._orchestrator import lifecycle_events
 from .._orchestrator.lifecycle_events import LifecycleEvent, Target
 
@@ -106,9 +106,9 @@ def read(document: t.Mapping[str, t.Any]) -> LifecycleEvent:
         active=str(reading.at(properties, "state") or "").lower() == "active",
         targets=tuple(_target(item) for item in targets),
         default_action=str(reading.at(properties, "defaultAction") or ""),
-        created=reading.timestamp(reading.at(properties, "timeCreated")),
-        wait_until=reading.timestamp(reading.at(properties, "waitUntil")),
-        max_wait_until=reading.timestamp(reading.at(properties, "maxWaitUntil")),
+        created=reading.moment(reading.at(properties, "timeCreated")),
+        wait_until=reading.moment(reading.at(properties, "waitUntil")),
+        max_wait_until=reading.moment(reading.at(properties, "maxWaitUntil")),
     )
 
 

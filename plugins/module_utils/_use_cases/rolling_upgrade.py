@@ -15,8 +15,8 @@ from .._facts import catalogue, images, problems, running_image
 from .._facts.findings import WARNING
 from .._facts.images import Image
 from .._facts.problems import Cancelled, Operation, Refused
-from .._facts.report import seconds_of
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._facts.times import seconds_of
 from .._journal import Journal
 from .._orchestrator import messages, readiness
 from .._orchestrator.observation import OS, Watch, verdict

@@ -10,8 +10,8 @@ import typing as t
 
 from .._arm.client import Azure
 from .._facts import images
-from .._facts.report import timestamp
 from .._facts.scale_set import PastUpgrade
+from .._facts.times import timestamp
 from .._orchestrator import stop_reason
 from . import views
 

@@ -13,8 +13,8 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, images, running_image
 from .._facts.domains import instance_order
 from .._facts.problems import DENIED, MISSING, REFUSED, Refused
-from .._facts.report import timestamp
 from .._facts.scale_set import ScaleSet
+from .._facts.times import timestamp
 from .._rollout import record, resume
 from .._rollout.survey import Survey
 from . import views

@@ -17,8 +17,8 @@ from .._facts.domains import ORDERS, Selection, select
 from .._facts.images import Image
 from .._facts.limits import parse_limit
 from .._facts.problems import Refused
-from .._facts.report import seconds_of, timestamp
 from .._facts.scale_set import MANUAL, ImageFacts, ScaleSet
+from .._facts.times import seconds_of, timestamp
 from .._rollout import preflight, record, resume
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
 from .._rollout.policy import REPORT, UNPROVEN, Policy, Thresholds

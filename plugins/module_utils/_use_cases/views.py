@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from .._facts import availability, images, running_image
-from .._facts.report import timestamp
 from .._facts.scale_set import Instance, RollingUpgrade
+from .._facts.times import timestamp
 from .._orchestrator import stop_reason
 from .._rollout.survey import Survey
 

@@ -25,8 +25,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azu
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts import availability, domains, images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import timestamp
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._facts.times import timestamp
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.scale_set_info import scale_set as shown
 

@@ -5,35 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge, seconds_of, timestamp
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
 
 from ..fleet import FORMS, NEW, OLD, uniform
-
-
-@given(st.integers(0, 4_000_000_000))
-def test_times_are_read_back(seconds: int) -> None:
-    assert seconds_of(timestamp(seconds)) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("2026-11-21T10:00:00Z", 1795255200.0),
-        ("2026-11-21T10:00:00.5Z", 1795255200.5),
-        ("2026-11-21T10:00:00.1234567+00:00", 1795255200.123456),
-        ("2026-11-21T12:00:00+02:00", 1795255200.0),
-        ("2026-11-21T10:00:00", 1795255200.0),
-        ("", None),
-        (None, None),
-        ("soon", None),
-        ("2026-11-21T10:00:00.xZ", None),
-    ],
-)
-def test_azures_times(text: str | None, seconds: float | None) -> None:
-    assert seconds_of(text) == (pytest.approx(seconds, abs=1e-4) if seconds else None)
 
 
 def test_the_result_of_a_run() -> None:
