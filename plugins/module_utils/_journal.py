@@ -24,7 +24,10 @@ def file_name(scale_set: str, rollout_id: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{32}", rollout_id) or not re.fullmatch(
         r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}", scale_set
     ):
-        raise Refused("the names of a scale set and of a rollout that a journal is named after are not plain ones.")
+        raise Refused(
+            "option_invalid",
+            "the names of a scale set and of a rollout that a journal is named after are not plain ones.",
+        )
     return f"{scale_set}-{rollout_id}.jsonl"
 
 
@@ -44,7 +47,9 @@ class Journal:
                 _make_private(self._path.parent)
                 os.close(_open(self._path))
             except OSError as exc:
-                raise Refused(f"the journal {self._path} cannot be written: {exc.strerror}.") from exc
+                raise Refused(
+                    "journal_not_writable", f"the journal {self._path} cannot be written: {exc.strerror}."
+                ) from exc
 
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
         lines = [json.dumps(all_printable({**event, **self._common}), default=str) + "\n" for event in events]

@@ -18,6 +18,7 @@ from ._arm.credentials import AUTH_SOURCES
 from ._arm.errors import AzureError
 from ._arm.redaction import known_secrets, signatures
 from ._controller import VARIABLE, Cancellation
+from ._facts.codes import Code
 from ._facts.foreign_text import all_printable
 from ._facts.images import ImageError
 from ._facts.problems import Cancelled, Refused
@@ -73,8 +74,9 @@ _CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run t
 class Failed(Exception):
     """A module's end that is a failure, with all that is known by then."""
 
-    def __init__(self, message: str, **fields: t.Any) -> None:
+    def __init__(self, code: Code, message: str, **fields: t.Any) -> None:
         super().__init__(message)
+        self.code = code
         self.fields = fields
 
 
@@ -86,6 +88,7 @@ class Module(AnsibleModule):
         return super().exit_json(**all_printable(kwargs))
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.Any:
+        """With a `code` in `kwargs` but where Ansible itself calls this, for options that it refuses."""
         self.no_log_values.update(known_secrets())
         trace = {name: kwargs.pop(name) for name in ("exception",) if name in kwargs}
         return super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
@@ -117,9 +120,11 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
             role = _IN_THE_ROLE.get(name)
-            module.fail_json(msg=f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}.")
+            said = f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}."
+            module.fail_json(**_failure("option_invalid", said))
     if sdk.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("azure-mgmt-compute and azure-identity"), exception=sdk.IMPORT_ERROR)
+        said = missing_required_lib("azure-mgmt-compute and azure-identity")
+        module.fail_json(**_failure("requirements_missing", said), exception=sdk.IMPORT_ERROR)
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
     failed, result = _carried_out(module, body, cancellation)
     cancellation.close()
@@ -139,18 +144,22 @@ def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) 
         return False, {**result, **_counters(azure)}
     except Cancelled as exc:
         journal_cancelled(module, azure, exc)
-        said = {"msg": f"Cancelled: {exc}. {_CANCELLED}", "code": "cancelled", "outcome": "cancelled"}
-        return True, {**said, **_counters(azure), **_warned(module, exc.fields)}
+        said = _failure("cancelled", f"Cancelled: {exc}. {_CANCELLED}")
+        return True, {**said, "outcome": "cancelled", **_counters(azure), **_warned(module, exc.fields)}
     except Failed as exc:
-        return True, {"msg": str(exc), **_counters(azure), **_warned(module, exc.fields)}
+        return True, {**_failure(exc.code, str(exc)), **_counters(azure), **_warned(module, exc.fields)}
     except Refused as exc:
-        return True, {"msg": str(exc), **_counters(azure), **exc.fields}
+        return True, {**_failure(exc.code, str(exc)), **_counters(azure), **exc.fields}
     except ImageError as exc:
-        return True, {"msg": str(exc), **_counters(azure)}
+        return True, {**_failure(exc.code, str(exc)), **_counters(azure)}
     except AzureError as exc:
         problem = exc.problem
         error = {"code": problem.code, "message": problem.message, "status": problem.status, "kind": problem.kind}
-        return True, {"msg": str(exc), "error": error, **_counters(azure)}
+        return True, {**_failure(exc.code, str(exc)), "error": error, **_counters(azure)}
+
+
+def _failure(code: Code, message: str) -> dict[str, t.Any]:
+    return {"msg": message, "code": code}
 
 
 def journal_cancelled(module: AnsibleModule, azure: client.Azure | None, cancelled: Cancelled) -> None:

@@ -283,9 +283,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import inst
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    result, stopped = instance_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
-    if stopped:
-        raise _module.Failed(stopped, **result)
+    result, failure = instance_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
+    if failure:
+        raise _module.Failed(failure.code, failure.message, **result)
     return result
 
 

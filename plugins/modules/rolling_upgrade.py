@@ -300,9 +300,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import roll
 
 
 def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    result, failed = rolling_upgrade.run(azure, _module.SystemClock(), options, check_mode=check_mode)
-    if failed:
-        raise _module.Failed(failed, **result)
+    result, failure = rolling_upgrade.run(azure, _module.SystemClock(), options, check_mode=check_mode)
+    if failure:
+        raise _module.Failed(failure.code, failure.message, **result)
     return result
 
 

@@ -135,12 +135,12 @@ class Play:
             if ids and self.check:
                 self.check(ids)
             following, left = done["next_batch"], done["left"]
-        raise Failed("instances of the old image keep appearing")
+        raise Failed("instances of the old image keep appearing", "instances_keep_appearing")
 
     def _stop(self, code: str) -> None:
         plan = self.plan
         rolls_back = self.on_failure != "stop"
-        if code == image.MEMBERS_LOST or not plan["previous_image"]:
+        if code == "model_members_lost" or not plan["previous_image"]:
             return
         if not rolls_back and (self.keep_model or plan["all_on_target"]):
             return
@@ -180,7 +180,7 @@ class Play:
 
     def _end(self, code: str, *, resumed: bool) -> None:
         plan = self.plan
-        worked = not plan["nothing_to_do"] and code != image.MEMBERS_LOST
+        worked = not plan["nothing_to_do"] and code != "model_members_lost"
         if not (plan["close_record"] and plan["nothing_to_do"]) and not (worked and not self.back_failed):
             return
         going_back = plan["record"]["state"] == "going_back"
@@ -215,14 +215,14 @@ class Play:
 
     def _upgrade(self, *, keep: bool = True, **options: Any) -> dict[str, Any]:
         with _told():
-            result, stopped = instance_upgrade.upgrade(
+            result, failure = instance_upgrade.upgrade(
                 self.azure, self.clock, {**self.options, **options}, check_mode=False
             )
         self.changed = self.changed or result["changed"]
         if keep:
             self.batches += result["rollout_result"]["batches"]
-        if stopped:
-            raise Failed(stopped)
+        if failure:
+            raise Failed(failure.message, failure.code)
         return result
 
 
@@ -231,7 +231,5 @@ def _told() -> Iterator[None]:
     """A module that fails, as the play sees it."""
     try:
         yield
-    except Refused as error:
-        raise Failed(str(error), error.fields.get("code", "stopped")) from error
-    except AzureError as error:
-        raise Failed(str(error)) from error
+    except (Refused, AzureError) as error:
+        raise Failed(str(error), error.code) from error

@@ -47,8 +47,8 @@ def raising(error: Exception) -> Any:
     "body",
     [
         lambda *_a, **_k: {"changed": False, "name": HOSTILE, "tags": {HOSTILE: [HOSTILE]}, "warnings": [HOSTILE]},
-        raising(Refused(HOSTILE, left={HOSTILE: HOSTILE})),
-        raising(_module.Failed(HOSTILE, rollout_result={"why": HOSTILE}, warnings=[HOSTILE])),
+        raising(Refused("not_ready", HOSTILE, left={HOSTILE: HOSTILE})),
+        raising(_module.Failed("not_ready", HOSTILE, rollout_result={"why": HOSTILE}, warnings=[HOSTILE])),
         raising(AzureError(Problem("refused", HOSTILE, HOSTILE), HOSTILE)),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_known_secret_is_in_no_result(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setenv("HTTPS_PROXY", "http://bob:pr0xy-pa55@proxy.test:3128")
     monkeypatch.setenv("AZURE_SECRET", SECRET)
     said = f"at http://bob:pr0xy-pa55@proxy.test:3128, {SECRET}, pr0xy-pa55"
-    _result, out = ended(capsys, raising(Refused(said, more={"a": [said]})))
+    _result, out = ended(capsys, raising(Refused("not_ready", said, more={"a": [said]})))
     assert SECRET not in out and "pr0xy-pa55" not in out
 
 

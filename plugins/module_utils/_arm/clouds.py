@@ -159,4 +159,5 @@ def _is_known(authority: str) -> bool:
 
 
 def _unusable(named: str, reason: str, status: int | None = None) -> AzureError:
-    return AzureError(Problem(problems.REFUSED, "", reason, status), f"use the cloud '{named}'")
+    problem = Problem(problems.REFUSED, "", reason, status)
+    return AzureError(problem, f"use the cloud '{named}'", code="cloud_not_usable")

@@ -82,7 +82,10 @@ def read_settings(options: t.Mapping[str, t.Any], environment: t.Mapping[str, st
     variables = _variables(environment)
     auth_source = given.get("auth_source") or variables["auth_source"] or "auto"
     if auth_source not in AUTH_SOURCES:
-        raise CredentialError(f"auth_source '{auth_source}' does not exist. It is one of {', '.join(AUTH_SOURCES)}.")
+        raise CredentialError(
+            "auth_source_unknown",
+            f"auth_source '{auth_source}' does not exist. It is one of {', '.join(AUTH_SOURCES)}.",
+        )
     sources = _sources(auth_source, given, variables, environment)
 
     def first(name: str) -> str:
@@ -136,16 +139,19 @@ def _principal(auth_source: str, sources: t.Sequence[_Source]) -> tuple[str, dic
         return asked[-1].words, {"tenant": tenant}
     chosen, earlier, later = asked[index], asked[:index], asked[index + 1 :]
     if stray := next((one for one in earlier if one.values.get("tenant")), None):
-        raise CredentialError(_MIXED.format(part="The tenant", one=stray.words, rest="client_id", other=chosen.words))
+        raise CredentialError(
+            "credentials_mixed", _MIXED.format(part="The tenant", one=stray.words, rest="client_id", other=chosen.words)
+        )
     proven = any(chosen.values.get(name) for name in _PROVES)
     if not proven and index == 0:
         for one in later:
             if secret := next((name for name in ("secret", "certificate") if one.values.get(name)), None):
                 raise CredentialError(
-                    _MIXED.format(part="client_id", one=chosen.words, rest=f"the {secret}", other=one.words)
+                    "credentials_mixed",
+                    _MIXED.format(part="client_id", one=chosen.words, rest=f"the {secret}", other=one.words),
                 )
     if chosen.values.get("ad_user") and not chosen.values.get("secret"):
-        raise CredentialError(_NO_PASSWORDS)
+        raise CredentialError("password_not_supported", _NO_PASSWORDS)
     return chosen.words, {name: chosen.values.get(name) or "" for name in _PRINCIPAL}
 
 
@@ -153,8 +159,9 @@ def require_subscription(settings: Settings) -> str:
     if settings.subscription_id:
         return settings.subscription_id
     raise CredentialError(
+        "subscription_missing",
         "No subscription is named. Give subscription_id, set AZURE_SUBSCRIPTION_ID, write subscription_id into the "
-        "profile, or choose one with 'az account set'."
+        "profile, or choose one with 'az account set'.",
     )
 
 
@@ -173,8 +180,8 @@ class Credential:
                 self._current = self._make()
             return self._current.get_token(*scopes, **kwargs)
         except (sdk.exceptions.AzureError, ValueError, OSError) as exc:
-            sentence, code = _sentence(redact(getattr(exc, "message", None) or exc, self._secrets))
-        raise CredentialError(sentence, code)
+            failure = _failure(redact(getattr(exc, "message", None) or exc, self._secrets))
+        raise failure
 
     def renew(self) -> None:
         self._current = None
@@ -220,8 +227,9 @@ def _require(settings: Settings, *names: str) -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise CredentialError(
+            "credentials_incomplete",
             f"Signing in with a client secret needs {', '.join(missing)}, which {verb} not set by "
-            f"{settings.principal_of}. {_SECRET_HOWTO}."
+            f"{settings.principal_of}. {_SECRET_HOWTO}.",
         )
 
 
@@ -234,7 +242,9 @@ def _certificate(settings: Settings, common: dict[str, t.Any]) -> t.Any:
     except (TypeError, ValueError, OSError) as exc:
         words = redact(" ".join(str(exc).split()), [password or ""]).rstrip(".")
     needs = " An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one."
-    raise CredentialError(f"The certificate {settings.certificate} cannot be used: {words}.{needs}")
+    raise CredentialError(
+        "certificate_not_usable", f"The certificate {settings.certificate} cannot be used: {words}.{needs}"
+    )
 
 
 def _workload_identity(
@@ -243,8 +253,9 @@ def _workload_identity(
     token_file = environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if not (token_file and settings.client_id and settings.tenant):
         raise CredentialError(
+            "credentials_incomplete",
             "Workload identity needs client_id, tenant and the file of its token: AZURE_CLIENT_ID, AZURE_TENANT_ID and "
-            "AZURE_FEDERATED_TOKEN_FILE, which a pod with an annotated service account has."
+            "AZURE_FEDERATED_TOKEN_FILE, which a pod with an annotated service account has.",
         )
     return lambda: sdk.WorkloadIdentityCredential(
         tenant_id=settings.tenant, client_id=settings.client_id, token_file_path=token_file, **common
@@ -267,7 +278,7 @@ def _profile(name: str, environment: t.Mapping[str, str], *, must_exist: bool) -
         if not must_exist:
             return {}
         reason = f"has no section [{name}]" if isinstance(exc, configparser.NoSectionError) else "cannot be read"
-        raise CredentialError(f"The profile '{name}' was not found: {path} {reason}.") from None
+        raise CredentialError("profile_not_found", f"The profile '{name}' was not found: {path} {reason}.") from None
 
 
 def _cli_subscription(environment: t.Mapping[str, str]) -> str:
@@ -284,18 +295,23 @@ def _home(environment: t.Mapping[str, str]) -> Path:
     return Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
 
 
-def _sentence(message: str) -> tuple[str, str]:
-    """One sentence and its AADSTS code out of azure-identity's many lines."""
+def _failure(message: str) -> CredentialError:
+    """One sentence, and the AADSTS code, out of azure-identity's many lines."""
     entra = re.search(r"(AADSTS\d+):?\s*([^\r\n]*)", message)
     if entra:
         words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", entra[2])[0].strip()
-        return f"Azure refused the sign-in: {entra[1]}: {words}", entra[1]
+        return CredentialError("sign_in_refused", f"Azure refused the sign-in: {entra[1]}: {words}", entra[1])
     if tenant := re.search(r"Unable to get authority configuration for (\S+)/([^/\s]+)\. ", message):
-        return f"Azure refused the sign-in: the tenant '{tenant[2]}' was not found at {tenant[1]}", ""
+        return CredentialError(
+            "tenant_not_found", f"Azure refused the sign-in: the tenant '{tenant[2]}' was not found at {tenant[1]}"
+        )
     attempts = re.findall(r"^\s+\w+Credential: ([^\r\n]*)", message, re.M)
     if attempts:
         tried = "; ".join(words.strip().rstrip(".") for words in attempts)
         howto = f"{_SECRET_HOWTO}, or sign in with 'az login'"
-        return f"No Azure credentials were found. {howto}. Tried in vain: {tried}.", ""
+        return CredentialError(
+            "credentials_not_found", f"No Azure credentials were found. {howto}. Tried in vain: {tried}."
+        )
     first = next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")
-    return f"Signing in to Azure failed: {first.removeprefix('Authentication failed: ')}", ""
+    words = first.removeprefix("Authentication failed: ")
+    return CredentialError("sign_in_failed", f"Signing in to Azure failed: {words}")

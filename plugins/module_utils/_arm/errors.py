@@ -11,8 +11,9 @@ import typing as t
 from email.utils import parsedate_to_datetime
 
 from .._facts import model_limit, problems
+from .._facts.codes import Code
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
-from .._facts.problems import Problem
+from .._facts.problems import CODE_OF, Kind, Problem
 from .redaction import LONGEST_READ, message_text, name_text
 
 # "Another operation works on this scale set". Other codes under 409 are refusals that waiting does not cure.
@@ -27,9 +28,13 @@ _LONGEST_WAIT = 3600.0  # seconds; Azure asks for up to 20 minutes
 
 
 class AzureError(Exception):
-    """Azure did not do what was attempted. The message is whole: what, on what, Azure's code and words."""
+    """Azure did not do what was attempted. The message is whole: what, on what, Azure's code and words.
 
-    def __init__(self, problem: Problem, attempted: str, scale_set: str = "") -> None:
+    `code`: ours, where the kind of the problem does not say enough.
+    """
+
+    def __init__(self, problem: Problem, attempted: str, scale_set: str = "", *, code: Code | None = None) -> None:
+        self.code: Code = code or CODE_OF[problem.kind]
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set
@@ -40,9 +45,9 @@ class AzureError(Exception):
 class CredentialError(AzureError):
     """Signing in is not possible; the message is one sentence that names what is missing or wrong."""
 
-    def __init__(self, sentence: str, code: str = "") -> None:
+    def __init__(self, code: Code, sentence: str, azure_code: str = "") -> None:
         sentence = printable(sentence, LONGEST_MESSAGE)
-        super().__init__(Problem(problems.DENIED, code, sentence), "sign in to Azure")
+        super().__init__(Problem(problems.DENIED, azure_code, sentence), "sign in to Azure", code=code)
         self.args = (sentence,)
 
 
@@ -79,7 +84,7 @@ def error_member(body: object) -> dict[str, t.Any]:
 
 
 def problem_of(
-    error: t.Mapping[str, t.Any], kind: str, *, status: int | None = None, retry_after: float | None = None
+    error: t.Mapping[str, t.Any], kind: Kind, *, status: int | None = None, retry_after: float | None = None
 ) -> Problem:
     """A Problem from Azure's error object: {code, message, target, details: [{code, target, message}]}."""
     found = error.get("details")
@@ -113,12 +118,17 @@ def problem_of_answer(status: int, headers: t.Mapping[str, str], text: str) -> P
     )
 
 
-def kind_of(status: int, code: str) -> str:
+def kind_of(status: int, code: str) -> Kind:
     if status == 429:
         return problems.THROTTLED
     if status == 409:
         return problems.CONFLICT if code.lower() in CONFLICT_CODES else problems.REFUSED
-    by_status = {401: problems.DENIED, 403: problems.DENIED, 404: problems.MISSING, 412: problems.PRECONDITION}
+    by_status: dict[int, Kind] = {
+        401: problems.DENIED,
+        403: problems.DENIED,
+        404: problems.MISSING,
+        412: problems.PRECONDITION,
+    }
     if status in by_status:
         return by_status[status]
     return problems.LOST if status >= 500 or status == 408 else problems.REFUSED

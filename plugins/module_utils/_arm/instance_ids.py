@@ -17,10 +17,19 @@ def explicit_ids(ids: object) -> list[str]:
     Raises Refused for anything that Azure could read as "all": no list, an empty one, "*", a blank id.
     """
     if not isinstance(ids, (list, tuple)):
-        raise Refused(f"An action needs a list of instance ids, not {ids!r}: without one Azure acts on every instance.")
+        raise Refused(
+            "instance_ids_invalid",
+            f"An action needs a list of instance ids, not {ids!r}: without one Azure acts on every instance.",
+        )
     if not ids:
-        raise Refused("An action needs at least one instance id: an empty list means every instance to Azure.")
+        raise Refused(
+            "instance_ids_invalid",
+            "An action needs at least one instance id: an empty list means every instance to Azure.",
+        )
     for one in ids:
         if not isinstance(one, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", one):
-            raise Refused(f"{one!r} is not an instance id. Name each instance: '*' means every instance to Azure.")
+            raise Refused(
+                "instance_ids_invalid",
+                f"{one!r} is not an instance id. Name each instance: '*' means every instance to Azure.",
+            )
     return list(dict.fromkeys(ids))

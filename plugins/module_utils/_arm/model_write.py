@@ -55,19 +55,24 @@ def until(
             raise AzureError(problem, what, scale_set.name)
         if in_vain >= _TRIES:
             hint = f" Do it by hand: {otherwise}" if otherwise else ""
-            raise Refused(f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}")
+            raise Refused(
+                "write_not_stored",
+                f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}",
+            )
         if taken >= _MOST_SENT:
             raise Refused(
+                "write_taken_back",
                 f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. "
                 "See who else writes: "
-                + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
+                + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h"),
             )
         if scale_set.provisioning_state in AT_WORK:
             if clock.now() > deadline:
                 log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
                 raise Refused(
+                    "scale_set_updating",
                     f"could not {what}: the set is still {scale_set.provisioning_state} by another client. Nothing was "
-                    f"written. See what runs: {log}"
+                    f"written. See what runs: {log}",
                 )
             clock.sleep(operations.RETRY)
         else:
@@ -107,8 +112,9 @@ def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) 
     latest = azure.latest_rolling_upgrade(scale_set)
     if latest is not None and latest.running:
         raise Refused(
+            "rolling_upgrade_running",
             f"could not {what}: a rolling upgrade of Azure's is running ({latest.code}). Nothing was written. Wait for "
-            "it, or cancel it: " + commands.of("cancel_upgrade", scale_set)
+            "it, or cancel it: " + commands.of("cancel_upgrade", scale_set),
         )
 
 

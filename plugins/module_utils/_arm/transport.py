@@ -27,7 +27,11 @@ class Transport(sdk.RequestsTransport):
         except sdk.exceptions.ServiceRequestError as exc:
             if not is_certificate_error(exc):
                 raise
-        raise AzureError(Problem(problems.REFUSED, "", CERTIFICATE_HOWTO), f"reach {urlsplit(request.url).hostname}")
+        raise AzureError(
+            Problem(problems.REFUSED, "", CERTIFICATE_HOWTO),
+            f"reach {urlsplit(request.url).hostname}",
+            code="certificate_not_trusted",
+        )
 
 
 def secure(session: t.Any, environment: t.Mapping[str, str]) -> t.Any:

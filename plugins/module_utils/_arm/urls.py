@@ -36,7 +36,7 @@ def resource_path(resource_id: str) -> str:
     names = resource_id.split("/")
     if names[0] or len(names) < 2 or any(name in ("", ".", "..") or not name.isprintable() for name in names[1:]):
         reason = f"'{message_text(resource_id)}' is not the id of a resource"
-        raise AzureError(Problem(problems.REFUSED, "", reason), "address a resource")
+        raise AzureError(Problem(problems.REFUSED, "", reason), "address a resource", code="address_not_trusted")
     return "/".join(quote(name, safe="()-._~") for name in names)
 
 
@@ -52,5 +52,7 @@ class OneEndpoint(sdk.HTTPPolicy):
         if asked is None or asked != self._endpoint:
             where = f"{asked[0]}:{asked[1]}" if asked else "no plain https address"
             reason = f"Azure's answer leads to {where}, which is not its Resource Manager; nothing was sent there"
-            raise AzureError(Problem(problems.REFUSED, "", reason), "follow Azure's address")
+            raise AzureError(
+                Problem(problems.REFUSED, "", reason), "follow Azure's address", code="address_not_trusted"
+            )
         return self.next.send(request)

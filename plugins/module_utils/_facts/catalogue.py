@@ -42,6 +42,7 @@ def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> I
         return image.with_version(found)
     reasons = "; ".join(f"{v.version}: {why_not(v, location, as_latest=True)}" for v in versions)
     raise Refused(
+        "image_not_usable",
         f"image {image} has no version that can be used in {location}"
-        + (f". {reasons}." if reasons else ": it has none at all.")
+        + (f". {reasons}." if reasons else ": it has none at all."),
     )

@@ -85,7 +85,10 @@ class Selection:
             there = there - {None}
             if unknown := [w for w in wanted if w not in there]:
                 known = ranges(str(value) for value in there) or "none"
-                raise Refused(f"scale set {scale_set} has no {word} {', '.join(map(str, unknown))}. It has: {known}.")
+                raise Refused(
+                    "selection_not_found",
+                    f"scale set {scale_set} has no {word} {', '.join(map(str, unknown))}. It has: {known}.",
+                )
 
     def __str__(self) -> str:
         parts = {
@@ -130,7 +133,7 @@ def _texts(values: object) -> list[str]:
 def _numbers(values: object, word: str) -> list[int]:
     texts = _texts(values)
     if wrong := [text for text in texts if not _NUMBER.fullmatch(text)]:
-        raise Refused(f"{word} '{wrong[0]}' is not a number.")
+        raise Refused("option_invalid", f"{word} '{wrong[0]}' is not a number.")
     return [int(text) for text in texts]
 
 

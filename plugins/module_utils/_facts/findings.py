@@ -6,19 +6,23 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import asdict, dataclass
 
-ERROR = "error"
-WARNING = "warning"
-INFO = "info"
+from .codes import Code
+
+Severity = t.Literal["error", "warning", "info"]
+ERROR: t.Final = "error"
+WARNING: t.Final = "warning"
+INFO: t.Final = "info"
 
 
 @dataclass(frozen=True)
 class Finding:
     """One finding. An error ends the rollout before anything is written."""
 
-    severity: str
-    code: str
+    severity: Severity
+    code: Code
     message: str
     remedy: str = ""
 

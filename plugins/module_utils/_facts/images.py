@@ -14,6 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .codes import Code
 from .foreign_text import LONGEST_NAME, printable
 
 PLATFORM = "platform"
@@ -63,6 +64,10 @@ _FORMS = (
 
 class ImageError(ValueError):
     """An image reference that names no image; the message says what to write instead."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,9 @@ def parse(value: object) -> Image:
         return _parse_text(value.strip())
     if isinstance(value, t.Mapping):
         return _parse_fields({str(k): str(v).strip() for k, v in value.items() if v not in (None, "")})
-    raise ImageError(f"an image is a dict or a string, not {type(value).__name__}. Give one of: {_FORMS}.")
+    raise ImageError(
+        "image_invalid", f"an image is a dict or a string, not {type(value).__name__}. Give one of: {_FORMS}."
+    )
 
 
 def _parse_text(text: str) -> Image:
@@ -148,7 +155,9 @@ def _parse_text(text: str) -> Image:
             return parse(json.loads(text))
         except ValueError as exc:
             raise (
-                exc if isinstance(exc, ImageError) else ImageError(f"the image starts like JSON and is none: {exc}")
+                exc
+                if isinstance(exc, ImageError)
+                else ImageError("image_invalid", f"the image starts like JSON and is none: {exc}")
             ) from exc
     if text.lower().startswith("https://"):
         return _vhd(text)
@@ -160,45 +169,54 @@ def _parse_text(text: str) -> Image:
     if len(parts) == 1 and (text.lower() == LATEST or re.fullmatch(r"[0-9]{1,32}(\.[0-9]{1,32}){0,9}", text)):
         return Image(PLATFORM, version=text)
     raise ImageError(
+        "image_invalid",
         f"'{_shown(text)}' names no image. Write a URN publisher:offer:sku:version, a resource id, "
-        "the https URI of a VHD, or a version alone."
+        "the https URI of a VHD, or a version alone.",
     )
 
 
 def _parse_fields(fields: dict[str, str]) -> Image:
     known = {*_PLATFORM_FIELDS, *_ID_FIELDS, "vhd_uri"}
     if not known.issuperset(fields):  # not named, for a URI that slipped into a name may carry its signature
-        raise ImageError(f"the image has a member that no image has. Give one of: {_FORMS}.")
+        raise ImageError("image_invalid", f"the image has a member that no image has. Give one of: {_FORMS}.")
     platform = [name for name in _PLATFORM_FIELDS if name in fields]
     forms = [name for name in (*_ID_FIELDS, "vhd_uri") if name in fields]
     if len(forms) + bool(platform) > 1:
         raise ImageError(
-            f"an image has one form, and {', '.join(platform + forms)} are of several. Give one of: {_FORMS}."
+            "image_invalid",
+            f"an image has one form, and {', '.join(platform + forms)} are of several. Give one of: {_FORMS}.",
         )
     if platform:
         image = _platform(**{name: fields[name] for name in platform})
         return image if image.version else replace(image, version=LATEST)
     if not forms:
-        raise ImageError(f"the image is empty. Give one of: {_FORMS}.")
+        raise ImageError("image_invalid", f"the image is empty. Give one of: {_FORMS}.")
     if forms == ["vhd_uri"]:
         return _vhd(fields["vhd_uri"])
     image = _from_id(fields[forms[0]])
     wanted = _ID_FIELDS[forms[0]]
     if wanted and image.kind != wanted:
-        raise ImageError(f"{forms[0]} '{image.id}' is the id of a {image.kind.replace('_', ' ')} image; give it as id.")
+        raise ImageError(
+            "image_invalid",
+            f"{forms[0]} '{image.id}' is the id of a {image.kind.replace('_', ' ')} image; give it as id.",
+        )
     return image
 
 
 def _platform(**fields: str) -> Image:
     for name, value in fields.items():
         if not re.fullmatch(_WORD, value):
-            raise ImageError(f"{name} '{_shown(value)}' is not made of letters, digits, '.', '_' and '-' alone.")
+            raise ImageError(
+                "image_invalid", f"{name} '{_shown(value)}' is not made of letters, digits, '.', '_' and '-' alone."
+            )
     return Image(PLATFORM, **fields)
 
 
 def _vhd(text: str) -> Image:
     if not _VHD.fullmatch(text):
-        raise ImageError(f"'{_shown(text)}' is not the https URI of a page blob, written with its escapes.")
+        raise ImageError(
+            "image_invalid", f"'{_shown(text)}' is not the https URI of a page blob, written with its escapes."
+        )
     return Image(VHD, id=text)
 
 
@@ -212,10 +230,11 @@ def _from_id(text: str) -> Image:
         if pattern.fullmatch(text):
             return Image(kind, id=text)
     raise ImageError(
+        "image_invalid",
         f"'{_shown(text)}' is not the resource id of an image. It is one of "
         "/subscriptions/…/providers/Microsoft.Compute/images/NAME, …/galleries/GALLERY/images/NAME[/versions/VERSION], "
         "/SharedGalleries/UNIQUE_NAME/images/NAME[/versions/VERSION] or "
-        "/CommunityGalleries/PUBLIC_NAME/images/NAME[/versions/VERSION]."
+        "/CommunityGalleries/PUBLIC_NAME/images/NAME[/versions/VERSION].",
     )
 
 
@@ -270,8 +289,9 @@ def complete(image: Image, model: Image | None) -> Image:
         return image
     if model is None or model.kind != PLATFORM:
         raise ImageError(
+            "image_incomplete",
             f"the image lacks {', '.join(missing)}, and the model names no platform image to take them from. "
-            "Of a gallery image, the newest version is its resource id without /versions/…."
+            "Of a gallery image, the newest version is its resource id without /versions/….",
         )
     return replace(image, **{name: getattr(model, name) for name in missing})
 

@@ -34,10 +34,10 @@ def parse_limit(value: object, name: str, *, least: int = 1) -> Limit | None:
     text = str(value).strip()
     found = re.fullmatch(r"(\d+)\s*(%?)", text)
     if not found or isinstance(value, bool):
-        raise Refused(f"{name} '{text}' is neither a number of instances (2) nor a percent ('20%').")
+        raise Refused("option_invalid", f"{name} '{text}' is neither a number of instances (2) nor a percent ('20%').")
     limit = Limit(int(found[1]), bool(found[2]))
     if limit.number < least:
-        raise Refused(f"{name} '{text}' would never let an instance be upgraded; the least is 1.")
+        raise Refused("option_invalid", f"{name} '{text}' would never let an instance be upgraded; the least is 1.")
     if limit.percent and limit.number > 100:
-        raise Refused(f"{name} '{text}' is more than all instances; the most is '100%'.")
+        raise Refused("option_invalid", f"{name} '{text}' is more than all instances; the most is '100%'.")
     return limit

@@ -9,24 +9,37 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .codes import Code
+
 # How sure we are that Azure did nothing, which decides whether a request may be planned anew at once.
-REFUSED = "refused"  # Azure answered no: nothing was started
-CONFLICT = "conflict"  # something else works on the scale set: nothing was started
-PRECONDITION = "precondition"  # 412: somebody wrote since we read
-THROTTLED = "throttled"
-DENIED = "denied"  # 401, 403
-MISSING = "missing"  # 404
-LOST = "lost"  # 5xx, a lost connection, an unreadable answer: it may have been started
+Kind = t.Literal["refused", "conflict", "precondition", "throttled", "denied", "missing", "lost"]
+REFUSED: t.Final = "refused"  # Azure answered no: nothing was started
+CONFLICT: t.Final = "conflict"  # something else works on the scale set: nothing was started
+PRECONDITION: t.Final = "precondition"  # 412: somebody wrote since we read
+THROTTLED: t.Final = "throttled"
+DENIED: t.Final = "denied"  # 401, 403
+MISSING: t.Final = "missing"  # 404
+LOST: t.Final = "lost"  # 5xx, a lost connection, an unreadable answer: it may have been started
 # Azure surely did nothing, or a fresh read can tell whether it did.
-RETRYABLE = (PRECONDITION, CONFLICT, LOST, THROTTLED)
+RETRYABLE: t.Final = (PRECONDITION, CONFLICT, LOST, THROTTLED)
+
+CODE_OF: t.Final[dict[Kind, Code]] = {
+    REFUSED: "azure_refused",
+    CONFLICT: "azure_conflict",
+    PRECONDITION: "azure_precondition",
+    THROTTLED: "azure_throttled",
+    DENIED: "azure_denied",
+    MISSING: "azure_not_found",
+    LOST: "azure_unanswered",
+}
 
 
 @dataclass(frozen=True)
 class Problem:
     """One failure, in Azure's own code and words."""
 
-    kind: str
-    code: str
+    kind: Kind
+    code: str  # Azure's own
     message: str
     status: int | None = None
     retry_after: float | None = None
@@ -68,9 +81,17 @@ class Cancelled(BaseException):
         self.fields = fields
 
 
+class Failure(t.NamedTuple):
+    """Why a module fails that has a result all the same, in full sentences."""
+
+    code: Code
+    message: str
+
+
 class Refused(Exception):
     """Something that we do not do, with the reason and the way on. `fields` go into the module's result."""
 
-    def __init__(self, message: str, **fields: t.Any) -> None:
+    def __init__(self, code: Code, message: str, **fields: t.Any) -> None:
         super().__init__(message)
+        self.code = code
         self.fields = fields

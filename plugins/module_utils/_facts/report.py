@@ -10,10 +10,15 @@ import typing as t
 from dataclasses import dataclass, field
 
 from . import images, running_image
+from .codes import Code
 from .images import Image
 from .problems import Problem
 from .scale_set import Instance
 from .times import timestamp
+
+Outcome = t.Literal["unchanged", "upgraded", "refused", "stopped", "rolled_back", "failed", "cancelled"]
+InstanceOutcome = t.Literal["upgraded", "failed", "gone", "not_started", "unproven", "rolled_back", "cancelled"]
+BatchOutcome = t.Literal["upgraded", "failed", "cancelled"]
 
 _MERGED = ("started", "outcome", "puts_back")
 ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
@@ -26,7 +31,7 @@ class BatchReport:
     instance_ids: tuple[str, ...]
     started: float
     finished: float | None = None
-    outcome: str = ""
+    outcome: BatchOutcome | None = None  # None while it is in progress
     adopted: bool = False
     failed_instance_ids: tuple[str, ...] = ()
     not_started_instance_ids: tuple[str, ...] = ()
@@ -40,7 +45,7 @@ class BatchReport:
             "instance_ids": list(self.instance_ids),
             "started": timestamp(self.started),
             "finished": timestamp(self.finished),
-            "outcome": self.outcome,
+            "outcome": self.outcome or "",
             "adopted": self.adopted,
             "failed_instance_ids": list(self.failed_instance_ids),
             "not_started_instance_ids": list(self.not_started_instance_ids),
@@ -55,7 +60,7 @@ class InstanceReport:
     after: Instance | None
     attempts: int
     seconds_unavailable: float
-    outcome: str  # upgraded, failed, gone, not_started; rolled_back in a merged result
+    outcome: InstanceOutcome
     why: str = ""
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -75,7 +80,8 @@ class Report:
 
     started: float
     finished: float | None = None
-    outcome: str = ""
+    outcome: Outcome | None = None  # None while it goes on
+    code: Code | None = None  # of an end that is no success
     why: str = ""
     culprits: list[str] = field(default_factory=list)
     problem: Problem | None = None
@@ -103,7 +109,8 @@ class Report:
         return {
             "id": rollout_id,
             "scale_set": scale_set_id,
-            "outcome": self.outcome,
+            "outcome": self.outcome or "",
+            "code": self.code,
             "why": self.why,
             "target_image": images.show(target),
             "previous_image": images.show(previous),

@@ -54,8 +54,9 @@ def after(before: Shown | None, options: t.Mapping[str, t.Any]) -> Shown:
     if before is None:
         if missing := [name for name in REQUIRED if not given.get(name)]:
             raise Refused(
+                "extension_incomplete",
                 f"the model has no extension {options['extension']}, and a new one needs {', '.join(missing)}. Nothing "
-                "was written."
+                "was written.",
             )
         before = shown({}) or {}
     return {**before, **given, "settings": {**before["settings"], **given.get("settings", {})}}

@@ -103,8 +103,9 @@ def wanted(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
             f"scale set {scale_set.name} has the health source {others[0]}, and Azure takes only one; replace: true "
             "puts the new one in its place"
         )
+    taken = len(wrong) == 1 and bool(others)
     if wrong:
-        raise Refused(f"{'; '.join(wrong)}. Nothing was written.")
+        raise Refused("health_source_taken" if taken else "option_invalid", f"{'; '.join(wrong)}. Nothing was written.")
     return result
 
 
@@ -122,7 +123,8 @@ def refuse_none(scale_set: ScaleSet) -> None:
     """Raises Refused where something of the scale set needs a health source, for a write that would leave none."""
     if needed := needs(scale_set):
         raise Refused(
-            f"scale set {scale_set.name} needs its health source, for {' and '.join(needed)}. Nothing was written."
+            "health_source_needed",
+            f"scale set {scale_set.name} needs its health source, for {' and '.join(needed)}. Nothing was written.",
         )
 
 

@@ -73,13 +73,14 @@ def chosen(
     found = [event for event in events if (event.name.lower() == name.lower() if name else event.active)]
     if name and not found:
         known = ", ".join(event.name for event in events) or "none"
-        raise Refused(f"scale set {scale_set} has no lifecycle hook event {name}. It has: {known}.")
+        raise Refused("event_not_found", f"scale set {scale_set} has no lifecycle hook event {name}. It has: {known}.")
     there = {target.instance_id for event in found for target in event.targets}
     if missing := sorted(set(instance_ids) - there):
         about = ranges(there - {""}) or "none"
         raise Refused(
+            "event_not_found",
             f"no lifecycle hook event of scale set {scale_set} is about instance {', '.join(missing)}. There are such "
-            f"events about: {about}."
+            f"events about: {about}.",
         )
     pairs = [(event, [i for i in instance_ids if i in {one.instance_id for one in event.targets}]) for event in found]
     return [(event, ids) for event, ids in pairs if ids or not instance_ids]
@@ -101,7 +102,7 @@ def answer(event: LifecycleEvent, state: str, instance_ids: t.Sequence[str]) -> 
         how = f"is answered already: {names} {late[0].state.lower()}"
         if not event.active and late[0].state == WAITING:
             how = f"is over, and took its default action ({event.default_action or 'unknown'}): {names}"
-        raise Refused(f"lifecycle hook event {event.name} {how}.")
+        raise Refused("event_closed", f"lifecycle hook event {event.name} {how}.")
     states = {one.resource_id: state for one in changed}
     targets = [
         {"resource": {"id": one.resource_id}, "actionState": states.get(one.resource_id, one.state)}
@@ -141,10 +142,11 @@ def delay(event: LifecycleEvent, until: float) -> dict[str, t.Any] | None:
     if event.wait_until is not None and event.wait_until >= until:
         return None
     if not event.active:
-        raise Refused(f"lifecycle hook event {event.name} is over and cannot be delayed.")
+        raise Refused("event_closed", f"lifecycle hook event {event.name} is over and cannot be delayed.")
     if event.max_wait_until is not None and until > event.max_wait_until:
         raise Refused(
+            "event_delay_too_long",
             f"lifecycle hook event {event.name} cannot be delayed until {timestamp(until)}: Azure waits until "
-            f"{timestamp(event.max_wait_until)} at most."
+            f"{timestamp(event.max_wait_until)} at most.",
         )
     return {"properties": {"waitUntil": timestamp(until)}}

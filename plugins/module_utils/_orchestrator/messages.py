@@ -11,10 +11,15 @@ import typing as t
 from .._facts import commands, sentences
 from .._facts.domains import ranges
 from .._facts.images import Image
+from .._facts.report import Outcome
 from .observation import OS
 from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
 
-_VERBS = {"stopped": "stopped", "rolled_back": "stopped and was taken back", "failed": "did not come to its end"}
+_VERBS: dict[Outcome | None, str] = {
+    "stopped": "stopped",
+    "rolled_back": "stopped and was taken back",
+    "failed": "did not come to its end",
+}
 
 
 def stopped(run: RollingRun, previous: Image | None) -> str:

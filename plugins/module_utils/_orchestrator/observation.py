@@ -11,7 +11,7 @@ import typing as t
 from .._facts import availability, images, running_image
 from .._facts.domains import domains, instance_order
 from .._facts.images import Image
-from .._facts.report import BatchReport, InstanceReport
+from .._facts.report import BatchReport, InstanceOutcome, InstanceReport
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from . import upgrade_policy
 
@@ -225,20 +225,20 @@ class Watch:
                 )
         return found
 
-    def _outcome(self, instance_id: str, failed_first: str, restored: int) -> tuple[str, str]:
+    def _outcome(self, instance_id: str, failed_first: str, restored: int) -> tuple[InstanceOutcome | None, str]:
         now = self.now.get(instance_id)
         asked = instance_id in self.asked
         if now is None:
-            return ("gone", "no longer in the scale set") if asked else ("", "")
+            return ("gone", "no longer in the scale set") if asked else (None, "")
         if not asked and (instance_id in self.before or not self.surge):
-            return "", ""
+            return None, ""
         if asked and now.provisioning.lower() == "deleting":
             return "gone", "being deleted"
         why = availability.why_unavailable(now, self.scale_set.has_health_source)
         if self.done(now):
             return ("upgraded", "") if self.available(now) else ("failed", why)
         if instance_id not in self.before:
-            return "", ""
+            return None, ""
         named = bool(failed_first) and failed_first in (instance_id, now.name)
         touched = named or instance_id in self._at_work | self._done
         if touched and restored and self._is_back(now):
@@ -248,7 +248,7 @@ class Watch:
         if touched or now.provisioning == "Failed":
             return "failed", why or "it does not run the target image"
         if self._is_unproven(now):
-            return ("unproven", self._why_unproven(now)) if asked else ("", "")
+            return ("unproven", self._why_unproven(now)) if asked else (None, "")
         return "not_started", self.why_left_alone(now)
 
     def _is_back(self, now: Instance) -> bool:

@@ -13,17 +13,18 @@ from __future__ import annotations
 import typing as t
 
 from .._facts import images, problems
+from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import Report
+from .._facts.report import Outcome, Report
 from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
 from .observation import EXTENSIONS, OS, Watch
 from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
 
-STARTED = "started"
-COMPLETED = "completed"
-CANCELLED = "cancelled"
+STARTED: t.Final = "started"
+COMPLETED: t.Final = "completed"
+CANCELLED: t.Final = "cancelled"
 
 _NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it never will: a fresh look tells
 _FIRST_LOOK = 10.0
@@ -126,7 +127,7 @@ class RollingRun:
             return self._end(now, "unchanged", "the scale set has no instances")
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
             if self._tried is not None and not self._insist:
-                return self._end(now, "failed", self._words_of_trial())
+                return self._give_up(now, "upgrade_tried_before", self._words_of_trial())
             self._waiting(now, "Azure is to start an upgrade by itself", now + self.patience.start)
             return self._enter(now, self._await_azure)
         return Start()
@@ -150,7 +151,7 @@ class RollingRun:
         if self.adopted:
             self.report.event(now, "adopted", upgrade_started=timestamp(latest.started), **latest.counts)
         if self.wanted == STARTED:
-            return self._end(now, "")
+            return self._end(now, None)
         return self._enter(now, self._follow)
 
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
@@ -175,7 +176,9 @@ class RollingRun:
                 return self._decide(now)
             other = "of extensions" if self.watch.kind == OS else "of the OS image"
             if now - self._began > self.patience.upgrade:
-                return self._end(now, "failed", f"another rolling upgrade of Azure's, {other}, still runs")
+                return self._give_up(
+                    now, "rolling_upgrade_running", f"another rolling upgrade of Azure's, {other}, still runs"
+                )
             what = f"another rolling upgrade of Azure's, {other}, runs"
             self._waiting(now, what, self._began + self.patience.upgrade)
             return Look(now + self.patience.poll)
@@ -228,14 +231,16 @@ class RollingRun:
             if self.past is None or self.past.code.startswith("Rolling"):
                 self.watch.ended(self.ours, None)
                 if self.wanted == CANCELLED:
-                    return self._end(then, "stopped", ended)
-                return self._end(then, "failed", f"the upgrade that started at {timestamp(started)}: {ended}")
+                    return self._give_up(then, "upgrade_end_unknown", ended, outcome="stopped")
+                return self._give_up(
+                    then, "upgrade_end_unknown", f"the upgrade that started at {timestamp(started)}: {ended}"
+                )
             past = self.past
             self.ours = RollingUpgrade(past.code, past.started, past.counts, past.problem)
             hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
             if self.wanted == CANCELLED and self.acted and hit:
-                return self._end(
-                    then, "failed", f"it had ended as {past.code}, and the cancellation met another: {shown}"
+                return self._give_up(
+                    then, "upgrade_mistaken", f"it had ended as {past.code}, and the cancellation met another: {shown}"
                 )
             return self._enter(then, self._judge)
 
@@ -251,7 +256,7 @@ class RollingRun:
         """Somebody's write is under way, and a start beside it would be refused."""
         state = self._scale_set.provisioning_state
         if now - self._began > self.patience.upgrade:
-            return self._end(now, "failed", f"the scale set is still {state} by another client's write")
+            return self._give_up(now, "scale_set_updating", f"the scale set is still {state} by another client's write")
         self._waiting(now, f"the scale set is {state} by another client's write", self._began + self.patience.upgrade)
         return Look(now + self.patience.poll, scale_set=True, instances=True)
 
@@ -262,10 +267,14 @@ class RollingRun:
         if not self.watch.to_do:
             return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
         if not self._scale_set.automatic_os_upgrade:
-            return self._end(now, "failed", "somebody turned automatic OS upgrades off, so Azure starts none by itself")
+            return self._give_up(
+                now,
+                "automatic_upgrades_off",
+                "somebody turned automatic OS upgrades off, so Azure starts none by itself",
+            )
         if now - self._since >= self.patience.start:
             waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
-            return self._end(now, "failed", f"{waited}. {self._words_of_trial()}".strip())
+            return self._give_up(now, "upgrade_not_started", f"{waited}. {self._words_of_trial()}".strip())
         due = now - self._listed_at >= _LISTED_AGAIN * self._pages
         at = min(now + self.patience.poll * (2 if self._listed else 1), self._since + self.patience.start)
         return Look(at, instances=due, scale_set=due)
@@ -288,21 +297,23 @@ class RollingRun:
             self.ours = self.latest
             self.report.event(now, "started", upgrade_started=timestamp(self.latest.started), **self.latest.counts)
             if self.latest.running and self.wanted == STARTED:
-                return self._end(now, "")
+                return self._end(now, None)
             return self._enter(now, self._follow)
         ended = self._operation
         if ended is not None and ended.ended and ended.problem is not None:
             if ended.problem.kind == problems.CONFLICT:  # preempted: read, and plan anew
                 self._plan_anew(now, ended.problem)
                 return self._phase(now)
-            return self._end(now, "failed", problem=ended.problem)
+            return self._give_up(now, problems.CODE_OF[ended.problem.kind], problem=ended.problem)
         unseen = now - self._since > self.patience.unseen
         if unseen and self.wanted == STARTED:
-            return self._end(now, "")
+            return self._end(now, None)
         if unseen and (ended is None or ended.ended):
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
-            return self._end(now, "failed", "Azure's operation is still in progress, and it shows no upgrade")
+            return self._give_up(
+                now, "upgrade_not_shown", "Azure's operation is still in progress, and it shows no upgrade"
+            )
         at = now + (_first(self.patience.poll) if now == self._since else self.patience.poll)
         return Look(at, operation=True, scale_set=unseen)
 
@@ -313,8 +324,8 @@ class RollingRun:
         if self.ours is None or not self.ours.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
-            return self._end(
-                now, "failed", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s, and goes on"
+            return self._give_up(
+                now, "upgrade_not_ended", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s, and goes on"
             )
         due = self._moved and now - self._listed_at >= self.patience.poll * 2 * self._pages
         return Look(now + self.patience.poll * (2 if self._listed else 1), instances=due)
@@ -330,7 +341,9 @@ class RollingRun:
         if self.ours is None or not self.ours.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
-            return self._end(now, "failed", "Azure accepted the cancellation, and the upgrade still runs")
+            return self._give_up(
+                now, "upgrade_not_ended", "Azure accepted the cancellation, and the upgrade still runs"
+            )
         return Look(now + (_first(self.patience.poll) if now == self._since else self.patience.poll))
 
     def _recheck(self, now: float) -> Step:
@@ -344,7 +357,7 @@ class RollingRun:
         tired = now - self._began > self.patience.upgrade or self._refusals > _MOST_REFUSALS
         running = self.latest is not None and self.latest.running
         if tired and not (running and self.wanted != CANCELLED):
-            return self._end(now, "failed", problem=problem)
+            return self._give_up(now, problems.CODE_OF[problem.kind], problem=problem)
         self._phase = self._decide
         return self._decide(now)
 
@@ -387,10 +400,12 @@ class RollingRun:
                 self.report.event(now, report.outcome, instance=one, why=report.why)
         if code == "Faulted":
             back = restored and not failed and not (self.past and self.past.not_restored)
-            return self._end(now, "rolled_back" if back else "stopped", str(self.reason or "Azure gave no reason"))
+            outcome: Outcome = "rolled_back" if back else "stopped"
+            why = str(self.reason or "Azure gave no reason")
+            return self._give_up(now, "upgrade_stopped", why, outcome=outcome)
         if code == "Cancelled":
             self.acted = self.acted or (self._lost and self.wanted == CANCELLED)  # ours, as far as anybody can tell
-            return self._end(now, "stopped", "it was cancelled")
+            return self._give_up(now, "upgrade_cancelled", "it was cancelled", outcome="stopped")
         if self.wanted == CANCELLED:
             return self._end(now, "upgraded", "it had ended before the cancellation")
         unproven = [i for i, report in self.report.instances.items() if report.outcome == "unproven"]
@@ -402,7 +417,7 @@ class RollingRun:
                 if i in self.report.instances
             )
             said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
-            return self._end(now, "failed", f"{said}, but {why}")
+            return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}")
         earlier = self.ours is not None and _at(self.ours, self._ours_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
@@ -448,7 +463,7 @@ class RollingRun:
         self._lost = self._lost or problem.kind == problems.LOST
         allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
         if problem.kind not in problems.RETRYABLE and not allowed_later:
-            self._end(now, "failed", problem=problem)
+            self._give_up(now, problems.CODE_OF[problem.kind], problem=problem)
             return
         self._refusals += problem.kind not in problems.RETRYABLE
         self._plan_anew(now, problem)
@@ -463,17 +478,17 @@ class RollingRun:
 
         self._problem, self._phase = problem, once
 
-    def give_up(self, now: float, problem: Problem, attempted: str) -> None:
+    def give_up(self, now: float, code: Code, problem: Problem, attempted: str) -> None:
         """Azure cannot even be asked any more; its upgrade goes on without us."""
-        self._end(now, "failed", f"could not {attempted}: {problem}", problem=problem)
+        self._give_up(now, code, f"could not {attempted}: {problem}", problem=problem)
 
-    def not_ready(self, now: float, why: str) -> None:
+    def not_ready(self, now: float, code: Code, why: str) -> None:
         """A start that came due would be refused."""
-        self._end(now, "failed", why)
+        self._give_up(now, code, why)
 
     def cancel(self, now: float, why: str) -> None:
         """Whoever asked for it is gone. Azure's upgrade goes on without us."""
-        self._end(now, "cancelled", why)
+        self._give_up(now, CANCELLED, why, outcome=CANCELLED)
 
     def saw(
         self,
@@ -536,11 +551,28 @@ class RollingRun:
 
     def _enter(self, now: float, phase: t.Callable[[float], Step], *, step: bool = True) -> Step:
         self._phase, self._since = phase, now
-        return phase(now) if step else Finished("")
+        return phase(now) if step else Finished(None)
 
-    def _end(self, now: float, outcome: str, why: str = "", *, problem: Problem | None = None) -> Step:
-        report = self.report
-        report.finished, report.outcome, report.problem = now, outcome, problem
+    def _end(self, now: float, outcome: Outcome | None, why: str = "") -> Step:
+        """A success, or a return while Azure's upgrade goes on."""
+        return self._finish(now, outcome, None, why)
+
+    def _give_up(
+        self,
+        now: float,
+        code: Code,
+        why: str = "",
+        *,
+        outcome: Outcome = "failed",
+        problem: Problem | None = None,
+    ) -> Step:
+        """No success; without `why`, in the words of the problem."""
+        self.report.problem = problem
+        return self._finish(now, outcome, code, why)
+
+    def _finish(self, now: float, outcome: Outcome | None, code: Code | None, why: str) -> Step:
+        report, problem = self.report, self.report.problem
+        report.finished, report.outcome, report.code = now, outcome, code
         report.why = why or (str(problem) if problem else "")
         report.batches = self.watch.batches if outcome else []
         if not report.instances and self.ours is not None and outcome:
@@ -549,7 +581,7 @@ class RollingRun:
         report.max_unavailable_seen = max(self.watch.max_seen, int(upgraded))
         report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
         ended = "stopped" if outcome in _NO_SUCCESS else "ended"
-        report.event(now, ended, outcome=outcome, why=report.why)
+        report.event(now, ended, outcome=outcome or "", why=report.why)
         return Finished(outcome)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._facts.report import Outcome
+
 
 class Step:
     """What the machine asks for: Start, Cancel, Look or Finished."""
@@ -37,7 +39,7 @@ class Look(Step):
 
 @dataclass(frozen=True)
 class Finished(Step):
-    outcome: str
+    outcome: Outcome | None  # None while Azure's upgrade goes on
 
 
 @dataclass(frozen=True)

@@ -122,9 +122,9 @@ def asked(options: t.Mapping[str, t.Any]) -> Policy:
         if given:
             wanted[section] = given
     if wrong:
-        raise Refused(f"{'; '.join(wrong)}. Nothing was written.")
+        raise Refused("option_invalid", f"{'; '.join(wrong)}. Nothing was written.")
     if not wanted:
-        raise Refused(f"nothing is asked for: give mode, {ROLLING_POLICY} or {AUTOMATIC_POLICY}.")
+        raise Refused("nothing_asked", f"nothing is asked for: give mode, {ROLLING_POLICY} or {AUTOMATIC_POLICY}.")
     return wanted
 
 
@@ -289,4 +289,4 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
         else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
     )
     ask = f"{'let' if manual else 'Let'} Azure do so, with {PERMISSION}: true."
-    raise Refused(f"{words}. Nothing was written. {manual}{ask}")
+    raise Refused("azure_would_upgrade", f"{words}. Nothing was written. {manual}{ask}")

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._facts import availability, running_image
+from .._facts.codes import Code
 from .._facts.domains import instance_order
 from .._facts.scale_set import Instance
 from .policy import breach_before
@@ -35,6 +36,7 @@ class Batch:
 class Wait:
     """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done."""
 
+    code: Code
     reason: str
     busy: bool = False
 
@@ -43,7 +45,7 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
     """The instances to upgrade now; None where nothing is left to do."""
     domain_of = survey.domain_of
     if survey.in_doubt:
-        return Wait(f"what is under way is waited for: {_states(survey.in_doubt)}", busy=True)
+        return Wait("instances_busy", f"what is under way is waited for: {_states(survey.in_doubt)}", busy=True)
     if survey.in_progress:
         first = min(domain_of[i.instance_id] for i in survey.in_progress)
         ids = tuple(i.instance_id for i in survey.in_progress if domain_of[i.instance_id] == first)
@@ -52,10 +54,10 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
         return None
     judged = [_judged(survey, i) for i in survey.counted]
     if breach := breach_before(survey.policy.thresholds, judged, survey.scale_set.has_health_source):
-        return Wait(breach)
+        return Wait("too_many_unhealthy", breach)
     ready = [i for i in survey.to_do if availability.settled(i)]
     if not ready:
-        return Wait(f"another client is changing {_states(survey.busy)}", busy=True)
+        return Wait("instances_busy", f"another client is changing {_states(survey.busy)}", busy=True)
     queue = sorted(ready, key=lambda i: _turn(survey, i))
     first = domain_of[queue[0].instance_id]
     reimage = _has_the_model(survey, queue[0])
@@ -96,6 +98,7 @@ def no_room(survey: Survey) -> Wait:
     )
     down = sum(not survey.coming(i) for i in survey.unavailable)
     return Wait(
+        "max_unavailable_reached",
         f"{len(survey.unavailable)} of at most {survey.max_unavailable} instances are already unavailable: {others}",
         busy=down < survey.max_unavailable,
     )

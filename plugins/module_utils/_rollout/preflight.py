@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._facts import availability, catalogue, commands, images, model_limit, model_references, running_image
+from .._facts.codes import Code
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.scale_set import MANUAL, ImageFacts, RollingUpgrade
@@ -186,14 +187,11 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             "never changes the OS type.",
             "Choose an image of the same OS type.",
         )
-    for word, now, before in (
-        ("architecture", facts.architecture, facts_before.architecture if facts_before else None),
-        ("generation", facts.generation, facts_before.generation if facts_before else None),
-    ):
+    for code, word, now, before in _alike(facts, facts_before):
         if now and before and now.lower() != before.lower():
             yield Finding(
                 ERROR,
-                f"image_{word}",
+                code,
                 f"image {target} is of {word} {now}, and the image that it replaces in scale set {scale_set.name} "
                 f"of {before}.",
                 f"Choose an image of {word} {before}.",
@@ -217,6 +215,14 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
             "Create a scale set with that plan, or choose an image under the plan the set has.",
         )
+
+
+def _alike(facts: ImageFacts, before: ImageFacts | None) -> list[tuple[Code, str, str | None, str | None]]:
+    """What must not differ: the code, the word, and what it is of the image and of the one that it replaces."""
+    return [
+        ("image_architecture", "architecture", facts.architecture, before.architecture if before else None),
+        ("image_generation", "generation", facts.generation, before.generation if before else None),
+    ]
 
 
 def _previous(ran: t.Sequence[Image]) -> t.Iterator[Finding]:

@@ -173,8 +173,9 @@ def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
     merged = {**{name: value for name, value in tags.items() if not _OURS.fullmatch(name)}, **ours}
     if len(merged) > _MOST_TAGS:
         raise Refused(
+            "tags_full",
             f"the rollout record needs {len(ours)} tags, and the scale set has {len(merged) - len(ours)} others; Azure "
-            f"allows {_MOST_TAGS}. Remove some of its tags."
+            f"allows {_MOST_TAGS}. Remove some of its tags.",
         )
     return merged
 

@@ -13,22 +13,34 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._facts import availability, images, pacing, problems, running_image
+from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import BatchReport, InstanceReport, Report
+from .._facts.report import BatchReport, InstanceOutcome, InstanceReport, Outcome, Report
 from .._facts.scale_set import Instance, ScaleSet
 from . import verification
 from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
 from .policy import REIMAGE as REIMAGE_UNPROVEN
 from .policy import breach_after
 from .survey import Survey
+from .verification import Verdict
 
-UPGRADE = "upgrade"
-REIMAGE = "reimage"
-CANCELLED = "cancelled"
-START = "start"
+Request = t.Literal["upgrade", "reimage", "start"]
+UPGRADE: t.Final = "upgrade"
+REIMAGE: t.Final = "reimage"
+START: t.Final = "start"
+CANCELLED: t.Final = "cancelled"
 
 # What a batch may need beside its upgrade, in this order.
-_MORE = {verification.START: START, verification.RETRY: UPGRADE, verification.REIMAGE: REIMAGE}
+_MORE: dict[Verdict, Request] = {verification.START: START, verification.RETRY: UPGRADE, verification.REIMAGE: REIMAGE}
+
+# What an instance's last verdict makes of it.
+_OUTCOMES: dict[Verdict, InstanceOutcome] = {
+    verification.DONE: "upgraded",
+    verification.FAILED: "failed",
+    verification.GONE: "gone",
+    verification.NOT_STARTED: "not_started",
+    verification.CANCELLED: "cancelled",
+}
 
 _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
@@ -59,13 +71,13 @@ class Poll(Step):
 class Send(Step):
     """Ask Azure to upgrade, reimage or start exactly these instances."""
 
-    kind: str
+    kind: Request
     instance_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Finished(Step):
-    outcome: str
+    outcome: Outcome
 
 
 class Upgrade:
@@ -156,9 +168,9 @@ class Upgrade:
         """The batches of this run, if every upgrade goes well."""
         return [] if self.wait_only else remaining_batches(self._narrowed())
 
-    def give_up(self, now: float, problem: Problem, attempted: str) -> None:
+    def give_up(self, now: float, code: Code, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
-        self._stop(now, f"could not {attempted}: {problem}", problem=problem)
+        self._stop(now, code, f"could not {attempted}: {problem}", problem=problem)
 
     def cancel(self, now: float, why: str) -> None:
         """Whoever asked for it is gone. What Azure works on is left to it."""
@@ -166,7 +178,7 @@ class Upgrade:
             self._leave(self._batch, why, now, CANCELLED)
         self.report.why = why
         self.report.event(now, CANCELLED, why=why)
-        self._finish(now, CANCELLED)
+        self._finish(now, CANCELLED, CANCELLED)
 
     def _inherit(self) -> None:
         """What an earlier run has started shows up within a while; what starts to change later is somebody else's."""
@@ -180,11 +192,14 @@ class Upgrade:
 
     def _plan(self, now: float) -> Step:
         if hidden := self._may_be_hidden(now):
-            return self._wait(now, Wait(f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True))
+            return self._wait(
+                now,
+                Wait("instances_busy", f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True),
+            )
         batch = next_batch(self._narrowed())
         if batch is None:
             if self.report.failed:  # within the threshold, or it would have stopped
-                return self._finish(now, "failed")
+                return self._finish(now, "failed", "instances_failed")
             return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
         if isinstance(batch, Wait):
             return self._wait(now, batch)
@@ -212,7 +227,7 @@ class Upgrade:
         self._waiting = wait
         waited = now - self._waiting_since
         if waited > (self.patience.upgrade if wait.busy else self.patience.health):
-            return self._stop(now, f"no batch could start for {waited:.0f} s: {wait.reason}")
+            return self._stop(now, wait.code, f"no batch could start for {waited:.0f} s: {wait.reason}")
         self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
         self._seen = None
         return self._look(self._not_before, model=True)
@@ -251,7 +266,7 @@ class Upgrade:
         else:
             self._sending = self._ask(REIMAGE if batch.reimage else UPGRADE, batch.instance_ids, now)
 
-    def _ask(self, kind: str, instance_ids: tuple[str, ...], now: float) -> Send:
+    def _ask(self, kind: Request, instance_ids: tuple[str, ...], now: float) -> Send:
         """The journal knows what may be touched before the request goes out."""
         self.report.event(now, f"{kind}_asked", batch=self._number, instances=list(instance_ids))
         return Send(kind, instance_ids)
@@ -280,13 +295,13 @@ class Upgrade:
                 self._resolve(instance_id, verification.FAILED, by_id.get(instance_id), now)
         return self._close(batch, now)
 
-    def _needs_the_model(self, verdicts: t.Iterable[str]) -> bool:
+    def _needs_the_model(self, verdicts: t.Iterable[Verdict]) -> bool:
         """A request brings what the model names then, whoever wrote it: it is read before each, and before a failure is
         believed."""
         asked, failed = (any(v in kinds for v in verdicts) for kinds in (_MORE, (verification.FAILED,)))
         return (asked and self._model_read < self._looked) or (failed and self._model_read < self._sent)
 
-    def _send_more(self, kind: str, instances: t.Sequence[Instance], now: float) -> Step:
+    def _send_more(self, kind: Request, instances: t.Sequence[Instance], now: float) -> Step:
         now_possible = affordable(self.survey, instances)
         if not now_possible:
             return self._wait(now, no_room(self.survey))
@@ -294,7 +309,7 @@ class Upgrade:
         self._sending = self._ask(kind, tuple(i.instance_id for i in now_possible), now)
         return self._sending
 
-    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> str:
+    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> Verdict:
         return self._tracks[instance_id].observe(
             instance,
             now,
@@ -311,16 +326,10 @@ class Upgrade:
         asked = not policy.whole_model or policy.unproven == REIMAGE_UNPROVEN
         return asked and not self.survey.scale_set.flexible
 
-    def _resolve(self, instance_id: str, verdict: str, instance: Instance | None, now: float) -> None:
+    def _resolve(self, instance_id: str, verdict: Verdict, instance: Instance | None, now: float) -> None:
         track = self._tracks[instance_id]
         self._open.discard(instance_id)
-        outcomes = {
-            verification.DONE: "upgraded",
-            verification.FAILED: "failed",
-            verification.GONE: "gone",
-            verification.NOT_STARTED: "not_started",
-        }
-        outcome = outcomes.get(verdict, verdict)
+        outcome = _OUTCOMES[verdict]
         self.report.instances[instance_id] = InstanceReport(
             before=track.before,
             after=instance,
@@ -375,9 +384,11 @@ class Upgrade:
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
         if failed and (breach := self._breach()):
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
-            return self._stop(now, f"{breach}. {words}", instance_ids=failed)
+            return self._stop(now, "instances_failed", f"{breach}. {words}", instance_ids=failed)
         if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
-            return self._stop(now, f"Azure did not start the work for {now - self._trouble_since:.0f} s")
+            return self._stop(
+                now, "work_not_started", f"Azure did not start the work for {now - self._trouble_since:.0f} s"
+            )
         if started:
             self._trouble_since = None
         if next_batch(self._narrowed()) is None:
@@ -411,6 +422,7 @@ class Upgrade:
         if scale_set is not None and not images.same(scale_set.image, self.survey.target):
             self._stop(
                 now,
+                "image_changed",
                 f"somebody changed the model meanwhile: it names {scale_set.image}, the target is {self.survey.target}",
             )
 
@@ -440,7 +452,7 @@ class Upgrade:
             if not self._batch_sent:
                 self._abandon()
             words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
-            self._stop(now, words, problem=problem)
+            self._stop(now, problems.CODE_OF[problem.kind], words, problem=problem)
             return
         if problem.kind == problems.LOST:
             self._taken(now)
@@ -558,13 +570,13 @@ class Upgrade:
         self.report.max_unavailable_seen = max(self.report.max_unavailable_seen, unavailable)
         self.report.max_unavailable_allowed = self.survey.max_unavailable
 
-    def _finish(self, now: float, outcome: str) -> Finished:
-        self.report.outcome = outcome
+    def _finish(self, now: float, outcome: Outcome, code: Code | None = None) -> Finished:
+        self.report.outcome, self.report.code = outcome, code
         self.report.finished = now
         return Finished(outcome)
 
     def _stop(
-        self, now: float, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
+        self, now: float, code: Code, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
     ) -> Finished:
         if self._batch:
             self._leave(self._batch, why, now)
@@ -572,14 +584,16 @@ class Upgrade:
         self.report.culprits = list(instance_ids)
         self.report.problem = problem
         self.report.event(now, "stopped", why=why)
-        return self._finish(now, "stopped")
+        return self._finish(now, "stopped", code)
 
-    def _leave(self, batch: BatchReport, why: str, now: float, verdict: str = verification.FAILED) -> None:
+    def _leave(
+        self, batch: BatchReport, why: str, now: float, outcome: t.Literal["failed", "cancelled"] = "failed"
+    ) -> None:
         """Report a batch that is left as it stands, in the middle of it."""
         by_id = {i.instance_id: i for i in self.survey.instances}
         for instance_id in sorted(self._open):
             self._tracks[instance_id].why = why
-            self._resolve(instance_id, verdict, by_id.get(instance_id), now)
-        batch.finished, batch.outcome = now, verdict
+            self._resolve(instance_id, outcome, by_id.get(instance_id), now)
+        batch.finished, batch.outcome = now, outcome
         self.report.batches.append(batch)
         self._batch = None

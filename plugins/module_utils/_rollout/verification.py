@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from .._facts import availability, images, running_image
@@ -13,14 +14,16 @@ from .._facts.images import Image
 from .._facts.problems import Operation
 from .._facts.scale_set import Instance
 
-PENDING = "pending"
-DONE = "done"
-NOT_STARTED = "again"  # Azure did nothing to it: plan it anew
-REIMAGE = "reimage"  # Azure applied the model and left the old disk
-START = "start"  # Azure left it deallocated
-RETRY = "retry"  # Azure gave up on it half way, with the new disk in it
-FAILED = "failed"
-GONE = "gone"
+Verdict = t.Literal["pending", "done", "not_started", "reimage", "start", "retry", "failed", "gone", "cancelled"]
+PENDING: t.Final = "pending"
+DONE: t.Final = "done"
+NOT_STARTED: t.Final = "not_started"  # Azure did nothing to it: plan it anew
+REIMAGE: t.Final = "reimage"  # Azure applied the model and left the old disk
+START: t.Final = "start"  # Azure left it deallocated
+RETRY: t.Final = "retry"  # Azure gave up on it half way, with the new disk in it
+FAILED: t.Final = "failed"
+GONE: t.Final = "gone"
+CANCELLED: t.Final = "cancelled"  # nobody waits for what becomes of it
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Track:
         has_health_source: bool,
         can_reimage: bool,
         operation: Operation | None,
-    ) -> str:
+    ) -> Verdict:
         """Judge one read. `operation` is how the request ended, None while that is not known."""
         if instance is None:
             self.why = "the instance is gone from the scale set"
@@ -168,7 +171,7 @@ class Track:
         patience: Patience,
         has_health_source: bool,
         operation: Operation | None,
-    ) -> str:
+    ) -> Verdict:
         if self.on_target_since is None:
             self.on_target_since = now
         if "deallocated" == self.before.power == instance.power:
@@ -207,7 +210,7 @@ class Track:
         *,
         applied: bool,
         can_reimage: bool,
-    ) -> str:
+    ) -> Verdict:
         """No work shows, and the target is not proven. `applied`: Azure has got as far as the instance's model."""
         self.why = self._behind
         if running_image.disk_replaced(instance, self.before):
@@ -241,7 +244,7 @@ class Track:
         running = running_image.running_image(instance)
         return f"runs {running}" if running and not self.whole_model else self._behind
 
-    def _await_start(self, idle: float, patience: Patience, operation: Operation | None, instance: Instance) -> str:
+    def _await_start(self, idle: float, patience: Patience, operation: Operation | None, instance: Instance) -> Verdict:
         """Nobody works on it, and it is deallocated: a failed allocation leaves one so, and an upgrade may."""
         if idle < patience.start_lag:
             return PENDING
@@ -251,7 +254,7 @@ class Track:
         self.why = f"it is deallocated, and could not be started: {said}"
         return FAILED
 
-    def _await_success(self, idle: float, patience: Patience) -> str:
+    def _await_success(self, idle: float, patience: Patience) -> Verdict:
         """It runs the target, and its last operation did not succeed."""
         if idle < patience.start_lag:
             return PENDING

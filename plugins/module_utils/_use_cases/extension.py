@@ -125,9 +125,8 @@ class _Write:
             return None
         if self._sent >= _TRIES or operation is None or operation.status == "Failed":
             said = (operation.problem if operation else None) or Problem(LOST, "", "its operation was not seen to end.")
-            raise AzureError(
-                replace(said, kind=REFUSED, message=f"{said.message} {_UNKNOWN}"), self.what(fresh), fresh.name
-            )
+            problem = replace(said, kind=REFUSED, message=f"{said.message} {_UNKNOWN}")
+            raise AzureError(problem, self.what(fresh), fresh.name, code="protected_settings_unknown")
         self.clock.sleep(operations.RETRY)
         return None
 

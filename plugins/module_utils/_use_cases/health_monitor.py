@@ -78,7 +78,10 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
             if not (replacement and (written or new_first)):
                 raise
             words = str(error).replace(" Nothing was written.", "").rstrip(".")
-            raise Refused(f"{words}. {health_source.half_done(_fresh(azure, scale_set), before, after)}") from error
+            raise Refused(
+                "health_source_half_replaced",
+                f"{words}. {health_source.half_done(_fresh(azure, scale_set), before, after)}",
+            ) from error
         steps.pop(0)
         written += 1
         notes += [note] if note else []

@@ -25,7 +25,6 @@ from .._rollout.record import Record
 from .._rollout.survey import Survey
 from . import upgrade_plan_info
 
-MEMBERS_LOST = "model_members_lost"  # the code of a failure after which nothing more is to be written
 _LONGEST_SHOWN = 400  # characters of a lost member's value
 
 
@@ -118,7 +117,7 @@ class _Write:
         request = preflight.Request(to_manual=to_manual)
         found = preflight.findings(Survey(fresh, (), exact), self._rolling_upgrade(fresh), facts, request)
         if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
-            raise Refused(" ".join(errors), findings=[finding.as_dict() for finding in found])
+            raise Refused("preflight_failed", " ".join(errors), findings=[finding.as_dict() for finding in found])
         if self.record:
             record.with_record(fresh.tags, self.record)
 
@@ -128,9 +127,9 @@ class _Write:
         expected = images.parse(given) if given else self.first.image
         if not (images.same(fresh.image, expected) or (fresh.image and images.same(fresh.image, self.target))):
             raise Refused(
+                "image_changed",
                 f"the model of scale set {fresh.name} names {fresh.image} and not {expected}: another client has "
                 "written it meanwhile. The image was not written.",
-                code="image_changed",
             )
         theirs = record.read(fresh.tags)
         allowed = self.options.get("replaces_rollout")
@@ -139,15 +138,15 @@ class _Write:
             allowed = found.id if found else ""
         if theirs and self.record and not self.record.open and self._has_ended(theirs):
             raise Refused(
+                "rollout_ended",
                 f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
                 "controller. The image was not written.",
-                code="rollout_ended",
             )
         if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
             raise Refused(
+                "rollout_changed",
                 f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
                 "started it meanwhile. The image was not written.",
-                code="rollout_changed",
             )
 
     def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:
@@ -219,11 +218,11 @@ class _Write:
         if difference.lost:
             lost = "; ".join(f"{path} was {_shown(value)}" for path, value in difference.lost.items())
             raise Refused(
+                "model_members_lost",
                 f"the model of scale set {written.name} (resource group {written.resource_group}) is not what it was "
                 f"before its image was written: {lost}. It names {written.image} now, and new instances are made of "
                 "it. No instance was touched, and nothing more is written. Put the members back, then run the same "
                 "again.",
-                code=MEMBERS_LOST,
                 lost={path: _shown(value) for path, value in difference.lost.items()},
             )
         if difference.added:

@@ -27,7 +27,9 @@ def read(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
         newest = images.newest([v.version for v in versions if catalogue.why_not(v, location, as_latest=True) is None])
     elif one is None or options.get("image"):
-        raise Refused(f"a {image.kind if image else 'missing'} image has no versions to list.")
+        raise Refused(
+            "image_without_versions", f"a {image.kind if image else 'missing'} image has no versions to list."
+        )
     target = image.with_version(newest) if image and newest else None
     shown = {
         "image": images.show(image),

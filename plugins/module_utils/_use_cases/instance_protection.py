@@ -37,7 +37,7 @@ def protect(
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     known = {i.instance_id: i for i in azure.instances(scale_set)}
     if unknown := [i for i in options["instance_ids"] if i not in known]:
-        raise Refused(f"scale set {scale_set.name} has no instance {', '.join(unknown)}.")
+        raise Refused("selection_not_found", f"scale set {scale_set.name} has no instance {', '.join(unknown)}.")
     before = {i: _now(azure, scale_set, known[i], options) for i in options["instance_ids"]}
     after = {i: _wanted(i, now, options) for i, now in before.items()}
     deadline = clock.now() + options["timeout"]
@@ -71,10 +71,11 @@ def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mappi
             if options.get(name) is not None:
                 named += [f"--protect-{name.replace('_', '-')}", str(options[name]).lower()]
         raise Refused(
+            "protection_not_shown",
             f"Azure does not show whether instance {instance.instance_id} of the Flexible scale set {scale_set.name} "
             "is protected, so nothing was written. Keep it out of a rollout by naming the others in "
             "rollout_instance_ids, or set it by hand: "
-            + commands.az("vmss update", scale_set.resource_group, scale_set.name, *named)
+            + commands.az("vmss update", scale_set.resource_group, scale_set.name, *named),
         )
     return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}
 
@@ -84,8 +85,9 @@ def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -
     if wanted["from_scale_set_actions"] and not wanted["from_scale_in"]:
         if options.get("from_scale_in") is False:
             raise Refused(
+                "options_conflict",
                 f"instance {instance_id}: Azure does not protect an instance from the scale set's actions and not from "
-                "scale-in. Leave from_scale_in out, or set from_scale_set_actions to false too."
+                "scale-in. Leave from_scale_in out, or set from_scale_set_actions to false too.",
             )
         wanted["from_scale_in"] = True
     return wanted

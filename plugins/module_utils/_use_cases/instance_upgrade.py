@@ -12,7 +12,7 @@ from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._facts import images, problems, running_image
 from .._facts.images import Image
-from .._facts.problems import Cancelled, Refused
+from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.scale_set import Instance, ScaleSet
 from .._journal import Journal
 from .._rollout import messages, record
@@ -26,20 +26,20 @@ from . import upgrade_plan_info
 
 def upgrade(
     azure: Azure, clock: Clock, options: upgrade_plan_info.Options, *, check_mode: bool
-) -> tuple[dict[str, t.Any], str]:
-    """Upgrade what is chosen. Returns the module's result and, where the work stopped, why, in full sentences."""
+) -> tuple[dict[str, t.Any], Failure | None]:
+    """Upgrade what is chosen. Returns the module's result and, where the work stopped, why."""
     survey, rollout = survey_of(azure, options)
     machine = start(survey, options, clock.now())
     earlier = options.get("earlier_batches") or []
     untold = messages.untold(survey)
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
-        return {**planned, "warnings": untold}, ""
+        return {**planned, "warnings": untold}, None
     journal = Journal(options.get("journal"), scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
     try:
         carry_out(azure, clock, machine, journal)
     except AzureError as error:
-        machine.give_up(clock.now(), error.problem, error.attempted)
+        machine.give_up(clock.now(), error.code, error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     except Cancelled as cancelled:
         machine.cancel(clock.now(), str(cancelled))
@@ -48,13 +48,14 @@ def upgrade(
             str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
         ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
-    if machine.report.outcome == "failed" and not options.get("batch"):  # one batch is not the whole of a rollout
-        return result, messages.tolerated(machine.survey, machine.report)
-    if machine.report.outcome != "stopped":
-        return result, ""
-    stopped = messages.stopped(machine.survey, machine.report)
+    report = machine.report
+    if report.code is None or (report.outcome == "failed" and options.get("batch")):
+        return result, None  # one batch is not the whole of a rollout
+    if report.outcome == "failed":
+        return result, Failure(report.code, messages.tolerated(machine.survey, report))
+    stopped = messages.stopped(machine.survey, report)
     result["rollout_result"]["message"] = stopped
-    return result, f"{stopped} {messages.new_instances(machine.survey)}"
+    return result, Failure(report.code, f"{stopped} {messages.new_instances(machine.survey)}")
 
 
 def _result(
@@ -122,17 +123,19 @@ def survey_of(azure: Azure, options: upgrade_plan_info.Options) -> tuple[Survey,
 def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> Image:
     model = scale_set.image
     if model is None:
-        raise Refused(f"the model of scale set {scale_set.name} names no image.")
+        raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image.")
     if model.follows_latest and not whole_model:
         raise Refused(
+            "model_not_pinned",
             f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however "
             "old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "
-            "steady.vmss.upgrade_image."
+            "steady.vmss.upgrade_image.",
         )
     if wanted is not None and not images.same(model, images.complete(wanted, model)):
         raise Refused(
+            "model_names_another_image",
             f"the model of scale set {scale_set.name} names {model}, not {wanted}: instances upgraded now would run "
-            "that. Write the model first with steady.vmss.image."
+            "that. Write the model first with steady.vmss.image.",
         )
     return model
 

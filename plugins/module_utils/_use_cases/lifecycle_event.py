@@ -30,7 +30,9 @@ def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool)
     """
     state, until = options["state"], seconds_of(options.get("until"))
     if state == "delayed" and until is None:
-        raise Refused(f"until '{options.get('until') or ''}' is no time. Write it like 2026-11-21T04:00:00Z.")
+        raise Refused(
+            "option_invalid", f"until '{options.get('until') or ''}' is no time. Write it like 2026-11-21T04:00:00Z."
+        )
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     before = after = _events(azure, scale_set)
     name, ids = options.get("event") or "", options["instance_ids"]
@@ -51,7 +53,7 @@ def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool)
         except (Refused, AzureError) as error:
             if not done:
                 raise
-            raise Refused(f"{str(error).rstrip('.')}. Answered before that: {', '.join(done)}.") from error
+            raise Refused(error.code, f"{str(error).rstrip('.')}. Answered before that: {', '.join(done)}.") from error
         done.append(event_name)
     return [event.as_dict() for event in before], [event.as_dict() for event in after]
 
@@ -70,7 +72,7 @@ def _answer(
     """
     event = _named(fresh, name)
     if event is None:
-        raise Refused(f"lifecycle hook event {name} of scale set {scale_set.name} is gone.")
+        raise Refused("event_not_found", f"lifecycle hook event {name} of scale set {scale_set.name} is gone.")
     there = {target.instance_id for target in event.targets}
     patch = body(event, [i for i in ids if i in there])
     if patch is None:
@@ -78,7 +80,9 @@ def _answer(
     azure.write_lifecycle_event(scale_set, name, patch)
     after = _events(azure, scale_set)
     if wrong := lifecycle_events.not_stored(lifecycle_events.patched(event, patch), _named(after, name)):
-        raise Refused(f"Azure took the answer and does not show it for scale set {scale_set.name}: {wrong}.")
+        raise Refused(
+            "write_not_stored", f"Azure took the answer and does not show it for scale set {scale_set.name}: {wrong}."
+        )
     return after
 
 

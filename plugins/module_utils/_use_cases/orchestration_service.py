@@ -37,7 +37,10 @@ def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: str
     def done() -> bool:
         state = azure.services(scale_set).get(service, NOT_RUNNING)
         if state == NOT_RUNNING:
-            raise Refused(f"scale set {scale_set.name} does not run {service} any more, so it cannot be set {wanted}.")
+            raise Refused(
+                "service_not_running",
+                f"scale set {scale_set.name} does not run {service} any more, so it cannot be set {wanted}.",
+            )
         return state == wanted
 
     def write() -> Operation | None:

@@ -14,7 +14,7 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
 from .._facts.findings import WARNING
 from .._facts.images import Image
-from .._facts.problems import Cancelled, Operation, Refused
+from .._facts.problems import Cancelled, Failure, Operation, Refused
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import seconds_of
 from .._journal import Journal
@@ -33,8 +33,8 @@ WAIT_FOR_AZURE = 10800
 NONE = "none"  # option upgrade_known: there was no upgrade
 
 
-def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], str]:
-    """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why, in full sentences."""
+def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], Failure | None]:
+    """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why."""
     _check(options)
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     latest = azure.latest_rolling_upgrade(scale_set)
@@ -63,15 +63,16 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     if check_mode:
         previous = _previous(machine.watch)
         result |= _planned(azure, machine, first, previous)
-        return result, messages.stopped(machine, previous) if machine.report.outcome == "failed" else ""
+        code = machine.report.code
+        return result, Failure(code, messages.stopped(machine, previous)) if code else None
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
     try:
         _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
     except AzureError as error:
-        machine.give_up(clock.now(), error.problem, error.attempted)
+        machine.give_up(clock.now(), error.code, error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     except Refused as refusal:
-        machine.not_ready(clock.now(), str(refusal))
+        machine.not_ready(clock.now(), refusal.code, str(refusal))
         journal.write(machine.report.events[-1:])
         result |= refusal.fields
     except Cancelled as cancelled:
@@ -81,12 +82,12 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         raise Cancelled(str(cancelled), **result) from None
     previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
-    wanted_end = options["state"] == CANCELLED and machine.report.outcome != "failed"
-    if wanted_end or machine.report.outcome in ("", "unchanged", "upgraded"):
-        return result, ""
+    code, outcome = machine.report.code, machine.report.outcome
+    if code is None or (options["state"] == CANCELLED and outcome != "failed"):
+        return result, None
     message = messages.stopped(machine, previous)
     result["rollout_result"]["message"] = message
-    return result, message
+    return result, Failure(code, message)
 
 
 def _previous(watch: Watch) -> Image | None:
@@ -98,13 +99,18 @@ def _previous(watch: Watch) -> Image | None:
 
 def _check(options: Options) -> None:
     if options["poll_interval"] <= 0:
-        raise Refused(f"poll_interval {options['poll_interval']} is no time to wait; write seconds, more than 0.")
+        raise Refused(
+            "option_invalid",
+            f"poll_interval {options['poll_interval']} is no time to wait; write seconds, more than 0.",
+        )
     started = options.get("upgrade_started")
     if started and seconds_of(started) is None:
-        raise Refused(f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
+        raise Refused("option_invalid", f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
     known = options.get("upgrade_known")
     if known and known != NONE and seconds_of(known) is None:
-        raise Refused(f"upgrade_known '{known}' is neither {NONE} nor a time like 2026-11-21T02:00:04Z.")
+        raise Refused(
+            "option_invalid", f"upgrade_known '{known}' is neither {NONE} nor a time like 2026-11-21T02:00:04Z."
+        )
 
 
 def _known(options: Options) -> Known | None:
@@ -149,7 +155,7 @@ def _target(azure: Azure, scale_set: ScaleSet) -> Image:
     """What Azure would install now. A pinned model is told as it is; a start is refused for it later."""
     model = scale_set.image
     if model is None:
-        raise Refused(f"the model of scale set {scale_set.name} names no image.")
+        raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image.")
     if not model.follows_latest:
         return model
     return catalogue.newest(model, azure.image_versions(model, scale_set.location), scale_set.location)
@@ -193,7 +199,7 @@ def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
     found = readiness.findings(scale_set, purpose, prerequisites.read(azure, scale_set, purpose), now=azure.server_time)
     shown = [one.as_dict() for one in found]
     if readiness.errors(found):
-        raise Refused(readiness.refusal(scale_set, purpose, found), findings=shown)
+        raise Refused("not_ready", readiness.refusal(scale_set, purpose, found), findings=shown)
     return shown
 
 

@@ -72,14 +72,14 @@ def policy_of(options: Options) -> Policy:
     """Raises Refused for limits that cannot be."""
     canary = options.get("canary")
     if canary is not None and canary < 0:
-        raise Refused(f"canary {canary} is negative; 0 turns it off.")
+        raise Refused("option_invalid", f"canary {canary} is negative; 0 turns it off.")
     order_by = options.get("order_by") or "domain"
     sizes = options.get("batch_size") or []
     unproven = options.get("unproven") or REPORT
     if unproven not in UNPROVEN:
-        raise Refused(f"unproven '{unproven}' is none of {', '.join(UNPROVEN)}.")
+        raise Refused("option_invalid", f"unproven '{unproven}' is none of {', '.join(UNPROVEN)}.")
     if order_by not in ORDERS:
-        raise Refused(f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
+        raise Refused("option_invalid", f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
     return Policy(
         max_unavailable=parse_limit(options.get("max_unavailable"), "max_unavailable") or Policy.max_unavailable,
         batch_sizes=tuple(limit for size in sizes if (limit := parse_limit(size, "batch_size"))),
@@ -105,7 +105,7 @@ def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image
     """The exact image, and what the catalogue knows of it. Raises Refused where `latest` means nothing usable."""
     target = wanted
     if reason := images.type_switch(wanted, scale_set.image):
-        raise Refused(f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
+        raise Refused("image_type", f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
     if target.follows_latest:
         versions = azure.image_versions(target, scale_set.location)
         target = catalogue.newest(target, versions, scale_set.location)
@@ -121,7 +121,7 @@ def make(azure: Azure, options: Options) -> Plan:
     scale_set = azure.scale_set(options["resource_group"], options["name"])
     wanted = wanted or scale_set.image
     if wanted is None:
-        raise Refused(f"the model of scale set {scale_set.name} names no image; give one.")
+        raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image; give one.")
     instances = tuple(azure.instances(scale_set))
     standing = record.standing(scale_set)
     if standing is None or not standing.selects(selection):

@@ -80,7 +80,11 @@ def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str, *, may
     change = PolicyChange(scale_set, before, later, found)
     if change.changed and (errors := readiness.errors(found)):
         purposes = " and ".join(_purposes(wanted)) or "this policy"
-        raise Refused(readiness.refusal(scale_set, purposes, errors), findings=[finding.as_dict() for finding in found])
+        raise Refused(
+            "not_ready",
+            readiness.refusal(scale_set, purposes, errors),
+            findings=[finding.as_dict() for finding in found],
+        )
     if change.changed:
         model_write.refuse_beside_rolling_upgrade(azure, scale_set, what)
     return change

@@ -264,7 +264,7 @@ def test_which_subscription(
 
 def test_a_credential_error_is_an_azure_error_of_one_sentence() -> None:
     assert issubclass(CredentialError, AzureError)
-    assert str(CredentialError("No subscription is named.")) == "No subscription is named."
+    assert str(CredentialError("subscription_missing", "No subscription is named.")) == "No subscription is named."
 
 
 VALUES = ("subscription_id", "cloud_environment", "client_id", "secret", "tenant")

@@ -159,13 +159,13 @@ def test_an_outdated_instance_is_named_current_once_it_was_seen_to_run_the_targe
 def test_busy_instances_are_waited_for() -> None:
     fleet = with_machine(uniform(1), "0", foreign_until=START + 60)
     wait = next_batch(fleet.survey())
-    assert wait == Wait("another client is changing 0 (Updating)", busy=True)
+    assert wait == Wait("instances_busy", "another client is changing 0 (Updating)", busy=True)
 
 
 def test_only_what_this_rollout_may_have_started_is_adopted() -> None:
     """It shows the model that Azure brings; where it shows none yet, nothing else starts until it does."""
     fleet = with_machine(uniform(2), "1", foreign_until=START + 60)
-    wait = Wait("what is under way is waited for: 1 (Updating)", busy=True)
+    wait = Wait("instances_busy", "what is under way is waited for: 1 (Updating)", busy=True)
     assert next_batch(fleet.survey(since=START)) == wait
     with_machine(fleet, "1", applied=True)
     assert next_batch(fleet.survey(since=START)) == Batch("update domain 1", ("1",), adopted=True)

@@ -272,7 +272,8 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
         said = ""
         try:
             if name == "rolling":
-                result, said = rolling_upgrade.run(client, azure.clock, given, check_mode=check_mode)
+                result, failure = rolling_upgrade.run(client, azure.clock, given, check_mode=check_mode)
+                said = failure.message if failure else ""
                 changed = result["changed"]
                 judge.upgrade_claims(result, given)
                 if changed is False and not check_mode and judge.accepted:

@@ -139,8 +139,8 @@ def test_when_an_instance_was_made() -> None:
 def test_a_call_tells_what_its_instances_run_now(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     serve(arm, NEW, "21")
     options = {**OPTIONS, "batch": ["0", "1"], "touched": ["0", "1"]}
-    result, stopped = instance_upgrade.upgrade(azure, clock, options, check_mode=True)
-    assert stopped == "" and result["batch_now"]["there"] == ["0"] and not result["batch_now"]["complete"]
+    result, failure = instance_upgrade.upgrade(azure, clock, options, check_mode=True)
+    assert failure is None and result["batch_now"]["there"] == ["0"] and not result["batch_now"]["complete"]
     assert f"on another image: 1 (Canonical:ubuntu:server:{OLD})" in result["batch_now"]["sentence"]
     result, _stopped = instance_upgrade.upgrade(azure, clock, OPTIONS, check_mode=True)
     assert result["batch_now"] is None and result["notes"] == []

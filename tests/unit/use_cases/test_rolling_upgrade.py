@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure, Refused
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade
 
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
@@ -60,7 +60,7 @@ def web(arm: FakeAzure) -> Stored:
     return stored
 
 
-def run(azure: Azure, clock: FakeClock, **options: Any) -> tuple[dict[str, Any], str]:
+def run(azure: Azure, clock: FakeClock, **options: Any) -> tuple[dict[str, Any], Failure | None]:
     return rolling_upgrade.run(azure, clock, {**OPTIONS, **options}, check_mode=False)
 
 
@@ -71,9 +71,9 @@ def test_a_set_that_is_deleted_meanwhile_ends_the_wait(
     arm.on("GET", HISTORY, history("RollingForward"))
     began, looks = clock.now(), len(arm.requests)
     web.at = {1: lambda: arm.on("GET", WEB, GONE)}
-    result, failed = run(azure, clock)
+    result, failure = run(azure, clock)
     assert result["rollout_result"]["outcome"] == "failed" and web.writes() == []
-    assert "ResourceNotFound" in failed and "still runs" not in failed
+    assert failure and failure.code == "azure_not_found" and "ResourceNotFound" in failure.message
     assert clock.now() - began < 600 and len(arm.requests) - looks < 30
 
 

@@ -1,0 +1,537 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The code of every refusal, failure and finding. Messages may change their words; a code stays."""
+
+from __future__ import annotations
+
+import typing as t
+
+Code = t.Literal[
+    "option_invalid",
+    "options_conflict",
+    "nothing_asked",
+    "requirements_missing",
+    "instance_ids_invalid",
+    "selection_not_found",
+    "journal_not_writable",
+    "hook_not_found",
+    "variables_overridden",
+    "auth_source_unknown",
+    "credentials_mixed",
+    "credentials_incomplete",
+    "credentials_not_found",
+    "password_not_supported",
+    "certificate_not_usable",
+    "profile_not_found",
+    "subscription_missing",
+    "tenant_not_found",
+    "sign_in_refused",
+    "sign_in_failed",
+    "azure_refused",
+    "azure_conflict",
+    "azure_precondition",
+    "azure_throttled",
+    "azure_denied",
+    "azure_not_found",
+    "azure_unanswered",
+    "certificate_not_trusted",
+    "cloud_not_usable",
+    "address_not_trusted",
+    "image_invalid",
+    "image_incomplete",
+    "image_type",
+    "image_not_found",
+    "image_not_usable",
+    "image_without_versions",
+    "image_custom",
+    "image_pinned",
+    "image_support_unknown",
+    "image_not_checked",
+    "image_version_held_back",
+    "image_architecture",
+    "image_generation",
+    "os_type",
+    "purchase_plan",
+    "vhd_without_sas",
+    "previous_image",
+    "rollback_image_unknown",
+    "model_without_image",
+    "model_not_pinned",
+    "model_names_another_image",
+    "model_members_lost",
+    "image_changed",
+    "write_not_stored",
+    "write_taken_back",
+    "scale_set_updating",
+    "tags_full",
+    "extension_incomplete",
+    "protected_settings_unknown",
+    "expired_sas",
+    "key_vault",
+    "windows_updates",
+    "patch_mode",
+    "azure_would_upgrade",
+    "upgrade_mode",
+    "automatic_os_upgrade",
+    "behind",
+    "batch_above_unhealthy",
+    "rollback_flexible",
+    "max_surge_flexible",
+    "service_fabric",
+    "service_fabric_mode",
+    "service_fabric_probe",
+    "service_fabric_durability",
+    "service_fabric_version",
+    "service_fabric_mismatch",
+    "service_fabric_not_checked",
+    "not_ready",
+    "no_health_source",
+    "health_sources",
+    "health_source_taken",
+    "health_source_needed",
+    "health_source_half_replaced",
+    "probe_flexible",
+    "probe_interval",
+    "probe_shared",
+    "probe_not_checked",
+    "load_balancer_basic",
+    "preflight_failed",
+    "other_rollout",
+    "rolling_upgrade_running",
+    "automatic_repairs",
+    "canary",
+    "too_many_unhealthy",
+    "unhealthy_on_target",
+    "protected",
+    "newer",
+    "unproven",
+    "unavailable",
+    "skipped",
+    "all_down",
+    "half_down",
+    "no_instances",
+    "cancelled",
+    "rollout_changed",
+    "rollout_ended",
+    "instances_failed",
+    "instances_busy",
+    "max_unavailable_reached",
+    "work_not_started",
+    "hook_failed",
+    "instances_keep_appearing",
+    "instances_unproven",
+    "task_failed",
+    "upgrade_stopped",
+    "upgrade_cancelled",
+    "upgrade_not_started",
+    "upgrade_tried_before",
+    "upgrade_not_shown",
+    "upgrade_not_ended",
+    "upgrade_end_unknown",
+    "upgrade_mistaken",
+    "upgrade_incomplete",
+    "automatic_upgrades_off",
+    "protection_not_shown",
+    "service_not_running",
+    "event_not_found",
+    "event_closed",
+    "event_delay_too_long",
+]
+
+
+class Entry(t.NamedTuple):
+    """What the error catalogue says of a code."""
+
+    meaning: str
+    remedy: str
+
+
+# By section of the catalogue.
+CATALOGUE: dict[str, dict[Code, Entry]] = {
+    "Options": {
+        "option_invalid": Entry("An option has a value that cannot be.", "Correct the option that the message names."),
+        "options_conflict": Entry("Two options exclude each other.", "Leave one of them out, as the message says."),
+        "nothing_asked": Entry(
+            "No option says what is to change.", "Give at least one of the options that the message names."
+        ),
+        "requirements_missing": Entry(
+            "The Azure SDK cannot be imported where the module runs.",
+            "Install azure-mgmt-compute and azure-identity there.",
+        ),
+        "instance_ids_invalid": Entry(
+            "An action was to go out without plain instance ids, which Azure takes for all instances.",
+            "Name each instance.",
+        ),
+        "selection_not_found": Entry(
+            "The scale set has no such instance, domain or zone.", "Choose of those that the message lists."
+        ),
+        "journal_not_writable": Entry("The journal cannot be written.", "Name a directory that can be written to."),
+        "hook_not_found": Entry(
+            "A task file does not exist where it is looked for.",
+            "Put the file beside the playbook, or give its whole path.",
+        ),
+        "variables_overridden": Entry(
+            "Extra variables take the place of those that the role sets itself.", "Leave the named variables out."
+        ),
+    },
+    "Sign-in": {
+        "auth_source_unknown": Entry("There is no such way to sign in.", "Choose one of those that the message lists."),
+        "credentials_mixed": Entry(
+            "Parts of one credential come from different places.", "Give client_id, secret and tenant in one place."
+        ),
+        "credentials_incomplete": Entry("A part of the credential is not set.", "Set what the message names."),
+        "credentials_not_found": Entry(
+            "Nothing to sign in with was found.", "Give client_id, secret and tenant, or sign in with 'az login'."
+        ),
+        "password_not_supported": Entry("A user name and password are no way to sign in.", "Use a service principal."),
+        "certificate_not_usable": Entry("The client certificate cannot be read.", "Correct its path or its password."),
+        "profile_not_found": Entry(
+            "~/.azure/credentials has no such profile.", "Correct the name or write the profile."
+        ),
+        "subscription_missing": Entry(
+            "No subscription is named.", "Give subscription_id, or choose one with 'az account set'."
+        ),
+        "tenant_not_found": Entry("Microsoft Entra does not know the tenant.", "Correct the tenant, or the cloud."),
+        "sign_in_refused": Entry(
+            "Microsoft Entra refused the sign-in.", "Look up the AADSTS code that is in error.code."
+        ),
+        "sign_in_failed": Entry(
+            "The sign-in did not come to an answer.", "See the message; retry once the cause is gone."
+        ),
+    },
+    "Azure": {
+        "azure_refused": Entry(
+            "Azure refused the request, or the operation failed.",
+            "See Azure's own code and message in error, and in the module's message.",
+        ),
+        "azure_conflict": Entry(
+            "Another operation on the scale set kept this one from being accepted until the timeout.",
+            "Wait until it has ended, then retry.",
+        ),
+        "azure_precondition": Entry(
+            "The scale set changed between the read and the write, each time until the timeout.",
+            "Find out which client keeps writing, then retry.",
+        ),
+        "azure_throttled": Entry(
+            "Azure asked for fewer requests until the timeout.", "Retry later, or with fewer scale sets at a time."
+        ),
+        "azure_denied": Entry(
+            "The principal lacks a permission.", "Assign the role that the README lists under Permissions."
+        ),
+        "azure_not_found": Entry(
+            "What was asked for does not exist, or the principal may not see it.",
+            "Correct the name, the resource group or the subscription.",
+        ),
+        "azure_unanswered": Entry(
+            "Azure gave no answer that can be read.", "Retry: the state is read again before anything is sent."
+        ),
+        "certificate_not_trusted": Entry(
+            "The server's certificate cannot be verified.", "Name its authority's certificate in REQUESTS_CA_BUNDLE."
+        ),
+        "cloud_not_usable": Entry("The cloud's endpoint or its metadata cannot be used.", "Correct cloud_environment."),
+        "address_not_trusted": Entry(
+            "A resource id, or an address in an answer, leads elsewhere than to a resource of Azure's.",
+            "Correct the id; if it is none of yours, look at what answers in Azure's place.",
+        ),
+    },
+    "Image": {
+        "image_invalid": Entry("This names no image.", "Write one of the forms that the message lists."),
+        "image_incomplete": Entry(
+            "Parts of the image are left out, and the model has none to take them from.",
+            "Give publisher, offer, sku and version.",
+        ),
+        "image_type": Entry(
+            "Azure does not change the type of a scale set's image.",
+            "Create a scale set with the new type, and move the load to it.",
+        ),
+        "image_not_found": Entry(
+            "The image does not exist in the region, or may not be read.",
+            "See what there is with steady.vmss.image_info.",
+        ),
+        "image_not_usable": Entry(
+            "No version, or not this one, can be used in the region.",
+            "Replicate it there, wait until it is ready, or do not exclude it from latest.",
+        ),
+        "image_without_versions": Entry(
+            "A managed image or VHD has no versions that could be listed.", "Ask for a platform or gallery image."
+        ),
+        "image_custom": Entry(
+            "A custom image gets Azure's own upgrades only from a gallery.",
+            "Put the image into a gallery and create a scale set from there.",
+        ),
+        "image_pinned": Entry(
+            "The model pins a version, and Azure's own upgrades need one that follows the newest.",
+            "Write the image without a version, or with latest, into the model.",
+        ),
+        "image_support_unknown": Entry(
+            "The platform image is not among those known to get automatic upgrades.",
+            "Compare Microsoft's list of supported images.",
+        ),
+        "image_not_checked": Entry(
+            "The image's versions could not be read.", "Grant the permission, or check them yourself."
+        ),
+        "image_version_held_back": Entry(
+            "A newer version exists and will not be installed.", "See the reason in the message."
+        ),
+        "image_architecture": Entry(
+            "The image has another processor architecture than the one it replaces.",
+            "Choose an image of the same architecture.",
+        ),
+        "image_generation": Entry(
+            "The image has another hypervisor generation than the one it replaces.",
+            "Choose an image of the same generation.",
+        ),
+        "os_type": Entry(
+            "The image has another operating system than the scale set.",
+            "Choose an image of the same operating system type.",
+        ),
+        "purchase_plan": Entry(
+            "The image is sold under another plan than the scale set carries.",
+            "Create a scale set with that plan, or choose an image under the set's.",
+        ),
+        "vhd_without_sas": Entry(
+            "The VHD is named without a SAS, and the model's has one.", "Give the whole URI, unless the VHD needs none."
+        ),
+        "previous_image": Entry(
+            "The outdated instances run several images.", "Nothing; a way back goes to the most common one."
+        ),
+        "rollback_image_unknown": Entry("Nothing trustworthy tells which image to go back to.", "Give rollback_image."),
+    },
+    "Model": {
+        "model_without_image": Entry("The model names no image.", "Give an image, or write one into the model."),
+        "model_not_pinned": Entry(
+            "The model follows the newest version, so Azure takes every instance for up to date.",
+            "Write an exact version first.",
+        ),
+        "model_names_another_image": Entry(
+            "The model names another image than was asked for.", "Write the model first, with steady.vmss.image."
+        ),
+        "model_members_lost": Entry(
+            "A member of the model is gone or differs since the image was written.",
+            "Put back what lost shows, then run the same again.",
+        ),
+        "image_changed": Entry(
+            "Another client wrote another image into the model meanwhile.", "Find out who, then run the same again."
+        ),
+        "write_not_stored": Entry(
+            "Azure took the write and does not show it.", "Do it by hand, as the message says, or retry."
+        ),
+        "write_taken_back": Entry(
+            "Azure took the write several times, and each time it was cancelled or taken back.",
+            "See in the activity log who else writes.",
+        ),
+        "scale_set_updating": Entry(
+            "Another client's write to the scale set did not end in time.", "Wait until it has ended, then retry."
+        ),
+        "tags_full": Entry("The rollout record's tags do not fit beside the scale set's.", "Remove some of its tags."),
+        "extension_incomplete": Entry("A new extension lacks an option that it needs.", "Give what the message names."),
+        "protected_settings_unknown": Entry(
+            "Nothing shows whether Azure has stored the protected settings.",
+            "Run the same again with a force_update_tag.",
+        ),
+        "expired_sas": Entry("A signed URI in the model has expired.", "Write a new one into the model."),
+        "key_vault": Entry(
+            "The model refers to key vaults, which were not checked.", "Make sure that Azure can read them."
+        ),
+        "windows_updates": Entry("Windows Update is on in the model.", "Turn enableAutomaticUpdates off."),
+        "patch_mode": Entry(
+            "The patch mode excludes automatic OS image upgrades.", "Set the one that the message names."
+        ),
+    },
+    "Upgrade policy": {
+        "azure_would_upgrade": Entry(
+            "In this upgrade mode Azure brings instances to what is written by itself.",
+            "Set the mode to Manual first, or set azure_may_upgrade.",
+        ),
+        "upgrade_mode": Entry(
+            "In this upgrade mode Azure answers a new image by itself.", "Set rollout_upgrade_mode: Manual."
+        ),
+        "automatic_os_upgrade": Entry(
+            "Automatic OS image upgrades are on.", "Let Azure upgrade, or turn them off first."
+        ),
+        "behind": Entry(
+            "Instances do not have, or are not proven to have, the newest model.",
+            "Bring them to it with steady.vmss.instance_upgrade and whole_model, where the finding is an error.",
+        ),
+        "batch_above_unhealthy": Entry(
+            "A batch is larger than what may be unhealthy.",
+            "Raise max_unhealthy_instance_percent, or make batches smaller.",
+        ),
+        "rollback_flexible": Entry(
+            "Azure cannot roll failed instances of a Flexible scale set back.",
+            "Leave rollback_failed_instances_on_policy_breach false.",
+        ),
+        "max_surge_flexible": Entry(
+            "On a Flexible scale set automatic upgrades and max surge exclude each other.", "Set max_surge to false."
+        ),
+        "service_fabric": Entry("Service Fabric manages the scale set.", "Upgrade it through Service Fabric."),
+        "service_fabric_mode": Entry("Service Fabric needs upgrade mode Automatic.", "Leave the mode Automatic."),
+        "service_fabric_probe": Entry(
+            "Azure refuses a load balancer probe on a scale set of Service Fabric.", "Take the probe away."
+        ),
+        "service_fabric_durability": Entry(
+            "The durability is too low for Azure's own upgrades.",
+            "Raise it to Silver or Gold in cluster and extension.",
+        ),
+        "service_fabric_version": Entry(
+            "The Service Fabric extension is too old.", "Set typeHandlerVersion 1.1 or newer."
+        ),
+        "service_fabric_mismatch": Entry(
+            "The cluster and the extension name different durability.", "Make them the same."
+        ),
+        "service_fabric_not_checked": Entry(
+            "The cluster's durability could not be read.", "Grant the permission, or check it yourself."
+        ),
+        "not_ready": Entry(
+            "The scale set lacks what Azure's own upgrades need.", "See each finding and its remedy in findings."
+        ),
+    },
+    "Health source": {
+        "no_health_source": Entry("The scale set has no health source.", "Add one with steady.vmss.health_monitor."),
+        "health_sources": Entry(
+            "The scale set has more than one health source.", "Choose one with steady.vmss.health_monitor and replace."
+        ),
+        "health_source_taken": Entry(
+            "The scale set has another health source, and Azure takes only one.",
+            "Set replace: true, or take the other one away first.",
+        ),
+        "health_source_needed": Entry(
+            "Something of the scale set needs the health source that is to be taken away.",
+            "Turn off first what the message names.",
+        ),
+        "health_source_half_replaced": Entry(
+            "Of the two writes of a replacement only one has been done.", "Go on as the message says."
+        ),
+        "probe_flexible": Entry(
+            "A Flexible scale set takes no load balancer probe.", "Use the Application Health extension."
+        ),
+        "probe_interval": Entry("The probe asks too seldom.", "Set intervalInSeconds below 120."),
+        "probe_shared": Entry(
+            "The probe also decides where traffic goes.", "Give the instances' health a probe of its own."
+        ),
+        "probe_not_checked": Entry("The probe could not be read.", "Grant the permission, or check it yourself."),
+        "load_balancer_basic": Entry(
+            "The probe is of a Basic load balancer, which does not serve several placement groups.",
+            "Use a Standard load balancer or the Application Health extension.",
+        ),
+    },
+    "Preflight": {
+        "preflight_failed": Entry(
+            "Something stands in the way of the rollout; nothing was written.",
+            "See each finding and its remedy in findings.",
+        ),
+        "other_rollout": Entry("The scale set is in another rollout.", "Finish that one, or set rollout_take_over."),
+        "rolling_upgrade_running": Entry("A rolling upgrade of Azure's is running.", "Wait for it, or cancel it."),
+        "automatic_repairs": Entry(
+            "Automatic repairs may replace an instance that is being upgraded.", "Leave rollout_suspend_services on."
+        ),
+        "canary": Entry("The canary costs a batch of its own.", "Nothing; rollout_canary: 0 leaves it out."),
+        "too_many_unhealthy": Entry(
+            "More instances are unhealthy than max_unhealthy allows.", "Fix them, or raise rollout_max_unhealthy."
+        ),
+        "unhealthy_on_target": Entry(
+            "Instances that run the target image already are not available.",
+            "Fix them, or raise rollout_max_unhealthy_upgraded.",
+        ),
+        "protected": Entry(
+            "Outdated instances are protected from the scale set's actions.",
+            "Lift the protection, or set rollout_protected: skip.",
+        ),
+        "newer": Entry("Instances run a newer version than the target.", "Set rollout_downgrade to roll them back."),
+        "unproven": Entry(
+            "Nothing proves what is on the disks of some instances.",
+            "Nothing; rollout_unproven: reimage gives them a new disk.",
+        ),
+        "unavailable": Entry("Some instances are unavailable already.", "Nothing; those that are outdated go first."),
+        "skipped": Entry("Some outdated instances are skipped.", "See the reason of each."),
+        "all_down": Entry("All instances may be down at once.", "Scale out first where the load must be served."),
+        "half_down": Entry(
+            "One of two instances serves alone while the other is upgraded.",
+            "Scale out first where one cannot bear the load.",
+        ),
+        "no_instances": Entry("The scale set has no running instances.", "Nothing; only the model changes."),
+    },
+    "Rollout": {
+        "cancelled": Entry("Whoever asked for the work is gone, or asked to end it.", "Run the same again to go on."),
+        "rollout_changed": Entry(
+            "Another controller started a rollout on the scale set meanwhile.", "Let one of them finish."
+        ),
+        "rollout_ended": Entry(
+            "Another controller ended this rollout meanwhile.", "See what it ended as, and start anew."
+        ),
+        "instances_failed": Entry(
+            "Upgraded instances failed.", "See the reason of each; fix the cause, then run the same again or roll back."
+        ),
+        "instances_busy": Entry(
+            "Instances were still changed by another client or an earlier run when the timeout passed.",
+            "Wait until they settle, then run the same again.",
+        ),
+        "max_unavailable_reached": Entry(
+            "As many instances as may be are unavailable, and stayed so.", "Fix them, or raise rollout_max_unavailable."
+        ),
+        "work_not_started": Entry(
+            "Azure took requests and did not start the work until the timeout.", "Run the same again later."
+        ),
+        "hook_failed": Entry("A task of yours failed.", "Fix what it found, then run the same again."),
+        "instances_keep_appearing": Entry(
+            "Instances of the old image kept appearing.", "Find out who creates them, then run the same again."
+        ),
+        "instances_unproven": Entry(
+            "The rollout has ended, and nothing proves that some instances run the image.",
+            "Run the same again with rollout_unproven: reimage.",
+        ),
+        "task_failed": Entry(
+            "A task ended without a code, as a module that was killed does.",
+            "See its message, then run the same again.",
+        ),
+    },
+    "Azure's own upgrades": {
+        "upgrade_stopped": Entry(
+            "Azure stopped its upgrade.", "See Azure's reason in reason, fix it, and start again."
+        ),
+        "upgrade_cancelled": Entry("The upgrade was cancelled.", "Start it again where that was not meant."),
+        "upgrade_not_started": Entry(
+            "Azure did not start an upgrade by itself in time.", "Wait longer, or start it by hand."
+        ),
+        "upgrade_tried_before": Entry(
+            "Azure has tried this version by itself already and stopped.", "Fix the reason, then start it by hand."
+        ),
+        "upgrade_not_shown": Entry(
+            "Azure's operation goes on, and it shows no upgrade.",
+            "See the scale set in the portal, then run the same again.",
+        ),
+        "upgrade_not_ended": Entry(
+            "The upgrade still runs, and goes on.", "Wait on with the same again, or cancel it."
+        ),
+        "upgrade_end_unknown": Entry(
+            "Another upgrade has taken its place, and nothing tells how it ended.", "See what the instances run."
+        ),
+        "upgrade_mistaken": Entry(
+            "The upgrade had ended, and the cancellation met another one.", "Start that one again."
+        ),
+        "upgrade_incomplete": Entry(
+            "Azure calls the upgrade completed, and instances do not run the image or are not available.",
+            "See the reason of each instance.",
+        ),
+        "automatic_upgrades_off": Entry(
+            "Automatic OS upgrades were turned off while Azure was to start one.",
+            "Turn them on again, or start one by hand.",
+        ),
+    },
+    "Instances": {
+        "protection_not_shown": Entry(
+            "Azure does not show whether the instance is protected.", "Set the protection by hand, as the message says."
+        ),
+        "service_not_running": Entry("The scale set does not run this service any more.", "Turn the service on first."),
+        "event_not_found": Entry(
+            "There is no such lifecycle hook event, or none about this instance.",
+            "Choose of those that the message lists.",
+        ),
+        "event_closed": Entry("The event is answered already, or is over.", "Nothing can be changed about it."),
+        "event_delay_too_long": Entry(
+            "Azure does not wait so long for the event.", "Choose a time up to the one that the message names."
+        ),
+    },
+}
