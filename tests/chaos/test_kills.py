@@ -17,7 +17,7 @@ from typing import Any
 
 import judge
 import pytest
-from draw import GROUP, NAME, NEW, NEWER, OLD, SERIES
+from draw import GROUP, NAME, NEW, NEWER, OLD, OTHER_TAG, SERIES
 from harness import Run, Simulator, run_playbook, simulator, start_playbook
 
 KILLS = (
@@ -39,7 +39,22 @@ def scenario(rng: Random) -> dict[str, Any]:
     }
     if rng.random() < 0.3:
         scale_set["services"] = {"AutomaticRepairs": "Suspended"}
-    return {"images": {"platform": [{**SERIES, "versions": [OLD, NEW]}]}, "scale_sets": [scale_set]}
+    events = [_another_client(rng) for _number in range(rng.choice([0, 0, 1, 2]))]
+    images = {"platform": [{**SERIES, "versions": [OLD, NEW]}]}
+    return {"images": images, "scale_sets": [scale_set], "events": events}
+
+
+def _another_client(rng: Random) -> dict[str, Any]:
+    """What hinders no rollout, at any moment of the killed run, the pause or the second run."""
+    done = rng.choice(
+        [
+            {"do": "write", "patch": {"tags": {OTHER_TAG: "kept"}}},
+            {"do": "scale", "capacity": INSTANCES + rng.randint(1, 3)},
+            {"do": "write", "patch": {"properties": {"someMemberOfTomorrow": {"kept": [1, 2]}}}},
+        ]
+    )
+    when = rng.choice([{"at": rng.uniform(0, 600)}, {"when": {"upgraded": rng.randint(1, INSTANCES)}}])
+    return {**done, **when, "scale_set": NAME}
 
 
 def moment(rng: Random) -> dict[str, Any]:
@@ -68,7 +83,11 @@ def await_moment(sim: Simulator, run: Run, when: dict[str, Any]) -> None:
 def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path) -> None:
     rng = Random(f"kill/{number}")
     world = scenario(rng)
-    latest, alone, pause = rng.random() < 0.5, rng.random() < 0.5, rng.uniform(0, 3)
+    latest, whom, pause = (
+        rng.random() < 0.5,
+        rng.choice(["everything", "the playbook", "the module"]),
+        rng.uniform(0, 3),
+    )
     variables: dict[str, Any] = {
         "rollout_resource_group": GROUP,
         "rollout_scale_set": NAME,
@@ -82,40 +101,61 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
         services = sim.state()["scale_sets"][NAME]["services"]
         run = start_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, directory=tmp_path / "killed")
         await_moment(sim, run, moment(rng))
-        if alone:
-            orphans = run.kill_alone()
-        else:
-            orphans = []
-            run.kill()
+        orphans = kill(run, whom)
         killed = judge.World.of(sim)
         sim.publish({**SERIES, "version": NEWER})
         time.sleep(pause)
         again = run_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, timeout=DEADLINE)
-        after = judge.World.of(sim)
+        after, ended = judge.World.of(sim), sim.state()["time"]
         for pid in orphans:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    # By the module that was killed, or lived on, and not by the second command, for which latest is NEWER.
-    recorded = any(NEW in str(entry["to"]) for entry in after.changes("image"))
-    # The module that lived on may have finished the rollout before the second command looked: then a new one begins.
-    finished = alone and latest and again.fact("rollout_result")["target_image"]["version"] == NEWER and recorded
-    if finished:
-        first = next(e["time"] for e in after.timeline if e["what"] == "image" and NEWER in str(e["to"]))
-        done = {e["instance"] for e in after.timeline if e["what"] == "os_disk" and e["time"] < first}
-        assert done == set(after.instances)
-    target = NEWER if latest and (finished or not recorded) else NEW
-    how = "ansible-playbook alone" if alone else "everything"
     sys.stdout.write(
-        f"kill {number}: {how}, {killed.figures['disks_replaced']} were done; {again.seconds:.0f} s more\n"
+        f"kill {number}: {whom}, {killed.figures['disks_replaced']} were done; {again.seconds:.0f} s more\n"
     )
     assert again.rc == 0, again.output[-5000:]
+    target = again.fact("rollout_result")["target_image"]["version"]
+    # A rollout of `latest` keeps its version, but for one that never began, has finished, or has stopped meanwhile.
+    recorded = any(NEW in str(entry["to"]) for entry in after.changes("image"))
+    assert target == NEW or (latest and target == NEWER)
+    if target == NEWER and recorded and whom != "the module":
+        first = next(e["time"] for e in after.timeline if e["what"] == "image" and NEWER in str(e["to"]))
+        done = {e["instance"] for e in after.timeline if e["what"] == "os_disk" and e["time"] < first}
+        assert done >= {key for key, one in killed.instances.items() if one["version"] == OLD}
     assert {key: i["version"] for key, i in after.instances.items()} == dict.fromkeys(after.instances, target)
-    assert after.figures["disks_replaced"] == dict.fromkeys(after.instances, 2 if finished else 1)
+    if target == NEW:
+        there = set(killed.instances) & set(after.figures["disks_replaced"])
+        assert {key: after.figures["disks_replaced"][key] for key in there} == dict.fromkeys(there, 1)
     assert all(i["available"] for i in after.instances.values())
     assert after.scale_set["services"] == services
     assert after.figures["repairs"] == {}
-    limit = int(variables["rollout_max_unavailable"].rstrip("%")) * INSTANCES // 100
+    _others_are_kept(world, after, ended)
+    limit = int(variables["rollout_max_unavailable"].rstrip("%")) * len(after.instances) // 100
     assert after.figures["unavailable"]["max"] <= limit
     assert after.figures["domains_down_at_once"] == 1
     assert not [*judge.explicit(after), *judge.once(after)]
+
+
+def kill(run: Run, whom: str) -> list[int]:
+    """The processes that live on."""
+    if whom == "the playbook":
+        return run.kill_alone()
+    if whom == "everything":
+        run.kill()
+    else:
+        run.kill_module()
+        run.wait(DEADLINE)  # it says what it knows of the batch, and stops
+    return []
+
+
+def _others_are_kept(world: dict[str, Any], after: judge.World, ended: float) -> None:
+    document = after.scale_set["document"]
+    happened = [event for event in world["events"] if "at" in event and event["at"] < ended - 30]
+    for event in happened:
+        if event["do"] == "scale":
+            assert document["sku"]["capacity"] > INSTANCES
+        elif "tags" in event["patch"]:
+            assert document["tags"][OTHER_TAG] == "kept"
+        else:
+            assert document["properties"]["someMemberOfTomorrow"] == {"kept": [1, 2]}

@@ -234,6 +234,14 @@ class Run:
         self.process.wait()
         return living
 
+    def kill_module(self) -> bool:
+        """End the module that runs and nothing else, as the kernel does where memory is short; whether one ran."""
+        found = [pid for pid in descendants(self.process.pid) if b"AnsiballZ_" in command_line(pid)]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(found)
+
     def output(self) -> str:
         """What it has printed so far."""
         return self._text("stdout") + self._text("stderr")
@@ -269,6 +277,13 @@ class Run:
         if bad:
             raise HarnessError("the run warned:\n" + "\n".join(bad) + "\n" + result.output)
         return result
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
 
 
 def descendants(pid: int) -> list[int]:
