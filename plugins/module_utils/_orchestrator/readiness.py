@@ -311,6 +311,10 @@ def _service_fabric(scale_set: ScaleSet, purpose: str, around: Surroundings) -> 
             f"{purpose} need 1.1 or newer.",
             "Write typeHandlerVersion 1.1 or newer into the model with steady.vmss.extension.",
         )
+    yield from _service_fabric_cluster(this, durability, around)
+
+
+def _service_fabric_cluster(this: str, durability: str, around: Surroundings) -> t.Iterator[Finding]:
     if around.node_type and around.node_type.durability.lower() != durability.lower():
         yield Finding(
             ERROR,

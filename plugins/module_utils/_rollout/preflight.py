@@ -13,7 +13,7 @@ from .._facts import availability, catalogue, commands, images, model_limit, mod
 from .._facts.codes import Code
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
-from .._facts.scale_set import MANUAL, ImageFacts, RollingUpgrade
+from .._facts.scale_set import MANUAL, ImageFacts, RollingUpgrade, ScaleSet
 from . import resume
 from .batches import remaining_batches
 from .policy import breach_after, breach_before
@@ -34,31 +34,39 @@ class Request:
     passed: bool = True
 
 
-def findings(
-    survey: Survey,
-    rolling_upgrade: RollingUpgrade | None,
-    facts: ImageFacts,
-    request: Request = Request(),
-    *,
-    standing: Record | None = None,
-    facts_before: ImageFacts | None = None,
-    ran: t.Sequence[Image] = (),
-    now: float | None = None,
-) -> list[Finding]:
-    """All findings, errors first.
+@dataclass(frozen=True)
+class Observed:
+    """What was read beside the scale set and its instances.
 
-    `standing`: the rollout that the model is in. `facts_before`: of the image that the target replaces, where it is
+    `standing`: the rollout that the model is in. `image_before`: of the image that the target replaces, where it is
     another one and no other version of the same. `ran`: the images that the outdated instances run, the most common
     first, where the first is taken for the previous one. `now`: Azure's clock.
     """
+
+    image: ImageFacts
+    rolling_upgrade: RollingUpgrade | None = None
+    standing: Record | None = None
+    image_before: ImageFacts | None = None
+    ran: t.Sequence[Image] = ()
+    now: float | None = None
+
+
+def findings(survey: Survey, observed: Observed, request: Request = Request()) -> list[Finding]:
+    """All findings, errors first."""
+    scale_set = survey.scale_set
     found = [
-        *_policy(survey, rolling_upgrade, request),
-        *_rollout(survey, standing, request),
-        *_image(survey, facts, facts_before),
-        *_instances(survey, request),
-        *_previous(ran),
+        *_mode(scale_set, request),
+        *_azures_upgrades(scale_set, observed.rolling_upgrade),
+        *_health(scale_set, request),
+        *_rollout(survey, observed.standing, request),
+        *_image(survey, observed.image, observed.image_before),
+        *_unhealthy(survey, request),
+        *_size(survey),
+        *_skipped(survey, request),
+        *_verdicts(survey),
+        *_previous(observed.ran),
         *_canary(survey),
-        *model_references.findings(survey.scale_set.document, now),
+        *model_references.findings(scale_set.document, observed.now),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
 
@@ -77,8 +85,7 @@ def _canary(survey: Survey) -> t.Iterator[Finding]:
         )
 
 
-def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Request) -> t.Iterator[Finding]:
-    scale_set = survey.scale_set
+def _mode(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
     name = f"scale set {scale_set.name}"
     if scale_set.upgrade_mode != MANUAL:
         reaction = (
@@ -98,6 +105,10 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             yield Finding(
                 INFO, "upgrade_mode", f"{name} goes from upgrade mode {scale_set.upgrade_mode} to Manual first."
             )
+
+
+def _azures_upgrades(scale_set: ScaleSet, rolling_upgrade: RollingUpgrade | None) -> t.Iterator[Finding]:
+    name = f"scale set {scale_set.name}"
     if scale_set.automatic_os_upgrade:
         yield Finding(
             ERROR,
@@ -120,6 +131,10 @@ def _policy(survey: Survey, rolling_upgrade: RollingUpgrade | None, request: Req
             "Wait for it, or cancel it: "
             + commands.az("vmss rolling-upgrade cancel", scale_set.resource_group, scale_set.name),
         )
+
+
+def _health(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
+    name = f"scale set {scale_set.name}"
     if len(scale_set.health_sources) > 1:
         yield Finding(
             WARNING,
@@ -179,6 +194,13 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
             f"image {target} cannot be used for scale set {scale_set.name}: {why}.",
             "Replicate it to the region, or wait until it is ready.",
         )
+    yield from _image_kind(survey, facts, facts_before)
+    yield from _image_terms(survey, facts)
+
+
+def _image_kind(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -> t.Iterator[Finding]:
+    """Its operating system, architecture and generation, which Azure never changes."""
+    scale_set, target = survey.scale_set, survey.target
     if facts.os_type and scale_set.os_type and facts.os_type.lower() != scale_set.os_type.lower():
         yield Finding(
             ERROR,
@@ -196,6 +218,11 @@ def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -
                 f"of {before}.",
                 f"Choose an image of {word} {before}.",
             )
+
+
+def _image_terms(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
+    """What may be needed to make instances of it: a SAS, a purchase plan."""
+    scale_set, target = survey.scale_set, survey.target
     model = scale_set.image
     if target.kind == images.VHD and not target.signed and model and model.signed and not images.same(model, target):
         yield Finding(
@@ -248,7 +275,7 @@ def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
     return tuple(str(plan.get(name) or "").lower() for name in ("publisher", "product", "name"))
 
 
-def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
+def _unhealthy(survey: Survey, request: Request) -> t.Iterator[Finding]:
     scale_set = survey.scale_set
     breach = breach_before(survey.policy.thresholds, survey.counted, scale_set.has_health_source)
     if breach and survey.to_do and not survey.in_progress:
@@ -266,14 +293,10 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             "earlier run may have stopped at it.",
             "Fix these instances first, or allow them with rollout_max_unhealthy_upgraded.",
         )
-    protected = [i.instance_id for i in survey.outdated if i.protected_from_actions]
-    if protected and request.protected == "refuse":
-        yield Finding(
-            ERROR,
-            "protected",
-            f"outdated instances {', '.join(protected)} of scale set {scale_set.name} are protected from its actions.",
-            "Lift the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
-        )
+
+
+def _size(survey: Survey) -> t.Iterator[Finding]:
+    scale_set = survey.scale_set
     if models := model_limit.used(survey.instances):
         yield Finding(INFO, "behind", models)
     if not survey.counted:
@@ -297,6 +320,18 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
             "one fails nothing does.",
             "Scale out first where one cannot bear the load.",
         )
+
+
+def _skipped(survey: Survey, request: Request) -> t.Iterator[Finding]:
+    scale_set = survey.scale_set
+    protected = [i.instance_id for i in survey.outdated if i.protected_from_actions]
+    if protected and request.protected == "refuse":
+        yield Finding(
+            ERROR,
+            "protected",
+            f"outdated instances {', '.join(protected)} of scale set {scale_set.name} are protected from its actions.",
+            "Lift the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
+        )
     if sick := survey.unavailable:
         words = ", ".join(
             f"{i.instance_id} ({availability.why_unavailable(i, scale_set.has_health_source)})" for i in sick
@@ -307,6 +342,9 @@ def _instances(survey: Survey, request: Request) -> t.Iterator[Finding]:
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
         yield Finding(INFO, "skipped", f"outdated and left alone: {words}.")
+
+
+def _verdicts(survey: Survey) -> t.Iterator[Finding]:
     chosen = survey.chosen()
     if newer := [i.instance_id for i in chosen if survey.verdicts[i.instance_id] == running_image.NEWER]:
         # An older image in the model, and nobody to run it but new instances, is a slip of the pen.

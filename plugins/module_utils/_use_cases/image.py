@@ -115,7 +115,8 @@ class _Write:
             if not images.same(exact, expected):
                 raise _LeavePinned(f"latest means {exact} by now, not {expected}; the model stays pinned")
         request = preflight.Request(to_manual=to_manual)
-        found = preflight.findings(Survey(fresh, (), exact), self._rolling_upgrade(fresh), facts, request)
+        observed = preflight.Observed(facts, self._rolling_upgrade(fresh))
+        found = preflight.findings(Survey(fresh, (), exact), observed, request)
         if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
             raise Refused("preflight_failed", " ".join(errors), findings=[finding.as_dict() for finding in found])
         if self.record:

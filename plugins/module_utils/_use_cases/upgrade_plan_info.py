@@ -169,25 +169,24 @@ def make(azure: Azure, options: Options) -> Plan:
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
     close_record = ours is not None and ours.resumable and not survey.left and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
+    observed = preflight.Observed(
+        image=facts,
+        rolling_upgrade=azure.latest_rolling_upgrade(scale_set),
+        standing=standing,
+        image_before=_facts_before(azure, scale_set, previous, target),
+        ran=() if ours else ran,
+        now=azure.server_time,
+    )
+    request = preflight.Request(
+        to_manual=to_manual,
+        take_over=bool(options.get("take_over")),
+        protected=options.get("protected") or "skip",
+        repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration_service.SUSPENDED,
+        passed=passed or bool(options.get("going_back")),
+    )
     plan = Plan(
         survey=survey,
-        findings=preflight.findings(
-            survey,
-            azure.latest_rolling_upgrade(scale_set),
-            facts,
-            preflight.Request(
-                to_manual=to_manual,
-                take_over=bool(options.get("take_over")),
-                protected=options.get("protected") or "skip",
-                repairs_suspended=_REPAIRS in mine.suspended
-                or services.get(_REPAIRS) == orchestration_service.SUSPENDED,
-                passed=passed or bool(options.get("going_back")),
-            ),
-            standing=standing,
-            facts_before=_facts_before(azure, scale_set, previous, target),
-            ran=() if ours else ran,
-            now=azure.server_time,
-        ),
+        findings=preflight.findings(survey, observed, request),
         record=mine,
         previous=previous,
         write_model=write_model,

@@ -16,7 +16,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
     RollingUpgrade,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Request, findings
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Observed, Request, findings
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 
 from ..fleet import FORMS, NEW, OLD, START, Fleet, uniform, with_machine
@@ -52,7 +52,11 @@ def survey(fleet: Fleet | None = None, **changes: t.Any) -> Survey:
 
 
 def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None = None) -> dict[str, tuple[str, str]]:
-    return {f.code: (f.severity, str(f)) for f in findings(of, rolling, facts) if f.code not in ("behind", "canary")}
+    return {
+        f.code: (f.severity, str(f))
+        for f in findings(of, Observed(facts, rolling))
+        if f.code not in ("behind", "canary")
+    }
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None 
 )
 def test_what_the_canary_costs_in_time(policy: Policy, said: str | None) -> None:
     of = survey(uniform(10, policy=policy))
-    told = [str(one) for one in findings(of, None, FACTS) if one.code == "canary"]
+    told = [str(one) for one in findings(of, Observed(FACTS)) if one.code == "canary"]
     assert [said in one for one in told if said] == [True] * bool(said) and bool(told) == bool(said)
 
 
@@ -108,7 +112,7 @@ def test_azures_own_rolling_upgrade(code: str, refused: bool) -> None:
 
 
 def test_the_mode_is_changed_where_the_user_asks_for_it() -> None:
-    said = findings(survey(upgrade_mode="Automatic"), None, FACTS, Request(to_manual=True))
+    said = findings(survey(upgrade_mode="Automatic"), Observed(FACTS), Request(to_manual=True))
     assert [(f.severity, f.code) for f in said if f.code == "upgrade_mode"] == [("info", "upgrade_mode")]
 
 
@@ -163,7 +167,7 @@ def test_no_instances() -> None:
 
 
 def test_errors_come_first() -> None:
-    said = findings(survey(service_fabric=True, automatic_repairs=True), None, replace(FACTS, found=False))
+    said = findings(survey(service_fabric=True, automatic_repairs=True), Observed(replace(FACTS, found=False)))
     order = [f.severity for f in said]
     assert order == sorted(order, key=("error", "warning", "info").index) and order[0] == "error"
 
