@@ -24,7 +24,7 @@ _MERGED = ("started", "outcome", "puts_back")
 ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
 
 
-@dataclass
+@dataclass(frozen=True)
 class BatchReport:
     number: int
     label: str
@@ -54,7 +54,7 @@ class BatchReport:
         }
 
 
-@dataclass
+@dataclass(frozen=True)
 class InstanceReport:
     before: Instance
     after: Instance | None
@@ -74,22 +74,34 @@ class InstanceReport:
         }
 
 
+@dataclass(frozen=True)
+class End:
+    """How a run ended. `outcome` is None where Azure's upgrade goes on; `code` is of an end that is no success."""
+
+    finished: float | None = None
+    outcome: Outcome | None = None
+    code: Code | None = None
+    why: str = ""
+    culprits: t.Sequence[str] = ()  # instances
+    problem: Problem | None = None
+
+
 @dataclass
 class Report:
     """One run. `events` are the journal's lines, oldest first, times in seconds since the epoch."""
 
     started: float
-    finished: float | None = None
-    outcome: Outcome | None = None  # None while it goes on
-    code: Code | None = None  # of an end that is no success
-    why: str = ""
-    culprits: list[str] = field(default_factory=list)
-    problem: Problem | None = None
+    end: End = End()
     batches: list[BatchReport] = field(default_factory=list)
     instances: dict[str, InstanceReport] = field(default_factory=dict)
     max_unavailable_allowed: int = 0
     max_unavailable_seen: int = 0
     events: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None while it goes on."""
+        return self.end.outcome
 
     @property
     def upgraded(self) -> list[str]:
@@ -110,12 +122,12 @@ class Report:
             "id": rollout_id,
             "scale_set": scale_set_id,
             "outcome": self.outcome or "",
-            "code": self.code,
-            "why": self.why,
+            "code": self.end.code,
+            "why": self.end.why,
             "target_image": images.show(target),
             "previous_image": images.show(previous),
             "started": timestamp(self.started),
-            "finished": timestamp(self.finished),
+            "finished": timestamp(self.end.finished),
             "batches": [batch.as_dict() for batch in self.batches],
             "instances": {i: report.as_dict() for i, report in self.instances.items()},
             "unavailable": {"max_allowed": self.max_unavailable_allowed, "max_seen": self.max_unavailable_seen},

@@ -28,7 +28,7 @@ def stopped(run: RollingRun, previous: Image | None) -> str:
     wanted = "rolling OS upgrade" if run.watch.kind == OS else "rolling extension upgrade"
     to = f" to {run.watch.target}" if run.watch.target is not None else ""
     what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
-    how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.why.rstrip('.')}."
+    how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.end.why.rstrip('.')}."
     runs = sentences.runs(run.watch.now.values(), run.watch.unavailable)
     parts = [f"{what} {how}", runs, _disks(run, previous), _go_on(run)]
     return " ".join(part for part in parts if part)
@@ -66,7 +66,7 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
 
 def _go_on(run: RollingRun) -> str:
     scale_set = run.watch.scale_set
-    problem = run.report.problem
+    problem = run.report.end.problem
     if problem is not None and instances_are_pinned(problem):
         return (
             "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "

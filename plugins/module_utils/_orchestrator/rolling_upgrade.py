@@ -15,7 +15,7 @@ import typing as t
 from .._facts import images, problems
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import Outcome, Report
+from .._facts.report import End, Outcome, Report
 from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
@@ -97,7 +97,7 @@ class RollingRun:
 
     def next(self, now: float) -> Step:
         """What to do now. Nothing but Finished follows Finished."""
-        if self.report.finished is not None:
+        if self.report.end.finished is not None:
             return Finished(self.report.outcome)
         return self._phase(now)
 
@@ -409,15 +409,14 @@ class RollingRun:
         if self.wanted == CANCELLED:
             return self._end(now, "upgraded", "it had ended before the cancellation")
         unproven = [i for i, report in self.report.instances.items() if report.outcome == "unproven"]
-        self.report.culprits = failed or [i.instance_id for i in self._left()] or unproven
-        if self.report.culprits:
+        if culprits := failed or [i.instance_id for i in self._left()] or unproven:
             why = "; ".join(
                 f"instance {i}: {self.report.instances[i].why or 'still runs another image'}"
-                for i in self.report.culprits
+                for i in culprits
                 if i in self.report.instances
             )
             said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
-            return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}")
+            return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}", culprits=culprits)
         earlier = self.ours is not None and _at(self.ours, self._ours_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
@@ -555,7 +554,7 @@ class RollingRun:
 
     def _end(self, now: float, outcome: Outcome | None, why: str = "") -> Step:
         """A success, or a return while Azure's upgrade goes on."""
-        return self._finish(now, outcome, None, why)
+        return self._finish(End(now, outcome, None, why))
 
     def _give_up(
         self,
@@ -565,24 +564,24 @@ class RollingRun:
         *,
         outcome: Outcome = "failed",
         problem: Problem | None = None,
+        culprits: t.Sequence[str] = (),
     ) -> Step:
         """No success; without `why`, in the words of the problem."""
-        self.report.problem = problem
-        return self._finish(now, outcome, code, why)
+        why = why or (str(problem) if problem else "")
+        return self._finish(End(now, outcome, code, why, culprits, problem))
 
-    def _finish(self, now: float, outcome: Outcome | None, code: Code | None, why: str) -> Step:
-        report, problem = self.report, self.report.problem
-        report.finished, report.outcome, report.code = now, outcome, code
-        report.why = why or (str(problem) if problem else "")
-        report.batches = self.watch.batches if outcome else []
-        if not report.instances and self.ours is not None and outcome:
+    def _finish(self, end: End) -> Step:
+        report = self.report
+        report.end = end
+        report.batches = self.watch.batches if end.outcome else []
+        if not report.instances and self.ours is not None and end.outcome:
             report.instances = self.watch.reports()
         upgraded = any(one.outcome in ("upgraded", "failed", "rolled_back") for one in report.instances.values())
         report.max_unavailable_seen = max(self.watch.max_seen, int(upgraded))
         report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
-        ended = "stopped" if outcome in _NO_SUCCESS else "ended"
-        report.event(now, ended, outcome=outcome or "", why=report.why)
-        return Finished(outcome)
+        ended = "stopped" if end.outcome in _NO_SUCCESS else "ended"
+        report.event(end.finished or 0.0, ended, outcome=end.outcome or "", why=end.why)
+        return Finished(end.outcome)
 
 
 def entry_of(history: t.Iterable[PastUpgrade], started: float | None) -> PastUpgrade | None:

@@ -22,7 +22,7 @@ def stopped(survey: Survey, report: Report) -> str:
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
-        f"{report.why}. {sentences.runs(survey.instances, survey.unavailable, _unproven(survey))} Nothing more is "
+        f"{report.end.why}. {sentences.runs(survey.instances, survey.unavailable, _unproven(survey))} Nothing more is "
         f"touched.{_give_a_disk(survey)}{models}"
     )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from .._facts import availability, images, pacing, problems, running_image
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import BatchReport, InstanceOutcome, InstanceReport, Outcome, Report
+from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Outcome, Report
 from .._facts.scale_set import Instance, ScaleSet
 from . import verification
 from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
@@ -77,7 +77,7 @@ class Send(Step):
 
 @dataclass(frozen=True)
 class Finished(Step):
-    outcome: Outcome
+    outcome: Outcome | None
 
 
 class Upgrade:
@@ -176,9 +176,8 @@ class Upgrade:
         """Whoever asked for it is gone. What Azure works on is left to it."""
         if self._batch:
             self._leave(self._batch, why, now, CANCELLED)
-        self.report.why = why
         self.report.event(now, CANCELLED, why=why)
-        self._finish(now, CANCELLED, CANCELLED)
+        self._finish(End(now, CANCELLED, CANCELLED, why))
 
     def _inherit(self) -> None:
         """What an earlier run has started shows up within a while; what starts to change later is somebody else's."""
@@ -199,12 +198,12 @@ class Upgrade:
         batch = next_batch(self._narrowed())
         if batch is None:
             if self.report.failed:  # within the threshold, or it would have stopped
-                return self._finish(now, "failed", "instances_failed")
-            return self._finish(now, "upgraded" if self.report.upgraded else "unchanged")
+                return self._finish(End(now, "failed", "instances_failed"))
+            return self._finish(End(now, "upgraded" if self.report.upgraded else "unchanged"))
         if isinstance(batch, Wait):
             return self._wait(now, batch)
         if self.wait_only:
-            return self._finish(now, "unchanged")
+            return self._finish(End(now, "unchanged"))
         self._waiting = None
         self._begin(batch, now)
         return self.next(now)
@@ -244,24 +243,23 @@ class Upgrade:
         by_id = {i.instance_id: i for i in self.survey.instances}
         for instance_id in batch.instance_ids:
             before = by_id[instance_id]
-            attempts = self._tracks[instance_id].attempts if instance_id in self._tracks else 0
-            self._tracks[instance_id] = verification.Track(
+            earlier = self._tracks.get(instance_id)
+            task = verification.Task(
                 before,
                 now,
-                attempts,
+                adopted_since=self.survey.since if batch.adopted else None,
                 whole_model=self.survey.policy.whole_model,
                 new_disk=batch.reimage or self.survey.policy.unproven == REIMAGE_UNPROVEN,
                 lies=not self.survey.counts(before),
             )
+            requests = verification.Requests(earlier.requests.attempts if earlier else 0)
+            self._tracks[instance_id] = verification.Track(task, requests, verification.Seen(worked_on=batch.adopted))
         self._touched_by_others = self.survey.touched
         self.survey = replace(self.survey, touched=self.survey.touched.union(batch.instance_ids))
         self._batch_sent = batch.adopted
         self._sent = self._settling = now
         self._operation = None
         if batch.adopted:
-            for instance_id in batch.instance_ids:
-                self._tracks[instance_id].worked_on = True
-                self._tracks[instance_id].adopted_since = self.survey.since
             self.report.event(now, "adopted", batch=self._batch.number, instances=list(batch.instance_ids))
         else:
             self._sending = self._ask(REIMAGE if batch.reimage else UPGRADE, batch.instance_ids, now)
@@ -310,15 +308,10 @@ class Upgrade:
         return self._sending
 
     def _observe(self, instance_id: str, instance: Instance | None, now: float) -> Verdict:
-        return self._tracks[instance_id].observe(
-            instance,
-            now,
-            self.survey.target,
-            self.patience,
-            has_health_source=self.survey.scale_set.has_health_source,
-            can_reimage=self._can_reimage,
-            operation=self._operation,
+        terms = verification.Terms(
+            self.survey.target, self.patience, self.survey.scale_set.has_health_source, self._can_reimage
         )
+        return self._tracks[instance_id].observe(instance, now, terms, self._operation)
 
     @property
     def _can_reimage(self) -> bool:
@@ -331,10 +324,10 @@ class Upgrade:
         self._open.discard(instance_id)
         outcome = _OUTCOMES[verdict]
         self.report.instances[instance_id] = InstanceReport(
-            before=track.before,
+            before=track.task.before,
             after=instance,
-            attempts=track.attempts,
-            seconds_unavailable=(track.available_since or now) - track.sent,
+            attempts=track.requests.attempts,
+            seconds_unavailable=(track.available_since or now) - track.task.sent,
             outcome=outcome,
             why="" if verdict == verification.DONE else track.why,
         )
@@ -364,14 +357,17 @@ class Upgrade:
 
     def _close(self, batch: BatchReport, now: float) -> Step:
         failed = self._failed(batch)
-        batch.finished = now
-        batch.settle_seconds = now - self._settling
-        batch.outcome = "failed" if failed else "upgraded"
-        batch.failed_instance_ids = tuple(failed)
         outcomes = {i: self.report.instances[i].outcome for i in batch.instance_ids}
         started = tuple(i for i, outcome in outcomes.items() if outcome != "not_started")
-        batch.not_started_instance_ids = tuple(i for i in batch.instance_ids if i not in started)
-        batch.instance_ids = started
+        batch = replace(
+            batch,
+            finished=now,
+            settle_seconds=now - self._settling,
+            outcome="failed" if failed else "upgraded",
+            failed_instance_ids=tuple(failed),
+            not_started_instance_ids=tuple(i for i in batch.instance_ids if i not in started),
+            instance_ids=started,
+        )
         if not batch.not_started_instance_ids:  # of a ramp, only what was started is a step
             self.survey = replace(self.survey, batches_done=self.survey.batches_done + 1)
         self._batch = None
@@ -434,9 +430,9 @@ class Upgrade:
         self._polling = True
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
-            track.reimaged |= sent.kind == REIMAGE
-            track.started |= sent.kind == START
-            track.retried |= again and sent.kind == UPGRADE
+            track.requests.reimaged |= sent.kind == REIMAGE
+            track.requests.started |= sent.kind == START
+            track.requests.retried |= again and sent.kind == UPGRADE
         self._account(now)
         self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
 
@@ -488,7 +484,7 @@ class Upgrade:
         self._seen = None
         self._not_before = now
         if self._batch:
-            self._batch.operation_seconds = now - self._sent
+            self._batch = replace(self._batch, operation_seconds=now - self._sent)
         status = operation.status if operation else "unknown"
         words = str(operation.problem) if operation and operation.problem else ""
         self.report.event(now, "operation_ended", status=status, problem=words)
@@ -517,7 +513,7 @@ class Upgrade:
 
     @property
     def _all_seen_down(self) -> bool:
-        return all(self._tracks[i].seen_not_healthy for i in self._open)
+        return all(self._tracks[i].seen.not_healthy for i in self._open)
 
     def _unseen(self) -> float:
         """Seconds after the operation for which a look would be in vain: all were down, and are healthy later."""
@@ -550,7 +546,7 @@ class Upgrade:
         for instance_id in sent.instance_ids:
             track = self._tracks[instance_id]
             track.requested()
-            track.attempts += sent.kind == UPGRADE
+            track.requests.attempts += sent.kind == UPGRADE
         self._operation = None
         self._sent = self._settling = self._not_before = now
         self._seen = None
@@ -570,21 +566,17 @@ class Upgrade:
         self.report.max_unavailable_seen = max(self.report.max_unavailable_seen, unavailable)
         self.report.max_unavailable_allowed = self.survey.max_unavailable
 
-    def _finish(self, now: float, outcome: Outcome, code: Code | None = None) -> Finished:
-        self.report.outcome, self.report.code = outcome, code
-        self.report.finished = now
-        return Finished(outcome)
+    def _finish(self, end: End) -> Finished:
+        self.report.end = end
+        return Finished(end.outcome)
 
     def _stop(
         self, now: float, code: Code, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
     ) -> Finished:
         if self._batch:
             self._leave(self._batch, why, now)
-        self.report.why = why
-        self.report.culprits = list(instance_ids)
-        self.report.problem = problem
         self.report.event(now, "stopped", why=why)
-        return self._finish(now, "stopped", code)
+        return self._finish(End(now, "stopped", code, why, list(instance_ids), problem))
 
     def _leave(
         self, batch: BatchReport, why: str, now: float, outcome: t.Literal["failed", "cancelled"] = "failed"
@@ -594,6 +586,5 @@ class Upgrade:
         for instance_id in sorted(self._open):
             self._tracks[instance_id].why = why
             self._resolve(instance_id, outcome, by_id.get(instance_id), now)
-        batch.finished, batch.outcome = now, outcome
-        self.report.batches.append(batch)
+        self.report.batches.append(replace(batch, finished=now, outcome=outcome))
         self._batch = None

@@ -49,13 +49,13 @@ def upgrade(
         ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
     report = machine.report
-    if report.code is None or (report.outcome == "failed" and options.get("batch")):
+    if report.end.code is None or (report.outcome == "failed" and options.get("batch")):
         return result, None  # one batch is not the whole of a rollout
     if report.outcome == "failed":
-        return result, Failure(report.code, messages.tolerated(machine.survey, report))
+        return result, Failure(report.end.code, messages.tolerated(machine.survey, report))
     stopped = messages.stopped(machine.survey, report)
     result["rollout_result"]["message"] = stopped
-    return result, Failure(report.code, f"{stopped} {messages.new_instances(machine.survey)}")
+    return result, Failure(report.end.code, f"{stopped} {messages.new_instances(machine.survey)}")
 
 
 def _result(

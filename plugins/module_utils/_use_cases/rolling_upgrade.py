@@ -63,7 +63,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     if check_mode:
         previous = _previous(machine.watch)
         result |= _planned(azure, machine, first, previous)
-        code = machine.report.code
+        code = machine.report.end.code
         return result, Failure(code, messages.stopped(machine, previous)) if code else None
     journal = Journal(options.get("journal"), scale_set=scale_set.id)
     try:
@@ -82,7 +82,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         raise Cancelled(str(cancelled), **result) from None
     previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
-    code, outcome = machine.report.code, machine.report.outcome
+    code, outcome = machine.report.end.code, machine.report.outcome
     if code is None or (options["state"] == CANCELLED and outcome != "failed"):
         return result, None
     message = messages.stopped(machine, previous)

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts import model_limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import REFUSED, Problem
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import Report
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import End, Report
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
 
@@ -53,7 +53,7 @@ def test_no_more_is_said_than_is_certain(machines: list[tuple[str, bool | None]]
 def test_a_stop_tells_it() -> None:
     survey = uniform(4).survey()
     behind = replace(survey, instances=tuple(replace(i, latest_model_applied=False) for i in survey.instances))
-    report = Report(started=START, why="instance 0 failed")
+    report = Report(START, End(why="instance 0 failed"))
     assert "4 of 4 instances have not got the newest model" in messages.stopped(behind, report)
     all_new = replace(survey, instances=tuple(replace(i, latest_model_applied=True) for i in survey.instances))
     assert "newest model" not in messages.stopped(all_new, report)

@@ -65,7 +65,7 @@ def test_a_hundred_instances_and_again() -> None:
 def test_an_old_failure_is_not_ours(before: RollingUpgrade | None, visible_after: float) -> None:
     azure = Azure(fleet(4), latest=before, visible_after=visible_after)
     run = drive(azure)
-    assert (run.report.outcome, run.reason, run.report.why) == ("upgraded", None, "")
+    assert (run.report.outcome, run.reason, run.report.end.why) == ("upgraded", None, "")
     assert run.ours is not None and run.ours.started == T0 + visible_after
 
 
@@ -121,7 +121,7 @@ def test_azure_that_never_starts_is_given_up_in_time() -> None:
     azure = Azure(fleet(6))
     run = drive(azure, start=10800)
     assert (run.report.outcome, run.acted, azure.starts, azure.now) == ("failed", False, [], T0 + 10800)
-    assert "within 10800 s" in run.report.why
+    assert "within 10800 s" in run.report.end.why
     assert len(azure.gets) <= 2 * 180 + 2 + 10800 / 300  # the instances are listed now and then
 
 
@@ -132,9 +132,9 @@ def test_azures_failed_attempt_at_this_version_is_told_and_waited_for_only_on_re
     run = drive(azure, start=600, tried=tried, insist=insist)
     assert (run.report.outcome, azure.starts, run.reason) == ("failed", [], None)
     assert azure.now == (T0 + 600 if insist else T0)
-    assert ("within 600 s" in run.report.why) == insist
+    assert ("within 600 s" in run.report.end.why) == insist
     for words in ("has tried this version by itself already", "instance 0 failed first", "back at 2 of the instances"):
-        assert words in run.report.why
+        assert words in run.report.end.why
 
 
 def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
@@ -145,7 +145,7 @@ def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
         "failed": ["4"],
         "not_started": ["5", "6", "7", "8", "9"],
     }
-    assert "instance 0 failed first" in run.report.why
+    assert "instance 0 failed first" in run.report.end.why
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_one_that_ended_before_the_cancel_came() -> None:
     azure = Azure(fleet(4), began=T0 - 239, batch=120, refuses=[NONE_RUNS])
     run = drive(azure, CANCELLED)
     assert (run.report.outcome, run.acted) == ("upgraded", False)
-    assert run.report.why == "it had ended before the cancellation"
+    assert run.report.end.why == "it had ended before the cancellation"
 
 
 def test_another_hands_cancellation_is_no_success() -> None:
     azure = Azure(fleet(10), cancel_at=T0 + 150, operation=Operation("Succeeded"))
     run = drive(azure)
-    assert (run.report.outcome, run.report.why) == ("stopped", "it was cancelled")
+    assert (run.report.outcome, run.report.end.why) == ("stopped", "it was cancelled")
     assert outcomes(run)["upgraded"] == ["0", "1", "2", "3"]
 
 
@@ -225,11 +225,11 @@ def test_a_start_that_azure_forbids_says_so() -> None:
     refusal = Problem(problems.REFUSED, "BadRequest", "The OS Rolling Upgrade API cannot be used …")
     azure = Azure(fleet(4), latest=STALE, refuses=[refusal])
     run = drive(azure)
-    assert (run.report.outcome, run.report.problem, len(azure.starts)) == ("failed", refusal, 1)
+    assert (run.report.outcome, run.report.end.problem, len(azure.starts)) == ("failed", refusal, 1)
     never = Problem(problems.REFUSED, "OperationNotAllowed", "Operation 'osRollingUpgrade' is not allowed.")
     azure = Azure(fleet(4), refuses=[never] * 9)
     run = drive(azure)
-    assert (run.report.outcome, run.report.problem) == ("failed", never)
+    assert (run.report.outcome, run.report.end.problem) == ("failed", never)
     assert len(azure.starts) <= 4
 
 
@@ -239,13 +239,13 @@ def test_a_failed_operation_is_told_though_the_latest_is_an_old_one() -> None:
     )
     azure = Azure(fleet(4), latest=STALE, visible_after=1e9, operation=ended)
     run = drive(azure)
-    assert (run.report.outcome, run.report.problem) == ("failed", ended.problem)
+    assert (run.report.outcome, run.report.end.problem) == ("failed", ended.problem)
 
 
 def test_an_operation_that_succeeds_unseen_is_judged_by_the_instances() -> None:
     azure = Azure(fleet(4), latest=STALE, visible_after=1e9, operation=Operation("Succeeded"))
     run = drive(azure)
-    assert run.report.outcome == "failed" and "shows no upgrade" in run.report.why
+    assert run.report.outcome == "failed" and "shows no upgrade" in run.report.end.why
 
 
 def test_a_write_in_mode_rolling_runs_the_upgrade_inside_itself() -> None:
@@ -267,8 +267,8 @@ def test_completed_is_not_believed_of_an_instance_that_is_not_available() -> Non
     azure = Azure(fleet(4))
     azure.instances["3"] = replace(azure.instances["3"], health="unhealthy")
     run = drive(azure)
-    assert (run.report.outcome, run.report.culprits) == ("failed", ["3"])
-    assert "instance 3" in run.report.why and "unhealthy" in run.report.why
+    assert (run.report.outcome, run.report.end.culprits) == ("failed", ["3"])
+    assert "instance 3" in run.report.end.why and "unhealthy" in run.report.end.why
 
 
 def test_an_instance_that_shows_the_new_image_late_is_waited_for() -> None:
@@ -315,13 +315,13 @@ def test_a_wait_for_azure_ends_where_automatic_upgrades_are_turned_off() -> None
     azure = TurnedOff(fleet(2))
     run = drive(azure, start=10800)
     assert (run.report.outcome, azure.starts) == ("failed", [])
-    assert "turned automatic OS upgrades off" in run.report.why and azure.now < T0 + 1400
+    assert "turned automatic OS upgrades off" in run.report.end.why and azure.now < T0 + 1400
 
 
 def test_an_upgrade_that_outlasts_patience_is_left_running() -> None:
     azure = Azure(fleet(100), batch=3600)
     run = drive(azure, upgrade=7200)
-    assert run.report.outcome == "failed" and "goes on" in run.report.why
+    assert run.report.outcome == "failed" and "goes on" in run.report.end.why
     assert azure.cancels == []
 
 
@@ -381,7 +381,7 @@ def test_what_azure_skipped_is_unproven_and_a_replaced_disk_is_proof(disks: str)
         assert (run.report.outcome, outcomes(run)) == ("upgraded", {"upgraded": ["0", "2", "3"]})
     else:
         assert (run.report.outcome, outcomes(run)) == ("failed", {"unproven": ["0", "2", "3"]})
-        assert "instance 0: Azure reports neither the version" in run.report.why
+        assert "instance 0: Azure reports neither the version" in run.report.end.why
 
 
 # -- waits that end -------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ def test_an_upgrade_that_azure_no_longer_shows_is_not_waited_for_to_the_end() ->
     azure = Gone(fleet(40))
     run = drive(azure)
     assert run.report.outcome in ("stopped", "failed") and azure.now < T0 + 700
-    assert "still runs" not in run.report.why and "not known" in run.report.why
+    assert "still runs" not in run.report.end.why and "not known" in run.report.end.why
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Succeeded"])
@@ -406,7 +406,7 @@ def test_a_start_whose_operation_is_in_progress_is_waited_for_though_nothing_sho
     assert run.report.outcome == ("upgraded" if status == "InProgress" else "failed")
     never = Azure(fleet(4), latest=STALE, visible_after=1e9)
     run = drive(never, upgrade=3600)
-    assert run.report.outcome == "failed" and never.now < T0 + 3700 and "still in progress" in run.report.why
+    assert run.report.outcome == "failed" and never.now < T0 + 3700 and "still in progress" in run.report.end.why
 
 
 # -- what is said of the instances ----------------------------------------------------------------

@@ -41,10 +41,10 @@ def check_end(fleet: Fleet, upgrade: Upgrade) -> None:
     assert upgrade.report.outcome in (
         ("failed", "stopped") if upgrade.report.failed else ("upgraded", "unchanged", "stopped")
     )
-    assert upgrade.report.finished == fleet.now
+    assert upgrade.report.end.finished == fleet.now
     if upgrade.report.outcome == "stopped":
-        assert must_stop(fleet) or no_room(fleet), upgrade.report.why
-        assert upgrade.report.why
+        assert must_stop(fleet) or no_room(fleet), upgrade.report.end.why
+        assert upgrade.report.end.why
     else:
         left = {m.id for m in fleet.machines.values() if m.worked and not m.done(fleet.now)}
         left |= {m.id for m in ours(fleet) if m.content == OLD}

@@ -33,6 +33,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification 
     PENDING,
     RETRY,
     Patience,
+    Task,
+    Terms,
     Track,
 )
 
@@ -95,7 +97,7 @@ def test_a_reimage_that_is_preempted_is_sent_again_and_one_that_keeps_the_disk_i
     fleet = kept_disks(replace(ONE, unproven=REIMAGE))
     fleet.faults = Faults(keeps_disk=frozenset({"0"}), reimage_keeps_disk=True)
     upgrade = fleet.roll(since=START)
-    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0"]
+    assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["0"]
 
 
 # -- what runs the target before a rollout begins ---------------------------------------------------
@@ -204,7 +206,7 @@ def test_what_autoscale_creates_is_waited_for_with_the_patience_of_an_upgrade(bl
     for machine_id in ("20", "21"):
         creating(fleet, machine_id, 900)
     upgrade = fleet.roll(Patience(health=300), since=START - 10)
-    assert upgrade.report.outcome == "upgraded", upgrade.report.why
+    assert upgrade.report.outcome == "upgraded", upgrade.report.end.why
     assert fleet.now - START > 900 and "waiting" in {event["event"] for event in upgrade.report.events}
 
 
@@ -313,34 +315,34 @@ def test_what_only_a_new_disk_brings_is_named_as_not_brought() -> None:
 def test_what_only_a_new_disk_brings_is_reimaged_where_asked() -> None:
     policy = replace(WHOLE, unproven=REIMAGE)
     upgrade, sent = whole(policy, replaces=True)
-    assert upgrade.report.outcome == "upgraded", upgrade.report.why
+    assert upgrade.report.outcome == "upgraded", upgrade.report.end.why
     assert sent == [(kind, i) for i in "012" for kind in ("upgrade", "reimage")]
     assert messages.kept_disks(upgrade.survey, upgrade.report) == []
 
 
 def test_latest_model_applied_alone_does_not_prove_a_reimage() -> None:
     upgrade, _sent = whole(replace(WHOLE, unproven=REIMAGE), replaces=False)
-    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0"]
+    assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["0"]
 
 
 # -- states of an instance --------------------------------------------------------------------------
 
 
 def observe(track: Track, shown: Instance, at: float) -> str:
-    target = FORMS["platform"][NEW]
-    return track.observe(shown, at, target, Patience(), has_health_source=True, can_reimage=True, operation=None)
+    terms = Terms(FORMS["platform"][NEW], Patience(), has_health_source=True, can_reimage=True)
+    return track.observe(shown, at, terms, None)
 
 
 def test_canceled_is_an_end_and_not_work() -> None:
     """It is planned anew; with the new disk in it, it is upgraded again, once."""
     (before,) = uniform(1).survey().instances
     canceled = replace(before, provisioning="Canceled")
-    track = Track(before, START)
+    track = Track(Task(before, START))
     assert [observe(track, canceled, START + at) for at in (1, 20, 31)] == [PENDING, PENDING, NOT_STARTED]
-    track = Track(before, START)
+    track = Track(Task(before, START))
     new = replace(canceled, os_disk="another", exact_version=NEW, image=FORMS["platform"][NEW])
     assert [observe(track, new, START + at) for at in (1, 32)] == [PENDING, RETRY]
-    track.retried, track.idle_since = True, None
+    track.requests.retried, track.idle_since = True, None
     assert [observe(track, new, START + at) for at in (40, 75)] == [PENDING, FAILED]
 
 
@@ -364,7 +366,7 @@ def test_an_instance_that_a_failed_allocation_left_down_counts_and_goes_first() 
     policy = Policy(max_unavailable=Limit(1), canary=0)
     fleet = uniform(6, policy=policy, faults=Faults(unallocated=("2",)))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["2"]
+    assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["2"]
     assert [i.instance_id for i in upgrade.survey.unavailable] == ["2"]
     assert "unavailable: instance 2" in messages.stopped(upgrade.survey, upgrade.report)
     again = fleet.roll(since=START)
@@ -383,7 +385,7 @@ def test_the_way_back_tries_it_first_and_starts_it_where_it_must(stays_down: boo
         machine.worked = machine.id == "3"
     fleet.turns_back()
     back = fleet.roll(only=touched, touched=touched)
-    assert back.report.outcome == "upgraded", back.report.why
+    assert back.report.outcome == "upgraded", back.report.end.why
     assert messages.batch_now(back.survey, touched)["complete"] and set(versions(fleet).values()) == {OLD}
     assert ("start", ("3",)) in fleet.sent or not stays_down
 

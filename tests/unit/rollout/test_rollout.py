@@ -144,8 +144,8 @@ def test_another_hand_at_work_is_waited_for() -> None:
 def test_no_room_is_waited_for_and_then_said() -> None:
     fleet = with_machine(uniform(10, policy=Policy(max_unavailable=Limit(1))), "4", protected=True, settled=False)
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "1 of at most 1" in upgrade.report.why
-    assert "4 (an extension is failed or in transition)" in upgrade.report.why
+    assert upgrade.report.outcome == "stopped" and "1 of at most 1" in upgrade.report.end.why
+    assert "4 (an extension is failed or in transition)" in upgrade.report.end.why
     assert 300 < fleet.now - START < 400 and fleet.sent == []
 
 
@@ -155,7 +155,7 @@ def test_a_model_that_somebody_changed_stops_the_rollout() -> None:
     other = replace(fleet.scale_set(), image=FORMS["platform"][OLD])
     upgrade.saw(fleet.now + 1, fleet.instances()[0], other)
     assert upgrade.next(fleet.now + 1) == Finished("stopped")
-    assert "somebody changed the model" in upgrade.report.why
+    assert "somebody changed the model" in upgrade.report.end.why
 
 
 # -- a run that goes on with a killed one -------------------------------------------------------
@@ -192,7 +192,7 @@ def test_an_unhealthy_instance_of_this_rollout_is_awaited_first() -> None:
     fleet.send("upgrade", ("0",))
     fleet.advance(START + 400)
     upgrade = fleet.roll(since=START)
-    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0"]
+    assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["0"]
     assert len(fleet.sent) == 1
 
 
@@ -236,7 +236,7 @@ def test_a_flapping_instance_is_given_up() -> None:
         now = step.at
         upgrade.saw(now, [replace(shown, health="unhealthy" if number % 2 else "healthy")])
     assert upgrade.report.outcome == "stopped" and now - START < 1200
-    assert "does not stay available" in upgrade.report.why or "not available within" in upgrade.report.why
+    assert "does not stay available" in upgrade.report.end.why or "not available within" in upgrade.report.end.why
 
 
 def test_a_cancelled_rollout_leaves_to_azure_what_azure_works_on() -> None:
@@ -247,7 +247,7 @@ def test_a_cancelled_rollout_leaves_to_azure_what_azure_works_on() -> None:
     upgrade.cancel(START + 5, "SIGTERM was received")
     assert upgrade.next(START + 5) == Finished("cancelled")
     report = upgrade.report
-    assert (report.outcome, report.why, report.finished) == ("cancelled", "SIGTERM was received", START + 5)
+    assert (report.outcome, report.end.why, report.end.finished) == ("cancelled", "SIGTERM was received", START + 5)
     assert [(batch.instance_ids, batch.outcome) for batch in report.batches] == [(("0",), "cancelled")]
     assert report.instances["0"].outcome == "cancelled" and report.failed == []
     assert report.events[-1]["event"] == "cancelled"

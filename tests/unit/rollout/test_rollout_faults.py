@@ -86,7 +86,7 @@ def test_a_fault_that_stops_the_rollout(name: str) -> None:
     upgrade = fleet.roll()
     check_end(fleet, upgrade)
     assert upgrade.report.outcome == "stopped"
-    assert culprit in upgrade.report.culprits and words in upgrade.report.why
+    assert culprit in upgrade.report.end.culprits and words in upgrade.report.end.why
     assert upgrade.report.batches[-1].outcome == "failed"
     assert [m.id for m in fleet.machines.values() if m.content == OLD], "everything was touched after the breach"
 
@@ -97,7 +97,7 @@ def test_a_new_disk_that_shows_another_version_fails_after_the_version_lag(form:
     fleet = uniform(12, form=form, faults=Faults(version_late=300))
     upgrade = fleet.roll()
     assert upgrade.report.outcome == "stopped" and fleet.now - START < 600
-    assert "120 s after it got a new OS disk it runs" in upgrade.report.why
+    assert "120 s after it got a new OS disk it runs" in upgrade.report.end.why
     fleet = uniform(12, form=form, faults=Faults(version_late=300))
     assert fleet.roll(Patience(version_lag=400)).report.outcome == "upgraded"
     assert all(m.disks == 1 for m in fleet.machines.values())
@@ -106,20 +106,20 @@ def test_a_new_disk_that_shows_another_version_fails_after_the_version_lag(form:
 def test_flexible_without_reimage_stops_and_says_so() -> None:
     fleet = uniform(12, flexible=True, faults=Faults(keeps_disk=frozenset({"2"})))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "a Flexible scale set cannot reimage it" in upgrade.report.why
+    assert upgrade.report.outcome == "stopped" and "a Flexible scale set cannot reimage it" in upgrade.report.end.why
 
 
 def test_a_disk_that_a_reimage_keeps_too_stops_the_rollout() -> None:
     fleet = uniform(12, faults=Faults(keeps_disk=frozenset({"0"}), reimage_keeps_disk=True))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "after the upgrade and a reimage" in upgrade.report.why
+    assert upgrade.report.outcome == "stopped" and "after the upgrade and a reimage" in upgrade.report.end.why
     assert fleet.sent == [("upgrade", ("0",)), ("reimage", ("0",))]
 
 
 def test_an_operation_that_never_ends_is_given_up() -> None:
     fleet = uniform(12, faults=Faults(operations=("hangs",)))
     upgrade = fleet.roll(Patience(upgrade=600))
-    assert upgrade.report.outcome == "stopped" and "Conflict" in upgrade.report.why
+    assert upgrade.report.outcome == "stopped" and "Conflict" in upgrade.report.end.why
     assert fleet.now - START < 3000
 
 
@@ -127,7 +127,7 @@ def test_no_reimage_after_a_breach_in_the_same_batch() -> None:
     faults = Faults(keeps_disk=frozenset({"0"}), fails=frozenset({"5"}))
     fleet = uniform(10, faults=faults, policy=Policy(max_unavailable=Limit(2), canary=0))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and upgrade.report.culprits == ["0", "5"]
+    assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["0", "5"]
     assert fleet.sent == [("upgrade", ("0", "5"))]
 
 
@@ -147,7 +147,7 @@ def test_a_reimage_waits_for_room() -> None:
     with_machine(fleet, "0", settled=False)
     with_machine(fleet, "5", settled=False, content=NEW, applied=True)
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "5 (an extension" in upgrade.report.why
+    assert upgrade.report.outcome == "stopped" and "5 (an extension" in upgrade.report.end.why
     assert fleet.sent == [("upgrade", ("0",))]
     assert upgrade.report.instances["0"].outcome == "failed" and upgrade.report.batches[0].instance_ids == ("0",)
 
@@ -155,8 +155,8 @@ def test_a_reimage_waits_for_room() -> None:
 def test_a_refused_reimage_leaves_nothing_out_of_the_report() -> None:
     fleet = uniform(5, faults=Faults(keeps_disk=frozenset({"0"}), sends=("ok", "denied")))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "AuthorizationFailed" in upgrade.report.why
-    assert upgrade.report.problem is not None and upgrade.report.problem.kind == problems.DENIED
+    assert upgrade.report.outcome == "stopped" and "AuthorizationFailed" in upgrade.report.end.why
+    assert upgrade.report.end.problem is not None and upgrade.report.end.problem.kind == problems.DENIED
     assert [batch.outcome for batch in upgrade.report.batches] == ["failed"]
     assert upgrade.report.instances["0"].outcome == "failed"
 
@@ -179,4 +179,4 @@ def test_a_denied_request_stops_at_once() -> None:
     fleet = uniform(5, faults=Faults(sends=("denied",)))
     upgrade = fleet.roll()
     assert upgrade.report.outcome == "stopped" and fleet.now == START
-    assert upgrade.report.batches == [] and "AuthorizationFailed" in upgrade.report.why
+    assert upgrade.report.batches == [] and "AuthorizationFailed" in upgrade.report.end.why

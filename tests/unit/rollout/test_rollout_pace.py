@@ -17,7 +17,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience, Track
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience, Task, Terms, Track
 
 from ..fleet import NEW, START, Faults, Fleet, uniform
 from ..strategies import lognormal
@@ -118,14 +118,11 @@ def test_an_end_that_azure_told_too_early_proves_no_health() -> None:
     """The old system reports after the operation's end, and its report outlives its disk."""
     fleet = uniform(1)
     before = fleet.instances()[0][0]
-    track = Track(before, START)
+    track = Track(Task(before, START))
     ended = Operation("Succeeded", end=START + 10)
     judge = partial(
         track.observe,
-        target=fleet.target,
-        patience=Patience(),
-        has_health_source=True,
-        can_reimage=True,
+        terms=Terms(fleet.target, Patience(), has_health_source=True, can_reimage=True),
         operation=ended,
     )
     judge(replace(before, health_time=START + 11), START + 12)
@@ -166,15 +163,12 @@ def test_what_was_seen_before_a_reimage_proves_no_health_after_it() -> None:
 def test_a_report_older_than_the_one_that_called_it_unhealthy_proves_nothing() -> None:
     fleet = uniform(1)
     before = fleet.instances()[0][0]
-    track = Track(before, START)
+    track = Track(Task(before, START))
     track.glimpse(replace(before, provisioning="Updating", health="unhealthy", health_time=START + 5), True)
     shown = replace(before, os_disk="new", exact_version=NEW, image=fleet.target, os_disk_time=None)
     judge = partial(
         track.observe,
-        target=fleet.target,
-        patience=Patience(),
-        has_health_source=True,
-        can_reimage=True,
+        terms=Terms(fleet.target, Patience(), has_health_source=True, can_reimage=True),
         operation=Operation("Succeeded"),
     )
     assert judge(replace(shown, health_time=START - 4900), START + 60) == "pending"
