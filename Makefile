@@ -41,7 +41,7 @@ long: python  ## every state of a set of five, any answer of Azure's, reruns of 
 	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
 	@THOROUGH=1 .venv/bin/python -m pytest tests/unit -n 2
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/arm/test_fuzz.py
-	@EVERY_STATE=1 .venv/bin/python -m pytest tests/integration/test_checks.py -rA
+	@EVERY_STATE=1 .venv/bin/python -m pytest tests/integration -m long -n 2 -rA
 	@STATEFUL_SEED=random STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-300} .venv/bin/python -m pytest tests/unit/use_cases/test_other_clients.py -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)

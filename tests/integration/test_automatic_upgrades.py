@@ -41,6 +41,7 @@ def writes(sim: harness.Simulator) -> list[str]:
     return [call["operation"].removeprefix("VirtualMachineScaleSet") for call in sim.metrics()["non_get"]]
 
 
+@pytest.mark.long
 def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(4, **BARE), 120)
     checked = play(sim, "enable_automatic_upgrades", GIVEN, check=True)
@@ -118,7 +119,7 @@ def test_members_that_nobody_asked_for_stay_and_false_is_asked_for(simulator: St
     assert (run.rc, automatic()["useRollingUpgradePolicy"]) == (0, True), run.output
 
 
-@pytest.mark.parametrize("mode", ["Rolling", "Automatic"])
+@pytest.mark.parametrize("mode", [pytest.param("Rolling", marks=pytest.mark.long), "Automatic"])
 def test_a_mode_that_answers_the_image_is_refused_before_anything_is_written_or_left(
     simulator: StartSimulator, mode: str
 ) -> None:

@@ -115,7 +115,10 @@ def test_a_broken_image_by_hand_offers_the_way_back_and_the_offer_works(simulato
     assert scenes.judged(sim)["unavailable"]["now"] == 0
 
 
-@pytest.mark.parametrize(("automatic", "on_failure"), [(False, "rollback_failed"), (True, "rollback_all")])
+@pytest.mark.parametrize(
+    ("automatic", "on_failure"),
+    [pytest.param(False, "rollback_failed", marks=pytest.mark.long), (True, "rollback_all")],
+)
 def test_the_role_goes_back_where_it_may(simulator: StartSimulator, automatic: bool, on_failure: str) -> None:
     members: dict[str, Any] = {"properties": AUTOMATIC} if automatic else {}
     sim = simulator(world(5, NEVER, instance_faults=[SICK], **members), 240)
@@ -159,7 +162,7 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     assert [task for task in run.of("instance_upgrade") if task.status != "skipped"] == []
 
 
-@pytest.mark.parametrize("on_failure", ["rollback_all", "rollback_failed"])
+@pytest.mark.parametrize("on_failure", [pytest.param("rollback_all", marks=pytest.mark.long), "rollback_failed"])
 def test_what_an_upgrade_did_before_it_was_adopted_goes_back_too(simulator: StartSimulator, on_failure: str) -> None:
     """As after a kill: the first play is gone, the second adopts what runs, and then it breaks."""
     sim = simulator(world(10, instance_faults=[{**SICK, "instance": i} for i in ("6", "7", "8", "9")]), 20)
@@ -181,6 +184,7 @@ def test_what_an_upgrade_did_before_it_was_adopted_goes_back_too(simulator: Star
         assert not early & back and early.isdisjoint(running), run.output
 
 
+@pytest.mark.long
 def test_an_instance_that_fails_on_the_way_back_is_named_and_the_others_are_back(simulator: StartSimulator) -> None:
     stays_sick = {"kind": "unhealthy", "image_version": OLD, "instance": "0"}
     wide = {"upgradePolicy": {"rollingUpgradePolicy": {"maxBatchInstancePercent": 100}}}
@@ -193,6 +197,7 @@ def test_an_instance_that_fails_on_the_way_back_is_named_and_the_others_are_back
     assert outcomes["0"] == "failed" and set(outcomes.values()) - {"failed"} == {"rolled_back"}, outcomes
 
 
+@pytest.mark.long
 def test_nothing_goes_back_where_the_history_that_would_tell_may_not_be_read(simulator: StartSimulator) -> None:
     """Azure may have put the disks back itself."""
     newest = "24.04.202612010"
@@ -230,6 +235,7 @@ def test_text_variables(simulator: StartSimulator) -> None:
     assert bad.rc != 0 and "soon" in bad.failures[-1]
 
 
+@pytest.mark.long
 def test_cancel_and_history(simulator: StartSimulator) -> None:
     sim = simulator(world(10), 20)
     assert "never was" in said(play(sim, "upgrade_history"))

@@ -210,6 +210,7 @@ def failed(azure: harness.Simulator, runs: dict[str, harness.Result], wanted: di
     assert azure.metrics()["non_get"] == []
 
 
+@pytest.mark.long
 def test_the_role_refuses(azure: harness.Simulator) -> None:
     standard = {"rollout_resource_group": "shop", "rollout_scale_set": "web", "rollout_image": NEW}
     cases = {case: given(azure, {**standard, **more}) for case, (more, _dummy) in ROLE.items()}

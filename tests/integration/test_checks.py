@@ -80,6 +80,7 @@ def test_a_rerun_does_not_walk_past_a_failing_check(simulator: StartSimulator, t
     assert run.rc == 0 and sim.metrics()["non_get"] == [], "a finished rollout is not checked again"
 
 
+@pytest.mark.long
 def test_what_fails_its_check_at_the_start_goes_back_where_asked(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(3, tags={"environment": "production"}), 120)
     variables = {"rollout_max_unavailable": 1, "rollout_health_check": hook(tmp_path / "check.yml", CHECK)}

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import NEW, OLD, StartSimulator
 
@@ -76,6 +77,7 @@ def test_rollback_all_leaves_every_instance_and_the_model_on_the_previous_image(
     assert scenes.module(sim, "orchestration_service", args={"state": "Running"})["changed"] is False
 
 
+@pytest.mark.long
 def test_rollback_failed_puts_only_those_back_and_lists_the_rest(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(20, seed=1, instance_faults=[ONE_IN_TEN]), 120)
     options = {**IMPATIENT, "rollout_on_failure": "rollback_failed"}
@@ -123,6 +125,7 @@ def test_a_rollback_never_rolls_what_extra_variables_of_a_rollout_say(simulator:
     assert (run.rc, result(run)["outcome"], sim.metrics()["non_get"]) == (0, "unchanged", []), run.output
 
 
+@pytest.mark.long
 def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "5"}]), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_max_unhealthy_upgraded": 1})
@@ -136,6 +139,7 @@ def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSim
     assert {i for i, one in result(run)["instances"].items() if one["outcome"] == "failed"} == {"5"}
 
 
+@pytest.mark.long
 def test_an_instance_that_kept_its_image_within_the_threshold_is_no_success_and_tried_again(
     simulator: StartSimulator,
 ) -> None:
@@ -161,6 +165,7 @@ def test_an_instance_that_kept_its_image_within_the_threshold_is_no_success_and_
     assert set(scenes.versions(sim).values()) == {NEW}
 
 
+@pytest.mark.long
 def test_a_sick_set_is_refused_before_any_write_and_its_sick_go_first(simulator: StartSimulator) -> None:
     sick = {i: {"health": "unhealthy"} for i in ("2", "5", "9")}
     sim = simulator(scenes.scenario(10, instances=sick), 120)

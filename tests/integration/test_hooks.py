@@ -162,6 +162,7 @@ def test_only_the_batch_whose_check_failed_is_put_back(simulator: StartSimulator
         assert model_version(sim) == scenes.OLD
 
 
+@pytest.mark.long
 def test_who_is_gone_keeps_nobody_from_being_put_back(simulator: StartSimulator, tmp_path: Path) -> None:
     gone = {"when": {"upgraded": 2}, "do": "remove", "instance": "0", "scale_in": True, "seconds": 0}
     sim = simulator(scenes.scenario(3, events=[gone]), 120)
@@ -183,6 +184,7 @@ def test_a_task_file_that_is_not_there_is_refused_before_anything_is_read(simula
         assert sim.metrics()["arm_calls"] == 0
 
 
+@pytest.mark.long
 def test_hooks_run_around_each_batch_also_when_the_first_had_to_be_waited_for(
     simulator: StartSimulator, tmp_path: Path
 ) -> None:

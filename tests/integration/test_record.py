@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import GROUP, NAME, NEW, OLD, StartSimulator
 
@@ -34,6 +35,7 @@ def model_version(sim: harness.Simulator) -> str:
     return version
 
 
+@pytest.mark.long
 def test_a_finished_rollout_is_finished(simulator: StartSimulator) -> None:
     """An instance falls sick later, the operator suspends the repairs: the same command reports, and writes nothing."""
     sim = simulator(scenes.scenario(5, automatic_repairs=True), 120)
@@ -49,6 +51,7 @@ def test_a_finished_rollout_is_finished(simulator: StartSimulator) -> None:
     assert "already unavailable: 2" in again.output
 
 
+@pytest.mark.long
 def test_a_failing_way_to_the_older_image_goes_back_to_what_ran(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(2), 120)
     assert scenes.roll(sim, variables=IMPATIENT).rc == 0
@@ -88,6 +91,7 @@ def test_data_disks_that_the_write_lost_stop_it_before_an_instance_is_touched(si
     assert sum(scenes.judged(sim)["disks_replaced"].values()) == 0
 
 
+@pytest.mark.long
 def test_a_refused_role_leaves_no_result_of_another(simulator: StartSimulator) -> None:
     sim = simulator(
         scenes.several(scenes.scale_set(2), scenes.scale_set(2, name="other", upgrade_mode="Automatic")), 120
@@ -104,6 +108,7 @@ def test_a_refused_role_leaves_no_result_of_another(simulator: StartSimulator) -
     assert run.fact("rollout_result")["outcome"] == "refused" and run.fact("rollout_result")["instances"] == {}
 
 
+@pytest.mark.long
 def test_asking_for_manual_writes_the_mode_and_says_what_was_read_back(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(2, upgrade_mode="Automatic"), 120)
     variables = {**IMPATIENT, "rollout_image": {"version": OLD}}

@@ -68,7 +68,9 @@ KNOBS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("knobs", sorted(KNOBS))
+@pytest.mark.parametrize(
+    "knobs", ["merge", *(pytest.param(one, marks=pytest.mark.long) for one in ("replace", "failed write"))]
+)
 def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: StartSimulator, knobs: str) -> None:
     sim = failed_batch(simulator, KNOBS[knobs])
     before = extensions(sim)

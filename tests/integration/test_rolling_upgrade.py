@@ -131,6 +131,7 @@ def test_an_upgrade_may_be_awaited_detached(simulator: StartSimulator, tmp_path:
     assert (run.rc, set(scenes.versions(sim).values())) == (0, {NEW}), run.output
 
 
+@pytest.mark.long
 def test_polls_are_few(simulator: StartSimulator) -> None:
     """At Azure's own speed, so that a minute of the client is a minute of the set."""
     sim = simulator(world(2, {"upgrade": 20, "health_lag": 5, "rolling_prepare": 1}), 1)
@@ -170,6 +171,7 @@ def test_one_that_runs_is_adopted_and_its_start_not_refused(simulator: StartSimu
     assert {one["outcome"] for one in again["rollout_result"]["instances"].values()} == {"upgraded"}
 
 
+@pytest.mark.long
 def test_an_instance_that_azures_own_upgrade_let_fail_is_not_upgraded_by_hand(simulator: StartSimulator) -> None:
     newest = "24.04.202612010"
     knobs = {"automatic_delay": 3600, "automatic_first_delay": 3600}
@@ -196,6 +198,7 @@ def test_bad_input(simulator: StartSimulator, args: dict[str, Any], words: str) 
     assert sim.metrics()["arm_calls"] == 0
 
 
+@pytest.mark.long
 def test_instances_that_have_not_got_the_model_that_says_latest(simulator: StartSimulator) -> None:
     """Azure refuses what only the model follows; that is asked once, and the remedy works."""
     sim = simulator(scenes.scenario(2, image={**scenes.SERIES, "version": OLD}), 240)
@@ -281,6 +284,7 @@ def test_a_failure_of_last_week_is_not_this_runs(simulator: StartSimulator) -> N
     assert info(sim)["latest"]["code"] == "Completed"
 
 
+@pytest.mark.long
 def test_a_failure_of_last_week_does_not_fail_a_wait_for_azure(simulator: StartSimulator) -> None:
     sim = simulator(
         world(4, {"automatic_first_delay": 1e6, "automatic_delay": 1e6}, rolling_latest=STALE, properties=AUTOMATIC)

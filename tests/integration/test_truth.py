@@ -10,6 +10,7 @@ import itertools
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import StartSimulator
 
@@ -31,6 +32,7 @@ def assert_one_after_the_other(sim: harness.Simulator, name: str, result: dict[s
         assert said["seconds_unavailable"] >= batch["seconds"] / TIME_SCALE - 1, name
 
 
+@pytest.mark.long
 def test_nothing_that_azure_says_too_early_makes_an_instance_done(simulator: StartSimulator) -> None:
     never = {"health_time": "never"}
     lingering = {"health_linger": 45, "upgrade": 20, "health_lag": 90, **never}

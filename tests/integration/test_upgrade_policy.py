@@ -54,7 +54,7 @@ def policy_of(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("patch", ["merge", "replace"])
+@pytest.mark.parametrize("patch", ["merge", pytest.param("replace", marks=pytest.mark.long)])
 def test_the_members_asked_for_are_written_once_and_nothing_is_lost(simulator: StartSimulator, patch: str) -> None:
     knobs = {"patch_tags": patch, "patch_members": patch}
     sim = simulator(scenes.scenario(2, knobs, **LATEST, **CROWDED), 60)
@@ -88,6 +88,7 @@ def test_the_members_asked_for_are_written_once_and_nothing_is_lost(simulator: S
     assert sim.metrics()["non_get"] == [] and again["arm"]["calls"] <= 6
 
 
+@pytest.mark.long
 def test_one_member_leaves_the_others(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(1, **LATEST, **CROWDED), 60)
     turned_on = {"enable_automatic_os_upgrade": True}

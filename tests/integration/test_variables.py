@@ -48,6 +48,7 @@ def scenario() -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> None:
     azure = simulator(scenario(), 600)
     scenes.name_new(azure, "plain", "empty")

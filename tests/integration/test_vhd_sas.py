@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pytest
 import scenes
 from scenes import StartSimulator
 
@@ -13,6 +14,7 @@ VHDS = "https://account.blob.core.example/vhds"
 OLD, NEW = f"{VHDS}/one.vhd?sv=2024&sig=first%2Bsignature", f"{VHDS}/two.vhd?sv=2024&sig=second%2Bsignature"
 
 
+@pytest.mark.long
 def test_the_way_back_of_a_signed_vhd_says_what_is_missing(simulator: StartSimulator) -> None:
     world = scenes.scenario(2, image={"vhd": OLD}, update_domains=1, instance_faults=[{"kind": "unhealthy"}])
     sim = simulator(world, 120)

@@ -18,8 +18,13 @@ def test_a_rolling_upgrade_of_azure_delays_the_way_back_and_refuses_the_way_fort
     assert "rolling upgrade of Azure's running" in forth["msg"]
 
     sim = simulator(scenes.scenario(1), 60)
-    sim.event({"do": "rolling_upgrade", "seconds": 600})
-    given = {"image": {**SERIES, "version": NEW}, "replaces": {**SERIES, "version": OLD}}
+    sim.event({"do": "rolling_upgrade", "seconds": 1800})
+    stopped = {
+        "id": "7" * 32,
+        "target": f"{SERIES['publisher']}:{SERIES['offer']}:{SERIES['sku']}:{OLD}",
+        "state": "stopped",
+    }
+    given = {"image": {**SERIES, "version": NEW}, "replaces": {**SERIES, "version": OLD}, "record": stopped}
     back = scenes.module(sim, "image", args=given)
     assert (back["failed"], back["changed"]) == (False, True), back
     profile = scenes.truth(sim)["document"]["properties"]["virtualMachineProfile"]
