@@ -36,13 +36,11 @@ chaos: python  ## 200 rollouts under random faults, 50 killed ones, 12 rerun one
 	@$(ENVIRONMENTS) newest
 	@.venv/bin/python -m pytest tests/chaos -n $${CHAOS_WORKERS:-3} -rA
 
-long: python  ## every state of a set of five, any answer of Azure's, reruns of failing checks, other clients (FUZZ_EXAMPLES, STATEFUL_EXAMPLES)
+long: python  ## all that takes too long for `make test`: every state of a set of five, all examples, the long integration tests
 	@$(ENVIRONMENTS) newest
-	@EVERY_STATE=1 .venv/bin/python -m pytest tests/unit/rollout/test_every_state.py -n 2 -rA
-	@THOROUGH=1 .venv/bin/python -m pytest tests/unit -n 2
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit/arm/test_fuzz.py
-	@EVERY_STATE=1 .venv/bin/python -m pytest tests/integration -m long -n 2 -rA
-	@STATEFUL_SEED=random STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-300} .venv/bin/python -m pytest tests/unit/use_cases/test_other_clients.py -rA
+	@THOROUGH=1 FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} .venv/bin/python -m pytest tests/unit -n 2 -rA
+	@THOROUGH=1 STATEFUL_SEED=random STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-300} .venv/bin/python -m pytest tests/unit/use_cases/test_other_clients.py -rA
+	@THOROUGH=1 .venv/bin/python -m pytest tests/integration -m long -n 2 -rA
 
 bench: python  ## measure what a large rollout takes (about 10 minutes)
 	@$(ENVIRONMENTS) newest

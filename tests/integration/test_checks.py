@@ -123,7 +123,7 @@ def test_a_killed_module_leaves_nothing_unread(simulator: StartSimulator) -> Non
     assert len(second) == 2 and scenes.judged(sim)["unavailable"]["max_when_accepted"] <= 2
 
 
-@pytest.mark.skipif("EVERY_STATE" not in os.environ, reason="takes minutes: make long")
+@pytest.mark.long
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize("killed", [False, True])
 def test_five_reruns(simulator: StartSimulator, tmp_path: Path, form: str, killed: bool) -> None:

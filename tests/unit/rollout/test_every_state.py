@@ -10,7 +10,6 @@ All states of up to five instances take minutes: `make long`. The ordinary tests
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import typing as t
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches impor
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 
+from ..examples import THOROUGH
 from ..fleet import FORMS, NEW, OLD
 
 SINCE = 1_000_000.0
@@ -175,7 +175,7 @@ def fives(first: int, chosen: Selection) -> t.Iterator[tuple[int, ...]]:
             yield tuple(states)
 
 
-@pytest.mark.skipif("EVERY_STATE" not in os.environ, reason="takes minutes: make long")
+@pytest.mark.skipif(not THOROUGH, reason="takes minutes: make long")
 @pytest.mark.parametrize("first", range(len(STATES)), ids=[state.name for state in STATES])
 def test_every_state_of_up_to_five_instances(first: int) -> None:
     """Some four million decisions, by the state of the first instance."""
