@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only util that knows AnsibleModule: shared options, and the one place that fails or exits."""
+"""The only util that knows AnsibleModule: the one place that fails or exits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._arm import client, sdk
-from ._arm.credentials import AUTH_SOURCES
 from ._arm.errors import AzureError
 from ._arm.redaction import known_secrets, signatures
 from ._controller import VARIABLE, Cancellation
@@ -24,46 +23,10 @@ from ._facts.images import ImageError
 from ._facts.problems import Cancelled, Refused
 from ._facts.times import timestamp
 from ._journal import Journal
-from ._orchestrator.upgrade_policy import PERMISSION
+from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
 
-Options = t.Mapping[str, t.Any]
-Spec = dict[str, dict[str, t.Any]]
-
-CONNECTION: Spec = {
-    "subscription_id": {"type": "str"},
-    "client_id": {"type": "str"},
-    "secret": {"type": "str", "no_log": True},
-    "tenant": {"type": "str"},
-    "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
-    "profile": {"type": "str"},
-    "cloud_environment": {"type": "str"},
-}
-
-SCALE_SET: Spec = {
-    "resource_group": {"type": "str", "required": True},
-    "name": {"type": "str", "required": True},
-}
-
-AZURE_MAY_UPGRADE: Spec = {PERMISSION: {"type": "bool", "default": False}}
-
-SELECTION: Spec = {
-    "instance_ids": {"type": "list", "elements": "str", "default": []},
-    "update_domains": {"type": "list", "elements": "str", "default": []},
-    "fault_domains": {"type": "list", "elements": "str", "default": []},
-    "zones": {"type": "list", "elements": "str", "default": []},
-}
-
-POLICY: Spec = {
-    "max_unavailable": {"type": "str", "default": "20%"},
-    "batch_size": {"type": "list", "elements": "str", "default": []},
-    "canary": {"type": "int"},
-    "max_unhealthy": {"type": "str", "default": "20%"},
-    "max_unhealthy_upgraded": {"type": "str", "default": "0"},
-    "include_deallocated": {"type": "bool", "default": False},
-    "downgrade": {"type": "bool", "default": False},
-    "order_by": {"type": "str", "default": "domain", "choices": ["domain", "fault_domain", "zone", "none"]},
-}
-
+Request = t.TypeVar("Request", bound=ConnectionOptions)
+Asked = t.TypeVar("Asked", bound=ConnectionOptions, contravariant=True)
 
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
@@ -107,16 +70,17 @@ class SystemClock:
         time.sleep(seconds)
 
 
-class Body(t.Protocol):
-    """What a module does: options in, one result out."""
+class Body(t.Protocol[Asked]):
+    """What a module does: a request in, one result out."""
 
-    def __call__(self, azure: client.Azure, options: Options, *, check_mode: bool) -> dict[str, t.Any]: ...
+    def __call__(self, azure: client.Azure, request: Asked, *, check_mode: bool) -> dict[str, t.Any]: ...
 
 
-def run(body: Body, spec: Spec, **rules: t.Any) -> None:
-    """Sign in, run the body, and exit or fail with its result and the count of ARM calls."""
-    module = Module(argument_spec={**CONNECTION, **spec}, supports_check_mode=True, **rules)
-    _hide_signatures(module)
+def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
+    """Sign in, run the body with its kind of request, and exit or fail with its result and the count of ARM calls."""
+    spec = argument_spec(kind)
+    module = Module(argument_spec=spec, supports_check_mode=True, **rules)
+    module.no_log_values.update(signatures(module.params))
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
             role = _IN_THE_ROLE.get(name)
@@ -126,24 +90,26 @@ def run(body: Body, spec: Spec, **rules: t.Any) -> None:
         said = missing_required_lib("azure-mgmt-compute and azure-identity")
         module.fail_json(**_failure("requirements_missing", said), exception=sdk.IMPORT_ERROR)
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
-    failed, result = _carried_out(module, body, cancellation)
+    failed, result = _carried_out(module, body, parse(kind, module.params), cancellation)
     cancellation.close()
     if failed:
         module.fail_json(**result)
     module.exit_json(**result)
 
 
-def _carried_out(module: AnsibleModule, body: Body, cancellation: Cancellation) -> tuple[bool, dict[str, t.Any]]:
+def _carried_out(
+    module: AnsibleModule, body: Body[Request], request: Request, cancellation: Cancellation
+) -> tuple[bool, dict[str, t.Any]]:
     """Whether it failed, and the module's result."""
     azure = None
     try:
         cancellation.listen()
-        azure = client.connect(module.params, os.environ, SystemClock())
+        azure = client.connect(request, os.environ, SystemClock())
         azure.check_wanted = cancellation.check
-        result = _warned(module, body(azure, module.params, check_mode=module.check_mode))
+        result = _warned(module, body(azure, request, check_mode=module.check_mode))
         return False, {**result, **_counters(azure)}
     except Cancelled as exc:
-        journal_cancelled(module, azure, exc)
+        journal_cancelled(request, azure, exc, check_mode=module.check_mode)
         said = _failure("cancelled", f"Cancelled: {exc}. {_CANCELLED}")
         return True, {**said, "outcome": "cancelled", **_counters(azure), **_warned(module, exc.fields)}
     except Failed as exc:
@@ -162,15 +128,18 @@ def _failure(code: Code, message: str) -> dict[str, t.Any]:
     return {"msg": message, "code": code}
 
 
-def journal_cancelled(module: AnsibleModule, azure: client.Azure | None, cancelled: Cancelled) -> None:
+def journal_cancelled(
+    request: ConnectionOptions, azure: client.Azure | None, cancelled: Cancelled, *, check_mode: bool
+) -> None:
     """For a use case that does not tell it in its own journal."""
-    options = module.params
-    if azure is None or not options.get("journal") or module.check_mode or "rollout_result" in cancelled.fields:
+    if azure is None or check_mode or "rollout_result" in cancelled.fields:
         return
-    scale_set = azure.scale_set_id(options["resource_group"], options["name"])
+    if not isinstance(request, JournalOptions) or not request.journal:
+        return
+    scale_set = azure.scale_set_id(request.resource_group, request.name)
     with contextlib.suppress(Refused):
         event = {"time": timestamp(time.time()), "event": "cancelled", "why": str(cancelled)}
-        Journal(options["journal"], scale_set=scale_set).write([event])
+        Journal(request.journal, scale_set=scale_set).write([event])
 
 
 def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -178,12 +147,6 @@ def _warned(module: AnsibleModule, result: dict[str, t.Any]) -> dict[str, t.Any]
     for words in result.get("warnings", ()):
         module.warn(words)
     return {name: value for name, value in result.items() if name != "warnings"}
-
-
-def _hide_signatures(module: AnsibleModule) -> None:
-    """Keep the signatures of URIs out of all that Ansible prints of this module, its arguments included."""
-    for name in ("image", "latest_must_mean", "replaces", "settings"):
-        module.no_log_values.update(signatures(module.params.get(name)))
 
 
 def _counters(azure: client.Azure | None) -> dict[str, t.Any]:

@@ -87,11 +87,12 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import DeferredUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import deferred_upgrade
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    approval = deferred_upgrade.approve(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: DeferredUpgradeRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    approval = deferred_upgrade.approve(azure, _module.SystemClock(), request, check_mode=check_mode)
     approved = list(approval.approved)
     return {
         "changed": bool(approved),
@@ -103,12 +104,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "instance_ids": {"type": "list", "elements": "str", "default": []},
-        "timeout": {"type": "int", "default": 900},
-    }
-    _module.run(body, spec)
+    _module.run(body, DeferredUpgradeRequest)
 
 
 if __name__ == "__main__":

@@ -143,11 +143,12 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import ExtensionRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.extension import set_extension, without_signatures
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    change = set_extension(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: ExtensionRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_extension(azure, _module.SystemClock(), request, check_mode=check_mode)
     before, after = (without_signatures(one) for one in (change.before, change.after))
     return {
         "changed": change.changed,
@@ -162,23 +163,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        **_module.AZURE_MAY_UPGRADE,
-        "extension": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "publisher": {"type": "str"},
-        "type": {"type": "str"},
-        "type_handler_version": {"type": "str"},
-        "auto_upgrade_minor_version": {"type": "bool"},
-        "enable_automatic_upgrade": {"type": "bool"},
-        "provision_after_extensions": {"type": "list", "elements": "str"},
-        "settings": {"type": "dict"},
-        "protected_settings": {"type": "dict", "no_log": True},
-        "force_update_tag": {"type": "str"},
-        "timeout": {"type": "int", "default": 1800},
-    }
-    _module.run(body, spec)
+    _module.run(body, ExtensionRequest)
 
 
 if __name__ == "__main__":

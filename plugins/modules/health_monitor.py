@@ -165,11 +165,12 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import HealthMonitorRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.health_monitor import set_source
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    change = set_source(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: HealthMonitorRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_source(azure, _module.SystemClock(), request, check_mode=check_mode)
     return {
         "changed": change.changed,
         "scale_set": change.scale_set.id,
@@ -182,24 +183,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        **_module.AZURE_MAY_UPGRADE,
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "source": {"type": "str", "choices": ["application_health_extension", "load_balancer_probe"]},
-        "replace": {"type": "bool", "default": False},
-        "probe_id": {"type": "str"},
-        "protocol": {"type": "str", "choices": ["http", "https", "tcp"]},
-        "port": {"type": "int"},
-        "request_path": {"type": "str"},
-        "interval_in_seconds": {"type": "int"},
-        "number_of_probes": {"type": "int"},
-        "grace_period": {"type": "int"},
-        "health_states": {"type": "str", "choices": ["binary", "rich"]},
-        "extension_name": {"type": "str"},
-        "timeout": {"type": "int", "default": 1800},
-    }
-    _module.run(body, spec, required_if=[("state", "present", ["source"])])
+    _module.run(body, HealthMonitorRequest, required_if=[("state", "present", ["source"])])
 
 
 if __name__ == "__main__":

@@ -174,12 +174,12 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
+from ansible_collections.steady.vmss.plugins.module_utils._options import ImageRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.image import set_image
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    change = set_image(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: ImageRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_image(azure, _module.SystemClock(), request, check_mode=check_mode)
     before = images.show(change.before.image)
     after = images.show(change.target) if change.changed else before
     other_sas = {"sas": "another one"} if change.changed and before == after else {}
@@ -196,29 +196,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "image": {"type": "raw", "required": True},
-        "upgrade_mode": {"type": "str", "choices": ["Manual"]},
-        "record": {
-            "type": "dict",
-            "options": {
-                "id": {"type": "str", "required": True},
-                "target": {"type": "str", "required": True},
-                "previous": {"type": "str"},
-                "selection": {"type": "str"},
-                "started": {"type": "str"},
-                "suspended": {"type": "list", "elements": "str"},
-                "state": {"type": "str", "default": record.IN_PROGRESS, "choices": list(record.STATES)},
-            },
-        },
-        "latest_must_mean": {"type": "raw"},
-        "replaces": {"type": "raw"},
-        "replaces_rollout": {"type": "str"},
-        "timeout": {"type": "int", "default": 1800},
-        "journal": {"type": "path"},
-    }
-    _module.run(body, spec)
+    _module.run(body, ImageRequest)
 
 
 if __name__ == "__main__":

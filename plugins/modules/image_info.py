@@ -171,24 +171,18 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import ImageInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image_info
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **image_info.read(azure, options)}
+def body(azure: Azure, request: ImageInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, **image_info.read(azure, request)}
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        "image": {"type": "raw"},
-        "location": {"type": "str"},
-        "resource_group": {"type": "str"},
-        "name": {"type": "str"},
-        "running": {"type": "bool", "default": True},
-    }
     _module.run(
         body,
-        spec,
+        ImageInfoRequest,
         required_one_of=[("image", "name"), ("location", "name")],
         required_together=[("resource_group", "name")],
     )

@@ -87,23 +87,17 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import InstanceProtectionRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import instance_protection
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = instance_protection.protect(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: InstanceProtectionRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    before, after = instance_protection.protect(azure, _module.SystemClock(), request, check_mode=check_mode)
     return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "instance_ids": {"type": "list", "elements": "str", "required": True},
-        "from_scale_in": {"type": "bool"},
-        "from_scale_set_actions": {"type": "bool"},
-        "timeout": {"type": "int", "default": 600},
-    }
-    _module.run(body, spec, required_one_of=[("from_scale_in", "from_scale_set_actions")])
+    _module.run(body, InstanceProtectionRequest, required_one_of=[("from_scale_in", "from_scale_set_actions")])
 
 
 if __name__ == "__main__":

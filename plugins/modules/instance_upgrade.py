@@ -279,36 +279,19 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import InstanceUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import instance_upgrade
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    result, failure = instance_upgrade.upgrade(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: InstanceUpgradeRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    result, failure = instance_upgrade.upgrade(azure, _module.SystemClock(), request, check_mode=check_mode)
     if failure:
         raise _module.Failed(failure.code, failure.message, **result)
     return result
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        **_module.SELECTION,
-        **_module.POLICY,
-        "image": {"type": "raw"},
-        "whole_model": {"type": "bool", "default": False},
-        "unproven": {"type": "str", "choices": ["report", "reimage"], "default": "report"},
-        "touched": {"type": "list", "elements": "str", "default": []},
-        "batch": {"type": "list", "elements": "str", "default": []},
-        "wait_only": {"type": "bool", "default": False},
-        "earlier_batches": {"type": "list", "elements": "dict", "default": []},
-        "healthy_for": {"type": "float", "default": 0},
-        "health_timeout": {"type": "float", "default": 300},
-        "upgrade_timeout": {"type": "float", "default": 3600},
-        "health_lag": {"type": "float", "default": 120},
-        "version_lag": {"type": "float", "default": 120},
-        "journal": {"type": "path"},
-    }
-    _module.run(body, spec)
+    _module.run(body, InstanceUpgradeRequest)
 
 
 if __name__ == "__main__":

@@ -131,23 +131,17 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import LifecycleEventRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import lifecycle_event
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = lifecycle_event.set_state(azure, options, check_mode=check_mode)
+def body(azure: Azure, request: LifecycleEventRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    before, after = lifecycle_event.set_state(azure, request, check_mode=check_mode)
     return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "state": {"type": "str", "choices": ["listed", "approved", "rejected", "delayed"], "default": "listed"},
-        "event": {"type": "str"},
-        "instance_ids": {"type": "list", "elements": "str", "default": []},
-        "until": {"type": "str"},
-    }
-    _module.run(body, spec, required_if=[("state", "delayed", ["until"])])
+    _module.run(body, LifecycleEventRequest, required_if=[("state", "delayed", ["until"])])
 
 
 if __name__ == "__main__":

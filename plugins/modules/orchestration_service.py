@@ -75,23 +75,17 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import OrchestrationServiceRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import orchestration_service
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = orchestration_service.set_state(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: OrchestrationServiceRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    before, after = orchestration_service.set_state(azure, _module.SystemClock(), request, check_mode=check_mode)
     return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
 
 
 def main() -> None:
-    services = ["AutomaticRepairs", "AutomaticZoneRebalancing"]
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "services": {"type": "list", "elements": "str", "choices": services, "default": services},
-        "state": {"type": "str", "choices": ["Running", "Suspended"], "required": True},
-        "timeout": {"type": "int", "default": 3600},
-    }
-    _module.run(body, spec)
+    _module.run(body, OrchestrationServiceRequest)
 
 
 if __name__ == "__main__":

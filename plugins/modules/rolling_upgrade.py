@@ -296,30 +296,19 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import RollingUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    result, failure = rolling_upgrade.run(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: RollingUpgradeRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    result, failure = rolling_upgrade.run(azure, _module.SystemClock(), request, check_mode=check_mode)
     if failure:
         raise _module.Failed(failure.code, failure.message, **result)
     return result
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        "state": {"type": "str", "choices": ["started", "completed", "cancelled"], "required": True},
-        "type": {"type": "str", "choices": ["os", "extensions"], "default": "os"},
-        "wait_for_start": {"type": "int"},
-        "upgrade_started": {"type": "str"},
-        "upgrade_known": {"type": "str"},
-        "timeout": {"type": "int", "default": 14400},
-        "health_timeout": {"type": "int", "default": 300},
-        "poll_interval": {"type": "float", "default": 30},
-        "journal": {"type": "path"},
-    }
-    _module.run(body, spec)
+    _module.run(body, RollingUpgradeRequest)
 
 
 if __name__ == "__main__":

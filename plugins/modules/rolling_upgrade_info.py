@@ -174,16 +174,16 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import RollingUpgradeInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade_info
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **rolling_upgrade_info.read(azure, options)}
+def body(azure: Azure, request: RollingUpgradeInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, **rolling_upgrade_info.read(azure, request)}
 
 
 def main() -> None:
-    spec: _module.Spec = {**_module.SCALE_SET, "history": {"type": "bool", "default": True}}
-    _module.run(body, spec)
+    _module.run(body, RollingUpgradeInfoRequest)
 
 
 if __name__ == "__main__":

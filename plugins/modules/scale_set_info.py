@@ -217,23 +217,16 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import ScaleSetInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, "scale_sets": scale_set_info.read(azure, options)}
+def body(azure: Azure, request: ScaleSetInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, "scale_sets": scale_set_info.read(azure, request)}
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        "resource_group": {"type": "str"},
-        "name": {"type": "str"},
-        "image": {"type": "raw"},
-        "instances": {"type": "bool", "default": True},
-        "instance_ids": {"type": "list", "elements": "str", "default": []},
-        "addresses": {"type": "bool", "default": False},
-    }
-    _module.run(body, spec, required_by={"name": ["resource_group"]})
+    _module.run(body, ScaleSetInfoRequest, required_by={"name": ["resource_group"]})
 
 
 if __name__ == "__main__":

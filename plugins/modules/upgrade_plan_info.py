@@ -254,28 +254,16 @@ import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import UpgradePlanInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **upgrade_plan_info.as_result(upgrade_plan_info.make(azure, options))}
+def body(azure: Azure, request: UpgradePlanInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
+    return {"changed": False, **upgrade_plan_info.as_result(upgrade_plan_info.make(azure, request))}
 
 
 def main() -> None:
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        **_module.SELECTION,
-        **_module.POLICY,
-        "image": {"type": "raw"},
-        "upgrade_mode": {"type": "str", "choices": ["Manual"]},
-        "follow_latest": {"type": "bool", "default": False},
-        "suspend_services": {"type": "bool", "default": False},
-        "protected": {"type": "str", "choices": ["skip", "refuse"], "default": "skip"},
-        "take_over": {"type": "bool", "default": False},
-        "going_back": {"type": "bool", "default": False},
-        "unproven": {"type": "str", "choices": ["report", "reimage"], "default": "report"},
-    }
-    _module.run(body, spec)
+    _module.run(body, UpgradePlanInfoRequest)
 
 
 if __name__ == "__main__":

@@ -190,12 +190,12 @@ import typing as t
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts.findings import ERROR
-from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.upgrade_policy import MODES, SECTIONS
+from ansible_collections.steady.vmss.plugins.module_utils._options import UpgradePolicyRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.upgrade_policy import set_policy
 
 
-def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[str, t.Any]:
-    change = set_policy(azure, _module.SystemClock(), options, check_mode=check_mode)
+def body(azure: Azure, request: UpgradePolicyRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    change = set_policy(azure, _module.SystemClock(), request, check_mode=check_mode)
     warnings = [str(finding) for finding in change.findings if finding.severity != ERROR]
     return {
         "changed": change.changed,
@@ -210,21 +210,7 @@ def body(azure: Azure, options: _module.Options, *, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    kinds = {bool: "bool", int: "int", str: "str"}
-    spec: _module.Spec = {
-        **_module.SCALE_SET,
-        **_module.AZURE_MAY_UPGRADE,
-        "mode": {"type": "str", "choices": list(MODES)},
-        **{
-            section: {
-                "type": "dict",
-                "options": {name: {"type": kinds[type(member.default)]} for name, member in members.items()},
-            }
-            for section, (_wire, members) in SECTIONS.items()
-        },
-        "timeout": {"type": "int", "default": 1800},
-    }
-    _module.run(body, spec)
+    _module.run(body, UpgradePolicyRequest)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ import pytest
 import requests
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure, connect
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
+
+from .asking import request
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"
@@ -147,4 +150,4 @@ def session(arm: FakeAzure) -> requests.Session:
 
 @pytest.fixture
 def azure(session: requests.Session, clock: FakeClock) -> Azure:
-    return connect(OPTIONS, {"HOME": "/nonexistent"}, clock, session)
+    return connect(request(ConnectionOptions, OPTIONS), {"HOME": "/nonexistent"}, clock, session)

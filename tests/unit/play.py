@@ -15,6 +15,13 @@ import requests
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    ConnectionOptions,
+    ImageRequest,
+    InstanceUpgradeRequest,
+    OrchestrationServiceRequest,
+    UpgradePlanInfoRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     image,
     instance_upgrade,
@@ -22,13 +29,12 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     upgrade_plan_info,
 )
 
+from .asking import fitting, request
 from .simulated import Clock
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
 OLD, NEW, NEWER = "24.4.20261001", "24.4.20261118", "24.4.20261201"
 SET = {"resource_group": "shop", "name": "web"}
-LIMITS = {"max_unavailable": "20%", "max_unhealthy": "20%", "max_unhealthy_upgraded": "0", "order_by": "domain"}
-PATIENCE = {"upgrade_timeout": 3600, "health_timeout": 300, "health_lag": 120, "version_lag": 120}
 
 
 def of_version(version: str) -> dict[str, str]:
@@ -74,10 +80,12 @@ class Play:
         **options: Any,
     ) -> None:
         self.clock = client.clock
-        self.azure = connect(connection, {"HOME": "/nonexistent"}, self.clock, client.session())
+        self.azure = connect(
+            request(ConnectionOptions, connection), {"HOME": "/nonexistent"}, self.clock, client.session()
+        )
         self.on_failure, self.keep_model, self.check = on_failure, keep_model, check
         wanted = {"image": of_version(version)} if version else {}
-        self.options: dict[str, Any] = {**SET, **LIMITS, **PATIENCE, **wanted, "suspend_services": True, **options}
+        self.options: dict[str, Any] = {**SET, **wanted, "suspend_services": True, **options}
         self.plan: dict[str, Any] = {}
         self.outcome = "refused"
         self.why = ""
@@ -90,7 +98,11 @@ class Play:
     # -- the tasks ------------------------------------------------------------------------------
 
     def run(self) -> Play:
-        self.plan = upgrade_plan_info.as_result(upgrade_plan_info.make(self.azure, self.options))
+        self.plan = upgrade_plan_info.as_result(
+            upgrade_plan_info.make(
+                self.azure, request(UpgradePlanInfoRequest, fitting(UpgradePlanInfoRequest, self.options))
+            )
+        )
         errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
         if errors and not self.plan["nothing_to_do"]:
             self.why = " ".join(errors)
@@ -203,21 +215,22 @@ class Play:
     # -- the modules ----------------------------------------------------------------------------
 
     def _write(self, **options: Any) -> None:
-        given = {**SET, "timeout": 1800, **{name: value for name, value in options.items() if value is not None}}
-        change = image.set_image(self.azure, self.clock, given, check_mode=False)
+        given = {**SET, **{name: value for name, value in options.items() if value is not None}}
+        change = image.set_image(self.azure, self.clock, request(ImageRequest, given), check_mode=False)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
 
     def _services(self, state: str, services: list[str]) -> None:
         if services:
             options = {**SET, "services": services, "state": state, "timeout": 600}
-            orchestration_service.set_state(self.azure, self.clock, options, check_mode=False)
+            orchestration_service.set_state(
+                self.azure, self.clock, request(OrchestrationServiceRequest, options), check_mode=False
+            )
 
     def _upgrade(self, *, keep: bool = True, **options: Any) -> dict[str, Any]:
+        asked = request(InstanceUpgradeRequest, {**fitting(InstanceUpgradeRequest, self.options), **options})
         with _told():
-            result, failure = instance_upgrade.upgrade(
-                self.azure, self.clock, {**self.options, **options}, check_mode=False
-            )
+            result, failure = instance_upgrade.upgrade(self.azure, self.clock, asked, check_mode=False)
         self.changed = self.changed or result["changed"]
         if keep:
             self.batches += result["rollout_result"]["batches"]

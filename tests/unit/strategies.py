@@ -12,8 +12,9 @@ import typing as t
 
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import ORDERS, Selection
+from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
+from ansible_collections.steady.vmss.plugins.module_utils._options import OrderBy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
 
 from .fleet import FORMS, NEW, START, Faults, Fleet, Machine, Work
@@ -27,7 +28,7 @@ policies = st.builds(
         Thresholds, st.just(Limit(100, percent=True)), st.sampled_from((Limit(0), Limit(0), Limit(2)))
     ),
     canary=st.none() | st.integers(0, 4),
-    order_by=st.sampled_from(ORDERS),
+    order_by=st.sampled_from(t.get_args(OrderBy)),
 )
 STATES: dict[str, dict[str, t.Any]] = {
     "deallocated": {"power": "deallocated"},

@@ -23,9 +23,15 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text im
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import ImageError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    ConnectionOptions,
+    ScaleSetInfoRequest,
+    UpgradePlanInfoRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info, upgrade_plan_info
 
 from . import play
+from .asking import fitting, request
 from .examples import examples
 from .simulated import Simulated
 
@@ -102,15 +108,14 @@ def test_any_tags_do_nothing(sim: Simulated, record: dict[str, str], others: dic
     assert owner is not None
     tags = {**others, **{f"steady-vmss-{name}": value for name, value in record.items()}}
     owner.document["tags"] = json.loads(json.dumps(tags))
-    azure = connect(sim.options, {"HOME": "/nonexistent"}, sim.clock, sim.session())
-    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.of_version(asked) if asked else None}
+    azure = connect(request(ConnectionOptions, sim.options), {"HOME": "/nonexistent"}, sim.clock, sim.session())
+    options = {**play.SET, "suspend_services": True, "image": play.of_version(asked) if asked else None}
     began = time.process_time()
     results: list[Any] = []
     plan = None
     try:
-        shown = {**options, "instances": True, "instance_ids": [], "addresses": False}
-        results.append(scale_set_info.read(azure, shown))
-        plan = upgrade_plan_info.as_result(upgrade_plan_info.make(azure, options))
+        results.append(scale_set_info.read(azure, request(ScaleSetInfoRequest, fitting(ScaleSetInfoRequest, options))))
+        plan = upgrade_plan_info.as_result(upgrade_plan_info.make(azure, request(UpgradePlanInfoRequest, options)))
         results.append(plan)
     except (AzureError, Refused, ImageError) as error:
         results.append(str(error))
@@ -167,7 +172,9 @@ def test_a_stop_writes_back_only_what_azure_reports(previous: str, instance: str
         "state": "in_progress",
     }
     owner.document["tags"] = {f"steady-vmss-{name}": value for name, value in record.items()}
-    client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
-    options = {**play.SET, **play.LIMITS, "suspend_services": True, "image": play.of_version(play.NEW)}
-    found = upgrade_plan_info.as_result(upgrade_plan_info.make(client, options))["previous_image"]
+    client = connect(request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, azure.clock, azure.session())
+    options = {**play.SET, "suspend_services": True, "image": play.of_version(play.NEW)}
+    found = upgrade_plan_info.as_result(upgrade_plan_info.make(client, request(UpgradePlanInfoRequest, options)))[
+        "previous_image"
+    ]
     assert found == (play.of_version(back.rpartition(":")[2]) if back else None)

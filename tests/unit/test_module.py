@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm import client, redaction
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 HOSTILE = "\x1b]0;x\x07 ##vso[task.setvariable variable=a]b \u202e"
 SECRET = "s3cr3t~value.of-the_client"
@@ -26,12 +29,17 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_known_secrets", set())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked(ConnectionOptions):
+    image: Any = None
+    settings: Mapping[str, Any] | None = None
+
+
 def ended(capsys: pytest.CaptureFixture[str], body: Any, **options: Any) -> tuple[dict[str, Any], str]:
     """The result of a module with this body, and all that it printed."""
-    spec = {"image": {"type": "raw"}, "settings": {"type": "dict"}}
     given = {"subscription_id": "s", "client_id": "c", "tenant": "t", **options}
     with patch_module_args(given), pytest.raises(SystemExit):
-        _module.run(body, spec)
+        _module.run(body, Asked)
     out = capsys.readouterr().out
     return json.loads(out), out
 

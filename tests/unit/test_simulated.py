@@ -13,7 +13,9 @@ import pytest
 from azure.core.exceptions import HttpResponseError, IncompleteReadError, ServiceRequestError, ServiceResponseError
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
+from .asking import request
 from .simulated import Controller, Endless, Killed, Simulated
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
@@ -48,7 +50,7 @@ def test_an_upgrade_of_the_real_sdk_takes_virtual_minutes_and_no_time(azure: Sim
 
 
 def test_the_client_of_the_collection_signs_in_and_reads(azure: Simulated) -> None:
-    ours = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
+    ours = connect(request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, azure.clock, azure.session())
     found = ours.scale_set("shop", "web")
     assert (found.name, [one.instance_id for one in ours.instances(found)]) == ("web", ["0", "1", "2", "3", "4"])
 
@@ -158,7 +160,9 @@ def test_a_killed_controller_reaches_nobody(azure: Simulated) -> None:
 
 def test_the_client_of_the_collection_goes_step_by_step_too(azure: Simulated) -> None:
     def works(controller: Controller) -> list[str]:
-        ours = connect(azure.options, {"HOME": "/nonexistent"}, controller.clock, controller.session())
+        ours = connect(
+            request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, controller.clock, controller.session()
+        )
         etags = [str(ours.scale_set("shop", "web").etag)]
         controller.clock.sleep(600)
         return [*etags, str(ours.scale_set("shop", "web").etag)]

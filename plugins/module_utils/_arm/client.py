@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._options import ConnectionOptions, secrets
 from . import credentials, sdk
 from .addresses import Addresses
 from .clouds import find_cloud
@@ -24,16 +25,14 @@ from .writes import Writes
 IMPORT_ERROR = sdk.IMPORT_ERROR
 
 
-def connect(
-    options: t.Mapping[str, t.Any], environment: t.Mapping[str, str], clock: Clock, session: t.Any = None
-) -> Azure:
+def connect(options: ConnectionOptions, environment: t.Mapping[str, str], clock: Clock, session: t.Any = None) -> Azure:
     """Choose the cloud, the subscription and the credential. Asks Azure nothing but a private cloud's metadata.
 
     `options` are the modules' connection options. `session` is a requests session, for those who bring their own.
     Raises AzureError, and CredentialError where no sign-in is possible.
     """
     settings = credentials.read_settings(options, environment)
-    know_secrets(options, environment)
+    know_secrets(secrets(options), environment)
     session = secure(session, environment)
     cloud = find_cloud(settings.cloud_environment, environment, session)
     transport = Transport(

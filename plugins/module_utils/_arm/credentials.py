@@ -13,12 +13,13 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .._options import AuthSource, ConnectionOptions
 from . import sdk
 from .clouds import Cloud
 from .errors import CredentialError
 from .redaction import redact
 
-AUTH_SOURCES = ("auto", "env", "credential_file", "workload_identity", "msi", "cli")
+AUTH_SOURCES = t.get_args(AuthSource)
 
 # The variables of an option that is not given; the first that is set wins. First AWX's and azure.azcollection's names,
 # then azure-identity's. They are read here and not by Ansible, so that a profile that was named can overrule them.
@@ -73,12 +74,12 @@ class _Source(t.NamedTuple):
     values: t.Mapping[str, str]
 
 
-def read_settings(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> Settings:
+def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) -> Settings:
     """One order for each value: the options, the profile that was named, the variables, the profile "default" of
     ~/.azure/credentials, and for the subscription last the Azure CLI's. The values of a principal come from the first
     source that names one. Raises CredentialError.
     """
-    given = {name: str(options[name]) for name in VARIABLES if options.get(name)}
+    given = {name: str(value) for name, value in vars(options).items() if name in VARIABLES and value}
     variables = _variables(environment)
     auth_source = given.get("auth_source") or variables["auth_source"] or "auto"
     if auth_source not in AUTH_SOURCES:

@@ -41,7 +41,6 @@ _ESCAPED = re.compile(
 )
 _ENTITIES = {"amp": "&", "quot": '"', "#39": "'", "#x3f": "?", "#63": "?"}
 
-_SECRET_OPTIONS = ("secret", "protected_settings")
 _SECRET_VARIABLES = (
     "AZURE_SECRET",
     "AZURE_CLIENT_SECRET",
@@ -54,12 +53,12 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _known_secrets: set[str] = set()  # of this process
 
 
-def know_secrets(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
+def know_secrets(options: t.Iterable[object], environment: t.Mapping[str, str]) -> None:
     """From now on these values are in no text, in whatever form and place they come back."""
     proxies = [value for name, value in environment.items() if name.lower() in _PROXIES]
     passwords = [found[1] for value in proxies if (found := re.match(r"[^/]*//[^/@]*?:([^/]*)@", value))]
     values = [
-        *(text for name in _SECRET_OPTIONS for text in _texts(options.get(name))),
+        *(text for value in options for text in _texts(value)),
         *(environment.get(name) or "" for name in _SECRET_VARIABLES),
         *passwords,
         *map(unquote, passwords),

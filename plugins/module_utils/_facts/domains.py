@@ -17,8 +17,6 @@ _NUMBER = re.compile(r"[0-9]{1,18}")  # of an instance or a domain; anything lon
 _SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _MOST_CHOSEN = 10_000  # a scale set has at most 1,000 instances
 
-ORDERS = ("domain", "fault_domain", "zone", "none")
-
 
 @dataclass(frozen=True, order=True)
 class Domain:

@@ -28,9 +28,12 @@ class Limit:
 
 
 def parse_limit(value: object, name: str, *, least: int = 1) -> Limit | None:
-    """Read 3, "3" or "20%"; None where the value is unset ("" or None). Raises Refused."""
-    if value is None or value == "":
-        return None
+    """As `read_limit` reads it; None where the value is unset ("" or None)."""
+    return None if value is None or value == "" else read_limit(value, name, least=least)
+
+
+def read_limit(value: object, name: str, *, least: int = 1) -> Limit:
+    """Read 3, "3" or "20%". Raises Refused."""
     text = str(value).strip()
     found = re.fullmatch(r"(\d+)\s*(%?)", text)
     if not found or isinstance(value, bool):

@@ -14,7 +14,7 @@ from .codes import Code
 from .images import Image
 from .problems import Problem
 from .scale_set import Instance
-from .times import timestamp
+from .times import seconds_of, timestamp
 
 Outcome = t.Literal["unchanged", "upgraded", "refused", "stopped", "rolled_back", "failed", "cancelled"]
 InstanceOutcome = t.Literal["upgraded", "failed", "gone", "not_started", "unproven", "rolled_back", "cancelled"]
@@ -52,6 +52,23 @@ class BatchReport:
             "operation_seconds": round(self.operation_seconds, 1),
             "settle_seconds": round(self.settle_seconds, 1),
         }
+
+    @classmethod
+    def from_dict(cls, shown: t.Mapping[str, t.Any]) -> BatchReport:
+        """What `as_dict` shows, read back."""
+        return cls(
+            number=int(shown.get("number") or 0),
+            label=str(shown.get("label") or ""),
+            instance_ids=tuple(shown.get("instance_ids") or ()),
+            started=seconds_of(shown.get("started")) or 0.0,
+            finished=seconds_of(shown.get("finished")),
+            outcome=shown.get("outcome") or None,
+            adopted=bool(shown.get("adopted")),
+            failed_instance_ids=tuple(shown.get("failed_instance_ids") or ()),
+            not_started_instance_ids=tuple(shown.get("not_started_instance_ids") or ()),
+            operation_seconds=float(shown.get("operation_seconds") or 0),
+            settle_seconds=float(shown.get("settle_seconds") or 0),
+        )
 
 
 @dataclass(frozen=True)

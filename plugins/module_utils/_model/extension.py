@@ -11,6 +11,7 @@ import typing as t
 from .._facts import documents
 from .._facts.problems import Refused
 from .._facts.scale_set import ScaleSet
+from .._options import ExtensionOptions, ExtensionRequest, given
 
 # As Azure names them, by the module's options. Protected settings are no part: Azure never shows them.
 MEMBERS = {
@@ -43,49 +44,49 @@ def shown(found: t.Mapping[str, t.Any] | None) -> Shown | None:
     return {**members, "settings": dict(properties.get("settings") or {})}
 
 
-def asked(options: t.Mapping[str, t.Any]) -> Shown:
+def asked(request: ExtensionRequest) -> Shown:
     """The members that the options give."""
-    return {name: options[name] for name in (*MEMBERS, "settings") if options.get(name) is not None}
+    return given(request, ExtensionOptions)
 
 
-def after(before: Shown | None, options: t.Mapping[str, t.Any]) -> Shown:
+def after(before: Shown | None, request: ExtensionRequest) -> Shown:
     """What the extension is to be. Raises Refused where a new one lacks something."""
-    given = asked(options)
+    desired = asked(request)
     if before is None:
-        if missing := [name for name in REQUIRED if not given.get(name)]:
+        if missing := [name for name in REQUIRED if not desired.get(name)]:
             raise Refused(
                 "extension_incomplete",
-                f"the model has no extension {options['extension']}, and a new one needs {', '.join(missing)}. Nothing "
+                f"the model has no extension {request.extension}, and a new one needs {', '.join(missing)}. Nothing "
                 "was written.",
             )
         before = shown({}) or {}
-    return {**before, **given, "settings": {**before["settings"], **given.get("settings", {})}}
+    return {**before, **desired, "settings": {**before["settings"], **desired.get("settings", {})}}
 
 
-def writes_protected(before: Shown | None, options: t.Mapping[str, t.Any]) -> bool:
+def writes_protected(before: Shown | None, request: ExtensionRequest) -> bool:
     """Whether the protected settings are to be written. Only a force_update_tag tells that they are there already."""
-    if not options.get("protected_settings"):
+    if not request.protected_settings:
         return False
-    tag = options.get("force_update_tag")
+    tag = request.force_update_tag
     return before is None or not tag or before["force_update_tag"] != tag
 
 
-def stands(now: Shown | None, options: t.Mapping[str, t.Any]) -> bool:
+def stands(now: Shown | None, request: ExtensionRequest) -> bool:
     """Whether the extension is what is asked for. Members that are not asked for are other clients' business."""
     return now is not None and all(
         now.get(name) == value if name != "settings" else {**now["settings"], **value} == now["settings"]
-        for name, value in asked(options).items()
+        for name, value in asked(request).items()
     )
 
 
-def document(wanted: Shown, options: t.Mapping[str, t.Any], *, protected: bool) -> dict[str, t.Any]:
+def document(wanted: Shown, request: ExtensionRequest, *, protected: bool) -> dict[str, t.Any]:
     """The members to write: those asked for, with the settings whole, for whether PATCH merges them is unverified.
 
     `wanted`: as `after` makes it of what was read last, so that the settings of others are written back as they are.
     """
-    properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in asked(options).items() if name in MEMBERS}
-    if options.get("settings") is not None:
+    properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in asked(request).items() if name in MEMBERS}
+    if request.settings is not None:
         properties["settings"] = wanted["settings"]
     if protected:
-        properties["protectedSettings"] = options["protected_settings"]
-    return {"name": options["extension"], "properties": properties}
+        properties["protectedSettings"] = request.protected_settings
+    return {"name": request.extension, "properties": properties}

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from .._facts import documents
 from .._facts.problems import Refused
 from .._facts.scale_set import ROLLING, ScaleSet
+from .._options import ApplicationHealthOptions, HealthMonitorRequest, given
 
 EXTENSION = "application_health_extension"
 PROBE = "load_balancer_probe"
@@ -44,7 +45,7 @@ NUMBERS = {
     "number_of_probes": Setting("numberOfProbes", 1, 24, 1),
     "grace_period": Setting("gracePeriod", 0, 14400),
 }
-OF_THE_EXTENSION = ("protocol", "request_path", *NUMBERS, "health_states", "extension_name")
+OF_THE_EXTENSION = tuple(one.name for one in fields(ApplicationHealthOptions))
 
 Shown = dict[str, t.Any]
 
@@ -86,19 +87,19 @@ def _shown_extension(found: t.Mapping[str, t.Any] | None) -> Shown | None:
     }
 
 
-def wanted(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
+def wanted(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
     """What `shown` is to be. Options not given stay as they are. Raises Refused with all that is wrong."""
-    if options["state"] == "absent":
-        return _without(scale_set, options)
+    if request.state == "absent":
+        return _without(scale_set, request)
     wrong: list[str] = []
-    if options.get("source") == PROBE:
-        result = _wanted_probe(scale_set, options, wrong)
+    if request.source == PROBE:
+        result = _wanted_probe(scale_set, request, wrong)
     else:
-        result = _wanted_extension(scale_set, options, wrong)
-    others = [name for name in scale_set.health_sources if name != options.get("source")]
+        result = _wanted_extension(scale_set, request, wrong)
+    others = [name for name in scale_set.health_sources if name != request.source]
     if "external_health_policy" in others:
         wrong.append(f"scale set {scale_set.name} has an external health policy, which has to be taken away first")
-    elif others and not options["replace"]:
+    elif others and not request.replace:
         wrong.append(
             f"scale set {scale_set.name} has the health source {others[0]}, and Azure takes only one; replace: true "
             "puts the new one in its place"
@@ -109,9 +110,9 @@ def wanted(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
     return result
 
 
-def _without(scale_set: ScaleSet, options: t.Mapping[str, t.Any]) -> Shown:
+def _without(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
     before = shown(scale_set)
-    removed = [options["source"]] if options.get("source") else [EXTENSION, PROBE]
+    removed = [request.source] if request.source else [EXTENSION, PROBE]
     result = {name: None if name in removed else value for name, value in before.items()}
     left = [name for name in scale_set.health_sources if name not in removed]
     if result != before and not left:
@@ -177,14 +178,14 @@ def needs(scale_set: ScaleSet) -> list[str]:
     return needed
 
 
-def _wanted_probe(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong: list[str]) -> Shown:
-    given = str(options.get("probe_id") or "")
-    if not _PROBE_ID.fullmatch(given):
+def _wanted_probe(scale_set: ScaleSet, request: HealthMonitorRequest, wrong: list[str]) -> Shown:
+    probe = str(request.probe_id or "")
+    if not _PROBE_ID.fullmatch(probe):
         wrong.append(
-            f"probe_id '{given}' is not the resource id of a load balancer's probe, "
+            f"probe_id '{probe}' is not the resource id of a load balancer's probe, "
             "/subscriptions/…/providers/Microsoft.Network/loadBalancers/NAME/probes/NAME"
         )
-    if strange := [name for name in OF_THE_EXTENSION if options.get(name) is not None]:
+    if strange := given(request, ApplicationHealthOptions):
         wrong.append(f"{', '.join(strange)}: a load balancer's probe is set up at the load balancer")
     if scale_set.flexible:
         wrong.append(
@@ -192,21 +193,21 @@ def _wanted_probe(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong: li
         )
     if scale_set.service_fabric:
         wrong.append(f"scale set {scale_set.name} is of Service Fabric, where Azure refuses a probe and none is needed")
-    same = probe_id(scale_set).lower() == given.lower()
-    return {EXTENSION: None, PROBE: probe_id(scale_set) if same else given}
+    same = probe_id(scale_set).lower() == probe.lower()
+    return {EXTENSION: None, PROBE: probe_id(scale_set) if same else probe}
 
 
-def _wanted_extension(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong: list[str]) -> Shown:
+def _wanted_extension(scale_set: ScaleSet, request: HealthMonitorRequest, wrong: list[str]) -> Shown:
     stored = extension(scale_set)
     before = _shown_extension(stored) or {}
-    result = {name: before.get(name) if options.get(name) is None else options[name] for name in OF_THE_EXTENSION}
+    result = {**dict.fromkeys(OF_THE_EXTENSION), **before, **given(request, ApplicationHealthOptions)}
     result["health_states"] = result["health_states"] or "binary"
     default_name = f"ApplicationHealth{scale_set.os_type}"
-    given = options.get("extension_name")
-    if stored and given and str(given).lower() != str(stored.get("name")).lower():
+    other = request.extension_name
+    if stored and other and other.lower() != str(stored.get("name")).lower():
         wrong.append(
             f"the Application Health extension of scale set {scale_set.name} has the name {stored.get('name')}, which "
-            f"Azure does not change into {given}: leave extension_name out, or take the extension away first"
+            f"Azure does not change into {other}: leave extension_name out, or take the extension away first"
         )
     name = str(before.get("extension_name") or result["extension_name"] or default_name)
     result["extension_name"] = name
@@ -214,22 +215,22 @@ def _wanted_extension(scale_set: ScaleSet, options: t.Mapping[str, t.Any], wrong
         value = result[number] = setting.default if result[number] is None else result[number]
         if value is not None and not setting.least <= value <= setting.most:
             wrong.append(f"{number} {value} is out of range: Azure takes {setting.least} to {setting.most}")
-    if options.get("probe_id"):
+    if request.probe_id:
         wrong.append("probe_id is of source load_balancer_probe")
     if not scale_set.os_type:
         wrong.append(f"the model of scale set {scale_set.name} does not say whether it is Linux or Windows")
     taken = {str(one.get("name")).lower() for one in documents.extensions(scale_set) if one is not stored}
     if name.lower() in taken:
         wrong.append(f"another extension has the name {name}; give extension_name")
-    wrong += _of_the_protocol(result, options)
+    wrong += _of_the_protocol(result, request)
     return {EXTENSION: result, PROBE: None}
 
 
-def _of_the_protocol(result: Shown, options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def _of_the_protocol(result: Shown, request: HealthMonitorRequest) -> t.Iterator[str]:
     if result["protocol"] == "tcp":
         if result["port"] is None:
             yield "protocol tcp needs a port"
-        if options.get("request_path") is not None:
+        if request.request_path is not None:
             yield "protocol tcp takes no request_path"
         result["request_path"] = None
     elif result["protocol"] in ("http", "https"):
@@ -238,7 +239,7 @@ def _of_the_protocol(result: Shown, options: t.Mapping[str, t.Any]) -> t.Iterato
     else:
         yield "protocol is missing: http, https or tcp"
     if result["health_states"] == "binary":
-        if options.get("grace_period") is not None:
+        if request.grace_period is not None:
             yield "grace_period is of health_states rich"
         result["grace_period"] = None
 

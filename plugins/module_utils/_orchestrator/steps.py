@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._facts.report import Outcome
+from .._options import RollingUpgradeRequest
 
 
 class Step:
@@ -51,10 +52,10 @@ class Patience:
     """
 
     start: float = 0.0
-    upgrade: float = 14400.0
+    upgrade: float = RollingUpgradeRequest.timeout
     unseen: float = 300.0
-    settle: float = 300.0
-    poll: float = 30.0
+    settle: float = RollingUpgradeRequest.health_timeout
+    poll: float = RollingUpgradeRequest.poll_interval
 
 
 class Known(t.NamedTuple):

@@ -18,15 +18,14 @@ from .._facts.domains import instance_order, ranges
 from .._facts.findings import ERROR, WARNING, Finding
 from .._facts.images import Image
 from .._facts.problems import Refused
-from .._facts.scale_set import AUTOMATIC, MANUAL, ROLLING, Instance, ScaleSet
+from .._facts.scale_set import AUTOMATIC, MANUAL, Instance, ScaleSet
+from .._options import AutomaticOsUpgradePolicyOptions, RollingUpgradePolicyOptions, UpgradePolicyRequest, given
 
 Policy = dict[str, t.Any]
 
-MODES = (MANUAL, AUTOMATIC, ROLLING)
 ROLLING_POLICY = "rolling_upgrade_policy"
 AUTOMATIC_POLICY = "automatic_os_upgrade_policy"
 ENABLED = "enable_automatic_os_upgrade"
-PERMISSION = "azure_may_upgrade"  # the option of every module whose write may make Azure act on instances
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE)
 
@@ -106,21 +105,25 @@ def _or_default(member: Member, value: object) -> object:
     return member.default if value is None else value
 
 
-def asked(options: t.Mapping[str, t.Any]) -> Policy:
+def asked(request: UpgradePolicyRequest) -> Policy:
     """What the options ask for, and nothing else. Raises Refused with all that is out of range."""
-    wanted: Policy = {"mode": options["mode"]} if options.get("mode") else {}
+    wanted: Policy = {"mode": request.mode} if request.mode else {}
     wrong = []
+    sections = {
+        ROLLING_POLICY: given(request.rolling_upgrade_policy, RollingUpgradePolicyOptions),
+        AUTOMATIC_POLICY: given(request.automatic_os_upgrade_policy, AutomaticOsUpgradePolicyOptions),
+    }
     for section, (_dummy, members) in SECTIONS.items():
-        given = {name: value for name, value in (options.get(section) or {}).items() if value not in (None, "")}
-        for name, value in given.items():
+        asked_for = {name: value for name, value in sections[section].items() if value != ""}
+        for name, value in asked_for.items():
             if reason := _out_of_range(members[name], value):
                 wrong.append(f"{section}.{name} {reason}")
             elif members[name].is_duration and seconds(value) == 0:
-                given[name] = members[name].default
+                asked_for[name] = members[name].default
             elif members[name].is_duration and not str(value).upper().startswith("P"):
-                given[name] = f"PT{value}S"
-        if given:
-            wanted[section] = given
+                asked_for[name] = f"PT{value}S"
+        if asked_for:
+            wanted[section] = asked_for
     if wrong:
         raise Refused("option_invalid", f"{'; '.join(wrong)}. Nothing was written.")
     if not wanted:
@@ -259,7 +262,7 @@ def would_bring_instances(
         ""
         if may
         else f"{first} in batches, with steady.vmss.instance_upgrade and whole_model: true; or let Azure do it, "
-        f"with {PERMISSION}: true.",
+        f"with azure_may_upgrade: true.",
     )
 
 
@@ -288,5 +291,5 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
         if scale_set.service_fabric
         else "Set the mode to Manual first (steady.vmss.upgrade_policy, mode: Manual), or "
     )
-    ask = f"{'let' if manual else 'Let'} Azure do so, with {PERMISSION}: true."
+    ask = f"{'let' if manual else 'Let'} Azure do so, with azure_may_upgrade: true."
     raise Refused("azure_would_upgrade", f"{words}. Nothing was written. {manual}{ask}")

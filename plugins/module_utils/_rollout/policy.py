@@ -10,20 +10,20 @@ import typing as t
 from dataclasses import dataclass
 
 from .._facts import availability
-from .._facts.limits import Limit
+from .._facts.limits import Limit, read_limit
 from .._facts.scale_set import Instance
+from .._options import OrderBy, PolicyOptions
 
 REPORT = "report"
 REIMAGE = "reimage"
-UNPROVEN = (REPORT, REIMAGE)  # what becomes of instances of which nothing proves what is on their disk
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """`unhealthy`: of the instances there are now. `unhealthy_upgraded`: of those this rollout has upgraded."""
 
-    unhealthy: Limit = Limit(20, percent=True)
-    unhealthy_upgraded: Limit = Limit(0)
+    unhealthy: Limit = read_limit(PolicyOptions.max_unhealthy, "max_unhealthy", least=0)
+    unhealthy_upgraded: Limit = read_limit(PolicyOptions.max_unhealthy_upgraded, "max_unhealthy_upgraded", least=0)
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Policy:
     `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data.
     """
 
-    max_unavailable: Limit = Limit(20, percent=True)
+    max_unavailable: Limit = read_limit(PolicyOptions.max_unavailable, "max_unavailable")
     batch_sizes: tuple[Limit, ...] = ()
     canary: int | None = None
-    order_by: str = "domain"
+    order_by: OrderBy = PolicyOptions.order_by
     thresholds: Thresholds = Thresholds()
-    include_deallocated: bool = False
-    downgrade: bool = False
+    include_deallocated: bool = PolicyOptions.include_deallocated
+    downgrade: bool = PolicyOptions.downgrade
     whole_model: bool = False
-    unproven: str = REPORT
+    unproven: str = PolicyOptions.unproven
 
 
 def most_unhealthy(limit: Limit, total: int) -> int:

@@ -20,6 +20,7 @@ from .._facts.images import Image, ImageError
 from .._facts.problems import Refused
 from .._facts.scale_set import Instance, ScaleSet
 from .._facts.times import seconds_of, timestamp
+from .._options import RecordState
 
 PREFIX = "steady-vmss-"
 
@@ -29,7 +30,7 @@ GOING_BACK = "going_back"  # in progress, by the role rollback
 FINISHED = "finished"
 STOPPED = "stopped"
 ROLLED_BACK = "rolled_back"
-STATES = (IN_PROGRESS, GOING_BACK, FINISHED, STOPPED, ROLLED_BACK)
+STATES = t.get_args(RecordState)
 SERVICES = ("AutomaticRepairs", "AutomaticZoneRebalancing")
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations

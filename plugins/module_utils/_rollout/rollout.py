@@ -96,16 +96,16 @@ class Upgrade:
         *,
         now: float,
         only: t.Sequence[str] = (),
-        earlier: t.Sequence[t.Mapping[str, t.Any]] = (),
+        earlier: t.Sequence[BatchReport] = (),
         wait_only: bool = False,
         touched: t.Sequence[str] = (),
     ) -> None:
-        failed = [i for batch in earlier for i in batch.get("failed_instance_ids") or ()]
-        done_before = {i for batch in earlier for i in batch.get("instance_ids") or ()}
+        failed = [i for batch in earlier for i in batch.failed_instance_ids]
+        done_before = {i for batch in earlier for i in batch.instance_ids}
         self.survey = replace(
             survey,
             health_lag=0.0 if earlier else patience.health_lag,
-            batches_done=sum(not batch.get("not_started_instance_ids") for batch in earlier),
+            batches_done=sum(not batch.not_started_instance_ids for batch in earlier),
             inherited=frozenset(done_before),
             touched=survey.touched.union(touched, failed),
             set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
@@ -118,10 +118,10 @@ class Upgrade:
         self.wait_only = wait_only
         self.report = Report(started=now)
         self._earlier = len(earlier)
-        watched = [batch for batch in earlier if not batch.get("adopted") and batch["operation_seconds"]]
-        self._operations = [(len(batch.get("instance_ids") or ()), batch["operation_seconds"]) for batch in watched]
+        watched = [batch for batch in earlier if not batch.adopted and batch.operation_seconds]
+        self._operations = [(len(batch.instance_ids), batch.operation_seconds) for batch in watched]
         # Those that ended by the lag alone tell nothing of when health comes.
-        self._settlings = [b["settle_seconds"] for b in watched if b["settle_seconds"] < patience.health_lag]
+        self._settlings = [b.settle_seconds for b in watched if b.settle_seconds < patience.health_lag]
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verification.Track] = {}
         self._open: set[str] = set()

@@ -13,6 +13,7 @@ from .._facts import availability, images, running_image
 from .._facts.images import Image
 from .._facts.problems import Operation
 from .._facts.scale_set import Instance
+from .._options import InstanceUpgradeRequest
 
 Verdict = t.Literal["pending", "done", "not_started", "reimage", "start", "retry", "failed", "gone", "cancelled"]
 PENDING: t.Final = "pending"
@@ -34,11 +35,11 @@ class Patience:
     shown after the work ended. `start_lag`: how long accepted work may stay invisible.
     """
 
-    upgrade: float = 3600.0
-    health: float = 300.0
-    healthy_for: float = 0.0
-    health_lag: float = 120.0
-    version_lag: float = 120.0
+    upgrade: float = InstanceUpgradeRequest.upgrade_timeout
+    health: float = InstanceUpgradeRequest.health_timeout
+    healthy_for: float = InstanceUpgradeRequest.healthy_for
+    health_lag: float = InstanceUpgradeRequest.health_lag
+    version_lag: float = InstanceUpgradeRequest.version_lag
     start_lag: float = 30.0
 
 

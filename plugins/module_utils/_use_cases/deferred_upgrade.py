@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass
 
 from .._arm import operations
@@ -15,6 +14,7 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, domains, problems
 from .._facts.domains import Selection
 from .._facts.scale_set import ScaleSet
+from .._options import DeferredUpgradeRequest
 from .._orchestrator.observation import OS, Watch
 
 _RETRYABLE = (problems.CONFLICT, problems.THROTTLED)
@@ -31,14 +31,14 @@ class Approval:
     note: str = ""
 
 
-def approve(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> Approval:
+def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, check_mode: bool) -> Approval:
     """Approve the instances that are chosen and do not run the newest version. Raises Refused and AzureError."""
-    deadline = clock.now() + options["timeout"]
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    deadline = clock.now() + request.timeout
+    scale_set = azure.scale_set(request.resource_group, request.name)
     if not scale_set.deferred_os_upgrade:
         return Approval((), (), f"scale set {scale_set.name} does not defer its automatic OS upgrades")
     while True:
-        waiting, current = _chosen(azure, clock, scale_set, tuple(options["instance_ids"]))
+        waiting, current = _chosen(azure, clock, scale_set, tuple(request.instance_ids))
         if check_mode or not waiting:
             return Approval(waiting, current)
         try:

@@ -17,6 +17,7 @@ from .._facts.problems import LOST, REFUSED, Operation, Problem
 from .._facts.scale_set import ScaleSet
 from .._model import extension, health_source
 from .._model.extension import Shown
+from .._options import ExtensionRequest
 from .._orchestrator import upgrade_policy
 
 _UNKNOWN = (
@@ -48,15 +49,15 @@ class ExtensionChange:
         return self.protected or self.before != self.after
 
 
-def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> ExtensionChange:
+def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, check_mode: bool) -> ExtensionChange:
     """Bring one extension of the model to what is asked for. Raises Refused before anything is written.
 
     The API has no ETag here, so all is decided anew of each read, and what others have changed meanwhile stays.
     """
-    deadline = clock.now() + options["timeout"]
-    name = options["extension"]
-    first = azure.scale_set(options["resource_group"], options["name"])
-    write = _Write(azure, clock, options, deadline)
+    deadline = clock.now() + request.timeout
+    name = request.extension
+    first = azure.scale_set(request.resource_group, request.name)
+    write = _Write(azure, clock, request, deadline)
     before, after = write.now(first), write.after(first)
     protected = write.protected(first)
     if before == after and not protected:
@@ -76,11 +77,11 @@ def set_extension(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *,
 class _Write:
     """One call's wishes, judged and sent of the document that was read last."""
 
-    def __init__(self, azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], deadline: float) -> None:
-        self.azure, self.clock, self.options, self.deadline = azure, clock, options, deadline
-        self.name = options["extension"]
-        self.absent = options["state"] == "absent"
-        self.may = bool(options.get(upgrade_policy.PERMISSION))
+    def __init__(self, azure: Azure, clock: Clock, request: ExtensionRequest, deadline: float) -> None:
+        self.azure, self.clock, self.request, self.deadline = azure, clock, request, deadline
+        self.name = request.extension
+        self.absent = request.state == "absent"
+        self.may = request.azure_may_upgrade
         self._taken = False  # Azure has said that it took the protected settings, which it shows nobody
         self._sent = 0
 
@@ -91,15 +92,15 @@ class _Write:
         return extension.shown(extension.find(scale_set, self.name))
 
     def after(self, scale_set: ScaleSet) -> Shown | None:
-        return None if self.absent else extension.after(self.now(scale_set), self.options)
+        return None if self.absent else extension.after(self.now(scale_set), self.request)
 
     def protected(self, scale_set: ScaleSet) -> bool:
-        return not self.absent and not self._taken and extension.writes_protected(self.now(scale_set), self.options)
+        return not self.absent and not self._taken and extension.writes_protected(self.now(scale_set), self.request)
 
     def done(self, fresh: ScaleSet) -> bool:
         if self.absent:
             return self.now(fresh) is None
-        return extension.stands(self.now(fresh), self.options) and not self.protected(fresh)
+        return extension.stands(self.now(fresh), self.request) and not self.protected(fresh)
 
     def judge(self, fresh: ScaleSet) -> None:
         upgrade_policy.acting_on_a_write(fresh, may=self.may)
@@ -114,9 +115,9 @@ class _Write:
         if later is None:
             return self.azure.delete_extension(fresh, self.name)
         protected = self.protected(fresh)
-        body = extension.document(later, self.options, protected=protected)
+        body = extension.document(later, self.request, protected=protected)
         ref = self.azure.write_extension(fresh, self.name, body, whole=self.now(fresh) is None)
-        if not protected or self.options.get("force_update_tag"):
+        if not protected or self.request.force_update_tag:
             return ref  # the tag is read back, and it came with the protected settings
         self._sent += 1
         operation = operations.end_of(self.azure, self.clock, ref, self.deadline) if ref.url else Operation("Succeeded")

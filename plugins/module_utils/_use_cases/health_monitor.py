@@ -17,6 +17,7 @@ from .._facts.problems import Refused
 from .._facts.scale_set import ScaleSet
 from .._model import health_source
 from .._model.health_source import EXTENSION, PROBE, Shown
+from .._options import HealthMonitorRequest
 from .._orchestrator import upgrade_policy
 
 _TO_THE_MODEL = (
@@ -40,16 +41,16 @@ class SourceChange:
         return self.before != self.after
 
 
-def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> SourceChange:
+def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, check_mode: bool) -> SourceChange:
     """Bring the health source to what is asked for. Raises Refused before anything is written.
 
     What needs a source is never without: there the new one is written before the old one is taken away. Elsewhere it is
     the other way round, for whether Azure takes two for a moment is unverified. What needs one is asked at each send.
     """
-    deadline = clock.now() + options["timeout"]
-    may = bool(options.get(upgrade_policy.PERMISSION))
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
-    before, after = health_source.shown(scale_set), health_source.wanted(scale_set, options)
+    deadline = clock.now() + request.timeout
+    may = request.azure_may_upgrade
+    scale_set = azure.scale_set(request.resource_group, request.name)
+    before, after = health_source.shown(scale_set), health_source.wanted(scale_set, request)
     if before == after:
         return SourceChange(scale_set, before, after)
     acting = upgrade_policy.acting_on_a_write(scale_set, may=may)
@@ -67,7 +68,7 @@ def set_source(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, ch
     steps.sort(key=lambda step: (after[step] is None) == new_first)
     written = 0
     while steps:
-        write = _Write(azure, options, may=may, remove=after[steps[0]] is None, first=replacement and not written)
+        write = _Write(azure, request, may=may, remove=after[steps[0]] is None, first=replacement and not written)
         try:
             scale_set, note = _written(clock, write, steps[0], scale_set, deadline)
         except _Needed:
@@ -104,14 +105,14 @@ class _Write:
     """One source written or taken away. `first`: of the two writes of a replacement."""
 
     azure: Azure
-    options: t.Mapping[str, t.Any]
+    request: HealthMonitorRequest
     may: bool
     remove: bool
     first: bool
 
     def stands(self, fresh: ScaleSet, name: str) -> bool:
         now = health_source.shown(fresh)[name]
-        return now is None if self.remove else bool(now == health_source.wanted(fresh, self.options)[name])
+        return now is None if self.remove else bool(now == health_source.wanted(fresh, self.request)[name])
 
     def judge(self, fresh: ScaleSet, name: str, what: str) -> None:
         upgrade_policy.acting_on_a_write(fresh, may=self.may)
@@ -127,11 +128,11 @@ class _Write:
     def extension(self, fresh: ScaleSet, _what: str) -> OperationRef:
         if self.remove:
             return self.azure.delete_extension(fresh, str((health_source.extension(fresh) or {}).get("name")))
-        body = health_source.document(fresh, health_source.wanted(fresh, self.options)[EXTENSION])
+        body = health_source.document(fresh, health_source.wanted(fresh, self.request)[EXTENSION])
         return self.azure.write_extension(fresh, body["name"], body, whole=True)
 
     def probe(self, fresh: ScaleSet, what: str) -> OperationRef | None:
-        wanted = None if self.remove else {"id": health_source.wanted(fresh, self.options)[PROBE]}
+        wanted = None if self.remove else {"id": health_source.wanted(fresh, self.request)[PROBE]}
         # Whether PATCH merges the network profile is unverified, so it carries the interfaces too.
         network = {**health_source.network(fresh), "healthProbe": wanted}
         body = model_write.patch(fresh, {"virtualMachineProfile": {"networkProfile": network}})

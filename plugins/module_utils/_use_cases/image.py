@@ -20,6 +20,7 @@ from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from .._journal import Journal
+from .._options import ImageRequest
 from .._rollout import model_diff, preflight, record
 from .._rollout.record import Record
 from .._rollout.survey import Survey
@@ -50,7 +51,7 @@ class _Write:
 
     azure: Azure
     clock: Clock
-    options: upgrade_plan_info.Options
+    request: ImageRequest
     first: ScaleSet
     target: Image
     record: Record | None
@@ -60,12 +61,12 @@ class _Write:
 
     @property
     def to_manual(self) -> bool:
-        return self.options.get("upgrade_mode") == MANUAL
+        return self.request.upgrade_mode == MANUAL
 
     @property
     def replaces_itself(self) -> bool:
         """Whether the image is there already, and no other one is meant to be replaced."""
-        given = self.options.get("replaces")
+        given = self.request.replaces
         meant = images.parse(given) if given else self.first.image
         return images.same(meant, self.target) and images.written(self.first.image, self.target)
 
@@ -110,8 +111,8 @@ class _Write:
     def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
         self._refuse_where_changed(fresh)
         exact, facts = upgrade_plan_info.exact_image(self.azure, self.target, fresh)
-        if self.options.get("latest_must_mean"):
-            expected = images.parse(self.options["latest_must_mean"])
+        if self.request.latest_must_mean:
+            expected = images.parse(self.request.latest_must_mean)
             if not images.same(exact, expected):
                 raise _LeavePinned(f"latest means {exact} by now, not {expected}; the model stays pinned")
         request = preflight.Request(to_manual=to_manual)
@@ -124,7 +125,7 @@ class _Write:
 
     def _refuse_where_changed(self, fresh: ScaleSet) -> None:
         """The image and the record that are replaced are those that the decision rests on."""
-        given = self.options.get("replaces")
+        given = self.request.replaces
         expected = images.parse(given) if given else self.first.image
         if not (images.same(fresh.image, expected) or (fresh.image and images.same(fresh.image, self.target))):
             raise Refused(
@@ -133,7 +134,7 @@ class _Write:
                 "written it meanwhile. The image was not written.",
             )
         theirs = record.read(fresh.tags)
-        allowed = self.options.get("replaces_rollout")
+        allowed = self.request.replaces_rollout
         if allowed is None:
             found = record.read(self.first.tags)
             allowed = found.id if found else ""
@@ -232,20 +233,20 @@ class _Write:
         return []
 
 
-def set_image(azure: Azure, clock: Clock, options: upgrade_plan_info.Options, *, check_mode: bool) -> ImageChange:
+def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: bool) -> ImageChange:
     """Bring the model to the image, the record and, where that is asked for, the mode Manual.
 
     Raises Refused before, and AzureError at, a write that cannot be. Where only the record is left to write, and it
     cannot be, that is a warning: the rollout stays what it was, and its next run closes the record.
     """
-    new_record = upgrade_plan_info.record_from(options.get("record"))
-    first = azure.scale_set(options["resource_group"], options["name"])
-    target = images.complete(images.parse(options["image"]), first.image)
+    new_record = upgrade_plan_info.record_from(request.record)
+    first = azure.scale_set(request.resource_group, request.name)
+    target = images.complete(images.parse(request.image), first.image)
     found = record.read(first.tags)
     if new_record and found and found.id == new_record.id:  # the time of the write is on the set alone
         new_record = replace(new_record, started=found.started)
-    journal = Journal(options.get("journal"), scale_set=first.id, rollout=new_record.id if new_record else None)
-    write = _Write(azure, clock, options, first, target, new_record, clock.now() + options["timeout"], journal)
+    journal = Journal(request.journal, scale_set=first.id, rollout=new_record.id if new_record else None)
+    write = _Write(azure, clock, request, first, target, new_record, clock.now() + request.timeout, journal)
     if write.stands(first) and not write.needs_mode:
         return ImageChange(first, first, target, changed=False)
     closes = new_record is not None and not new_record.open and not write.needs_mode and write.replaces_itself

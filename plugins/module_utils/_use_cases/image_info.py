@@ -12,21 +12,22 @@ from .._arm.client import Azure
 from .._facts import catalogue, images
 from .._facts.problems import Refused
 from .._facts.scale_set import ImageVersion
+from .._options import ImageInfoRequest
 from .._orchestrator import next_upgrade
 
 
-def read(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def read(azure: Azure, request: ImageInfoRequest) -> dict[str, t.Any]:
     """The catalogue's versions of an image, oldest first, and which of them latest means. Raises Refused."""
-    one = azure.scale_set(options["resource_group"], options["name"]) if options.get("name") else None
-    location = options.get("location") or (one.location if one else "")
-    image = images.parse(options["image"]) if options.get("image") else (one.image if one else None)
+    one = azure.scale_set(request.resource_group or "", request.name) if request.name else None
+    location = request.location or (one.location if one else "")
+    image = images.parse(request.image) if request.image else (one.image if one else None)
     versions: list[ImageVersion] = []
     newest = None
     if image is not None and image.kind not in (images.VHD, images.MANAGED):
         image = images.complete(image, one.image if one else None).following_latest()
         versions = sorted(azure.image_versions(image, location), key=lambda v: images.version_key(v.version))
         newest = images.newest([v.version for v in versions if catalogue.why_not(v, location, as_latest=True) is None])
-    elif one is None or options.get("image"):
+    elif one is None or request.image:
         raise Refused(
             "image_without_versions", f"a {image.kind if image else 'missing'} image has no versions to list."
         )
@@ -49,7 +50,7 @@ def read(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         **shown,
         "automatic_os_upgrade": next_upgrade.answer(one, versions),
-        **({"running": next_upgrade.running(azure.instances(one), target)} if options.get("running") else {}),
+        **({"running": next_upgrade.running(azure.instances(one), target)} if request.running else {}),
     }
 
 

@@ -13,6 +13,7 @@ from .._arm.client import Azure, Clock
 from .._facts import commands
 from .._facts.problems import Operation, Refused
 from .._facts.scale_set import Instance, ScaleSet
+from .._options import InstanceProtectionRequest, ProtectionOptions, given
 
 Protection = dict[str, bool]
 _FIELDS = {"from_scale_in": "protectFromScaleIn", "from_scale_set_actions": "protectFromScaleSetActions"}
@@ -28,21 +29,21 @@ _READ_ONLY = (
 
 
 def protect(
-    azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool
+    azure: Azure, clock: Clock, request: InstanceProtectionRequest, *, check_mode: bool
 ) -> tuple[dict[str, Protection], dict[str, Protection]]:
     """Bring the instances' protection to what the options say; returns it before and after, by instance id.
 
     Raises Refused for an instance that the scale set does not have, and for what Azure would refuse.
     """
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    scale_set = azure.scale_set(request.resource_group, request.name)
     known = {i.instance_id: i for i in azure.instances(scale_set)}
-    if unknown := [i for i in options["instance_ids"] if i not in known]:
+    if unknown := [i for i in request.instance_ids if i not in known]:
         raise Refused("selection_not_found", f"scale set {scale_set.name} has no instance {', '.join(unknown)}.")
-    before = {i: _now(azure, scale_set, known[i], options) for i in options["instance_ids"]}
-    after = {i: _wanted(i, now, options) for i, now in before.items()}
-    deadline = clock.now() + options["timeout"]
+    before = {i: _now(azure, scale_set, known[i], request) for i in request.instance_ids}
+    after = {i: _wanted(i, now, request) for i, now in before.items()}
+    deadline = clock.now() + request.timeout
     for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
-        document = _Document(azure, scale_set, instance_id, options)
+        document = _Document(azure, scale_set, instance_id, request)
         operations.until(
             clock,
             deadline,
@@ -55,7 +56,7 @@ def protect(
     return before, after
 
 
-def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mapping[str, t.Any]) -> Protection:
+def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, request: InstanceProtectionRequest) -> Protection:
     """Raises Refused where Azure does not show it: whether a write is needed, and whether it was stored, is unknown."""
     if not scale_set.flexible:
         return {
@@ -67,9 +68,8 @@ def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mappi
     policy = (document.get("properties") or {}).get("protectionPolicy")
     if policy is None:
         named = ["--instance-id", instance.instance_id]
-        for name in _FIELDS:
-            if options.get(name) is not None:
-                named += [f"--protect-{name.replace('_', '-')}", str(options[name]).lower()]
+        for name, value in given(request, ProtectionOptions).items():
+            named += [f"--protect-{name.replace('_', '-')}", str(value).lower()]
         raise Refused(
             "protection_not_shown",
             f"Azure does not show whether instance {instance.instance_id} of the Flexible scale set {scale_set.name} "
@@ -80,10 +80,10 @@ def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, options: t.Mappi
     return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}
 
 
-def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -> Protection:
-    wanted = {name: now[name] if options.get(name) is None else options[name] for name in _FIELDS}
+def _wanted(instance_id: str, now: Protection, request: InstanceProtectionRequest) -> Protection:
+    wanted = {**now, **given(request, ProtectionOptions)}
     if wanted["from_scale_set_actions"] and not wanted["from_scale_in"]:
-        if options.get("from_scale_in") is False:
+        if request.from_scale_in is False:
             raise Refused(
                 "options_conflict",
                 f"instance {instance_id}: Azure does not protect an instance from the scale set's actions and not from "
@@ -96,8 +96,8 @@ def _wanted(instance_id: str, now: Protection, options: t.Mapping[str, t.Any]) -
 class _Document:
     """One instance's resource, read before each write: what is not asked for stays as it is there."""
 
-    def __init__(self, azure: Azure, scale_set: ScaleSet, instance_id: str, options: t.Mapping[str, t.Any]) -> None:
-        self._azure, self._scale_set, self._id, self._options = azure, scale_set, instance_id, options
+    def __init__(self, azure: Azure, scale_set: ScaleSet, instance_id: str, request: InstanceProtectionRequest) -> None:
+        self._azure, self._scale_set, self._id, self._request = azure, scale_set, instance_id, request
         self._document: dict[str, t.Any] = {}
 
     @property
@@ -107,12 +107,12 @@ class _Document:
 
     def stands(self) -> bool:
         self._document = self._azure.instance_document(self._scale_set, self._id)
-        return self.now == _wanted(self._id, self.now, self._options)
+        return self.now == _wanted(self._id, self.now, self._request)
 
     def write(self, clock: Clock, deadline: float) -> Operation | None:
         properties = {k: v for k, v in self._document.get("properties", {}).items() if k not in _READ_ONLY}
         body = {k: v for k, v in self._document.items() if k != "resources"}
-        wanted = _wanted(self._id, self.now, self._options)
+        wanted = _wanted(self._id, self.now, self._request)
         policy = {**(properties.get("protectionPolicy") or {}), **{_FIELDS[name]: wanted[name] for name in _FIELDS}}
         body["properties"] = {**properties, "protectionPolicy": policy}
         ref = self._azure.write_instance(self._scale_set, self._id, body)

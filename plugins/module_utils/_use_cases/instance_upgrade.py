@@ -13,8 +13,10 @@ from .._arm.errors import AzureError
 from .._facts import images, problems, running_image
 from .._facts.images import Image
 from .._facts.problems import Cancelled, Failure, Refused
+from .._facts.report import BatchReport
 from .._facts.scale_set import Instance, ScaleSet
 from .._journal import Journal
+from .._options import InstanceUpgradeRequest
 from .._rollout import messages, record
 from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
@@ -25,17 +27,17 @@ from . import upgrade_plan_info
 
 
 def upgrade(
-    azure: Azure, clock: Clock, options: upgrade_plan_info.Options, *, check_mode: bool
+    azure: Azure, clock: Clock, request: InstanceUpgradeRequest, *, check_mode: bool
 ) -> tuple[dict[str, t.Any], Failure | None]:
     """Upgrade what is chosen. Returns the module's result and, where the work stopped, why."""
-    survey, rollout = survey_of(azure, options)
-    machine = start(survey, options, clock.now())
-    earlier = options.get("earlier_batches") or []
+    survey, rollout = survey_of(azure, request)
+    machine = start(survey, request, clock.now())
+    earlier = request.earlier_batches
     untold = messages.untold(survey)
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
         return {**planned, "warnings": untold}, None
-    journal = Journal(options.get("journal"), scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
+    journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
     try:
         carry_out(azure, clock, machine, journal)
     except AzureError as error:
@@ -49,7 +51,7 @@ def upgrade(
         ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
     report = machine.report
-    if report.end.code is None or (report.outcome == "failed" and options.get("batch")):
+    if report.end.code is None or (report.outcome == "failed" and request.batch):
         return result, None  # one batch is not the whole of a rollout
     if report.outcome == "failed":
         return result, Failure(report.end.code, messages.tolerated(machine.survey, report))
@@ -94,17 +96,18 @@ def before_of(machine: Upgrade, by_id: t.Mapping[str, Instance], instance_id: st
     return images.show(running_image.running_image(instance))
 
 
-def survey_of(azure: Azure, options: upgrade_plan_info.Options) -> tuple[Survey, Record | None]:
+def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Record | None]:
     """The scale set as it is, and the rollout that stands on it for this target.
 
     Raises Refused where the model does not name the target.
     """
-    policy, selection = upgrade_plan_info.policy_of(options), upgrade_plan_info.selection_of(options)
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
-    wanted = images.parse(options["image"]) if options.get("image") else None
+    policy = upgrade_plan_info.policy_of(request, whole_model=request.whole_model)
+    selection = upgrade_plan_info.selection_of(request)
+    scale_set = azure.scale_set(request.resource_group, request.name)
+    wanted = images.parse(request.image) if request.image else None
     target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))
-    if not any(options.get(name) for name in ("batch", "wait_only", "earlier_batches", "touched")):
+    if not (request.batch or request.wait_only or request.earlier_batches or request.touched):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing = record.standing(scale_set)
     survey = Survey(
@@ -140,27 +143,23 @@ def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> 
     return model
 
 
-def start(survey: Survey, options: upgrade_plan_info.Options, now: float) -> Upgrade:
+def start(survey: Survey, request: InstanceUpgradeRequest, now: float) -> Upgrade:
     """The state machine for this call's part of the rollout."""
-    numbers = {
-        name: float(options[option])
-        for name, option in (
-            ("upgrade", "upgrade_timeout"),
-            ("health", "health_timeout"),
-            ("healthy_for", "healthy_for"),
-            ("health_lag", "health_lag"),
-            ("version_lag", "version_lag"),
-        )
-        if options.get(option) is not None
-    }
+    patience = Patience(
+        upgrade=request.upgrade_timeout,
+        health=request.health_timeout,
+        healthy_for=request.healthy_for,
+        health_lag=request.health_lag,
+        version_lag=request.version_lag,
+    )
     return Upgrade(
         survey,
-        Patience(**numbers),
+        patience,
         now=now,
-        only=options.get("batch") or (),
-        earlier=options.get("earlier_batches") or (),
-        wait_only=bool(options.get("wait_only")),
-        touched=options.get("touched") or (),
+        only=request.batch,
+        earlier=[BatchReport.from_dict(one) for one in request.earlier_batches],
+        wait_only=request.wait_only,
+        touched=request.touched,
     )
 
 

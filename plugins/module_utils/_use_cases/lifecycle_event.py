@@ -15,6 +15,7 @@ from .._facts import problems
 from .._facts.problems import Refused
 from .._facts.scale_set import ScaleSet
 from .._facts.times import seconds_of
+from .._options import LifecycleEventRequest
 from .._orchestrator import lifecycle_events
 from .._orchestrator.lifecycle_events import LifecycleEvent, Target
 
@@ -23,19 +24,19 @@ _STATES = {"approved": lifecycle_events.APPROVED, "rejected": lifecycle_events.R
 Events = list[dict[str, t.Any]]
 
 
-def set_state(azure: Azure, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[Events, Events]:
+def set_state(azure: Azure, request: LifecycleEventRequest, *, check_mode: bool) -> tuple[Events, Events]:
     """Answer or delay the events that are chosen; returns all events before and after.
 
     Each is judged as it is at its answer, which is what was read last, and read back. Raises Refused and AzureError.
     """
-    state, until = options["state"], seconds_of(options.get("until"))
+    state, until = request.state, seconds_of(request.until)
     if state == "delayed" and until is None:
         raise Refused(
-            "option_invalid", f"until '{options.get('until') or ''}' is no time. Write it like 2026-11-21T04:00:00Z."
+            "option_invalid", f"until '{request.until or ''}' is no time. Write it like 2026-11-21T04:00:00Z."
         )
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    scale_set = azure.scale_set(request.resource_group, request.name)
     before = after = _events(azure, scale_set)
-    name, ids = options.get("event") or "", options["instance_ids"]
+    name, ids = request.event or "", request.instance_ids
 
     def body(event: LifecycleEvent, mine: list[str]) -> dict[str, t.Any] | None:
         if until is not None and state == "delayed":

@@ -11,6 +11,7 @@ import typing as t
 from .._arm import operations
 from .._arm.client import Azure, Clock
 from .._facts.problems import Operation, Refused
+from .._options import OrchestrationServiceRequest
 
 SUSPENDED = "Suspended"
 RUNNING = "Running"
@@ -20,14 +21,17 @@ _ACTIONS = {SUSPENDED: "Suspend", RUNNING: "Resume"}
 States = dict[str, str]
 
 
-def set_state(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[States, States]:
+def set_state(
+    azure: Azure, clock: Clock, request: OrchestrationServiceRequest, *, check_mode: bool
+) -> tuple[States, States]:
     """Bring the services to the state; returns their states before and after. A service that does not run stays so."""
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
-    wanted, services = options["state"], list(options["services"])
+    scale_set = azure.scale_set(request.resource_group, request.name)
+    wanted: str = request.state
+    services: list[str] = list(request.services)
     found = azure.services(scale_set)
     before = {name: found.get(name, NOT_RUNNING) for name in services}
     after = {name: state if state == NOT_RUNNING else wanted for name, state in before.items()}
-    deadline = clock.now() + options["timeout"]
+    deadline = clock.now() + request.timeout
     for service in [] if check_mode else [name for name in services if before[name] != after[name]]:
         _set(azure, clock, scale_set, service, wanted, deadline)
     return before, after

@@ -18,6 +18,7 @@ from .._facts.problems import Cancelled, Failure, Operation, Refused
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import seconds_of
 from .._journal import Journal
+from .._options import RollingUpgradeRequest
 from .._orchestrator import messages, readiness
 from .._orchestrator.observation import OS, Watch, verdict
 from .._orchestrator.rolling_upgrade import CANCELLED, COMPLETED, RollingRun, entry_of
@@ -25,7 +26,6 @@ from .._orchestrator.steps import Cancel, Finished, Known, Look, Patience, Start
 from .._rollout import resume
 from . import prerequisites, views
 
-Options = t.Mapping[str, t.Any]
 Findings = list[dict[str, str]]
 
 # How long Azure may take to start the first automatic upgrade of a scale set; later ones start sooner.
@@ -33,31 +33,33 @@ WAIT_FOR_AZURE = 10800
 NONE = "none"  # option upgrade_known: there was no upgrade
 
 
-def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tuple[dict[str, t.Any], Failure | None]:
+def run(
+    azure: Azure, clock: Clock, request: RollingUpgradeRequest, *, check_mode: bool
+) -> tuple[dict[str, t.Any], Failure | None]:
     """Bring Azure's upgrade to the state. Returns the module's result and, where it failed, why."""
-    _check(options)
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    _check(request)
+    scale_set = azure.scale_set(request.resource_group, request.name)
     latest = azure.latest_rolling_upgrade(scale_set)
-    idle = options["state"] == CANCELLED and (latest is None or not latest.running)
+    idle = request.state == CANCELLED and (latest is None or not latest.running)
     instances = [] if idle else azure.instances(scale_set)
-    watch = _watch(azure, clock, scale_set, instances, options)
+    watch = _watch(azure, clock, scale_set, instances, request)
     machine = RollingRun(
         watch,
         latest,
         now=clock.now(),
-        wanted=options["state"],
-        patience=_patience(options, scale_set),
-        ours_started=seconds_of(options.get("upgrade_started")),
-        known=_known(options),
+        wanted=request.state,
+        patience=_patience(request, scale_set),
+        ours_started=seconds_of(request.upgrade_started),
+        known=_known(request),
         history=_history(azure, scale_set) if latest is not None and latest.running and not idle else None,
-        tried=_tried(azure, scale_set, latest, watch, options),
-        insist=options.get("wait_for_start") is not None,
+        tried=_tried(azure, scale_set, latest, watch, request),
+        insist=request.wait_for_start is not None,
     )
     first = machine.next(clock.now())
     findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
     result: dict[str, t.Any] = {
         "before": views.rolling_upgrade(latest),
-        "findings": _pinned(scale_set, options) if findings is None else findings,
+        "findings": _pinned(scale_set, request) if findings is None else findings,
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
@@ -65,7 +67,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
         result |= _planned(azure, machine, first, previous)
         code = machine.report.end.code
         return result, Failure(code, messages.stopped(machine, previous)) if code else None
-    journal = Journal(options.get("journal"), scale_set=scale_set.id)
+    journal = Journal(request.journal, scale_set=scale_set.id)
     try:
         _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
     except AzureError as error:
@@ -83,7 +85,7 @@ def run(azure: Azure, clock: Clock, options: Options, *, check_mode: bool) -> tu
     previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
     code, outcome = machine.report.end.code, machine.report.outcome
-    if code is None or (options["state"] == CANCELLED and outcome != "failed"):
+    if code is None or (request.state == CANCELLED and outcome != "failed"):
         return result, None
     message = messages.stopped(machine, previous)
     result["rollout_result"]["message"] = message
@@ -97,54 +99,56 @@ def _previous(watch: Watch) -> Image | None:
     return next(iter(before), None)
 
 
-def _check(options: Options) -> None:
-    if options["poll_interval"] <= 0:
+def _check(request: RollingUpgradeRequest) -> None:
+    if request.poll_interval <= 0:
         raise Refused(
             "option_invalid",
-            f"poll_interval {options['poll_interval']} is no time to wait; write seconds, more than 0.",
+            f"poll_interval {request.poll_interval} is no time to wait; write seconds, more than 0.",
         )
-    started = options.get("upgrade_started")
+    started = request.upgrade_started
     if started and seconds_of(started) is None:
         raise Refused("option_invalid", f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
-    known = options.get("upgrade_known")
+    known = request.upgrade_known
     if known and known != NONE and seconds_of(known) is None:
         raise Refused(
             "option_invalid", f"upgrade_known '{known}' is neither {NONE} nor a time like 2026-11-21T02:00:04Z."
         )
 
 
-def _known(options: Options) -> Known | None:
-    given = options.get("upgrade_known")
+def _known(request: RollingUpgradeRequest) -> Known | None:
+    given = request.upgrade_known
     return Known(seconds_of(given)) if given else None
 
 
-def _pinned(scale_set: ScaleSet, options: Options) -> Findings:
+def _pinned(scale_set: ScaleSet, request: RollingUpgradeRequest) -> Findings:
     """A pinned model has nothing newer to offer, which is no success of Azure's."""
-    if options["state"] == CANCELLED or options["type"] != OS:
+    if request.state == CANCELLED or request.type != OS:
         return []
     found = readiness.findings(scale_set, readiness.OS_UPGRADE)
     return [replace(one, severity=WARNING).as_dict() for one in found if one.code == "image_pinned"]
 
 
-def _patience(options: Options, scale_set: ScaleSet) -> Patience:
-    given = options.get("wait_for_start")
+def _patience(request: RollingUpgradeRequest, scale_set: ScaleSet) -> Patience:
+    given = request.wait_for_start
     wait = WAIT_FOR_AZURE if given is None else given
     return Patience(
-        start=float(wait) if scale_set.automatic_os_upgrade and options["type"] == OS else 0.0,
-        upgrade=float(options["timeout"]),
-        settle=float(options["health_timeout"]),
-        poll=float(options["poll_interval"]),
+        start=float(wait) if scale_set.automatic_os_upgrade and request.type == OS else 0.0,
+        upgrade=float(request.timeout),
+        settle=float(request.health_timeout),
+        poll=float(request.poll_interval),
     )
 
 
-def _watch(azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], options: Options) -> Watch:
-    kind = options["type"]
+def _watch(
+    azure: Azure, clock: Clock, scale_set: ScaleSet, instances: t.Sequence[Instance], request: RollingUpgradeRequest
+) -> Watch:
+    kind = request.type
     target = since = None
     if kind == OS and instances:
         try:
             target = _target(azure, scale_set)
         except (AzureError, Refused):
-            if options["state"] != CANCELLED:
+            if request.state != CANCELLED:
                 raise  # a cancellation does not wait for the catalogue: Azure's history names the target later
     if target and any(verdict(i, target, None) == running_image.UNPROVEN for i in instances):
         since = _proof(azure, scale_set, target)
@@ -172,10 +176,10 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
 
 
 def _tried(
-    azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, options: Options
+    azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, request: RollingUpgradeRequest
 ) -> PastUpgrade | None:
     """Azure's own attempt at the target that has not reached every instance, where one by Azure would be waited for."""
-    waits = options["state"] == COMPLETED and scale_set.automatic_os_upgrade and options.get("wait_for_start") != 0
+    waits = request.state == COMPLETED and scale_set.automatic_os_upgrade and request.wait_for_start != 0
     if not waits or latest is None or latest.running or not watch.to_do:
         return None
     found = entry_of(_history(azure, scale_set) or (), latest.started)

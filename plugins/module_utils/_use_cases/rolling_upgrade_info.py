@@ -12,15 +12,16 @@ from .._arm.client import Azure
 from .._facts import images
 from .._facts.scale_set import PastUpgrade
 from .._facts.times import timestamp
+from .._options import RollingUpgradeInfoRequest
 from .._orchestrator import stop_reason
 from . import views
 
 
-def read(azure: Azure, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def read(azure: Azure, request: RollingUpgradeInfoRequest) -> dict[str, t.Any]:
     """Azure's latest upgrade of a scale set and, where asked for, the OS upgrades that it remembers."""
-    one = azure.scale_set(options["resource_group"], options["name"])
+    one = azure.scale_set(request.resource_group, request.name)
     found: dict[str, t.Any] = {"latest": views.rolling_upgrade(azure.latest_rolling_upgrade(one))}
-    if options["history"]:
+    if request.history:
         found["history"] = [past_upgrade(entry) for entry in azure.os_upgrade_history(one)]
     return found
 

@@ -15,19 +15,20 @@ from .._facts.domains import instance_order
 from .._facts.problems import DENIED, MISSING, REFUSED, Refused
 from .._facts.scale_set import ScaleSet
 from .._facts.times import timestamp
+from .._options import ScaleSetInfoRequest
 from .._rollout import record, resume
 from .._rollout.survey import Survey
 from . import views
 
 
-def read(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+def read(azure: Azure, request: ScaleSetInfoRequest) -> list[dict[str, t.Any]]:
     """The scale sets that the options name, judged against the image that they name or each model does.
 
     Where that image cannot be told of one, its `target_problem` says why and the rest is shown all the same.
     """
-    wanted = images.parse(options["image"]) if options.get("image") else None
-    group, name = options.get("resource_group"), options.get("name")
-    found = [azure.scale_set(options["resource_group"], name)] if name else list(azure.scale_sets(group))
+    wanted = images.parse(request.image) if request.image else None
+    group, name = request.resource_group, request.name
+    found = [azure.scale_set(group or "", name)] if name else list(azure.scale_sets(group))
     shown = []
     for one in found:
         target, problem = _target(azure, one, wanted)
@@ -35,8 +36,8 @@ def read(azure: Azure, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]
         if name and entry["rollout"]:
             back = None if _overtaken(azure, one) else _way_back(azure, one)
             entry["rollout"]["way_back"] = images.show(back)
-        if options["instances"]:
-            entry["instances"] = _instances(azure, one, target, options["instance_ids"], options["addresses"])
+        if request.instances:
+            entry["instances"] = _instances(azure, one, target, request.instance_ids, request.addresses)
         shown.append(entry)
     return shown
 

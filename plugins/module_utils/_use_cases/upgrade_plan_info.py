@@ -13,20 +13,19 @@ from dataclasses import dataclass, replace
 from .._arm.client import Azure
 from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
-from .._facts.domains import ORDERS, Selection, select
+from .._facts.domains import Selection, select
 from .._facts.images import Image
-from .._facts.limits import parse_limit
+from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, ImageFacts, ScaleSet
 from .._facts.times import seconds_of, timestamp
+from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
 from .._rollout import preflight, record, resume
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
-from .._rollout.policy import REPORT, UNPROVEN, Policy, Thresholds
+from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
 from .._rollout.survey import Survey
 from . import orchestration_service, views
-
-Options = t.Mapping[str, t.Any]
 
 _REPAIRS = "AutomaticRepairs"
 
@@ -68,37 +67,29 @@ class Plan:
         return not (self.write_model or self.follow_latest or self.survey.left or self.to_resume)
 
 
-def policy_of(options: Options) -> Policy:
+def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
     """Raises Refused for limits that cannot be."""
-    canary = options.get("canary")
+    canary = request.canary
     if canary is not None and canary < 0:
         raise Refused("option_invalid", f"canary {canary} is negative; 0 turns it off.")
-    order_by = options.get("order_by") or "domain"
-    sizes = options.get("batch_size") or []
-    unproven = options.get("unproven") or REPORT
-    if unproven not in UNPROVEN:
-        raise Refused("option_invalid", f"unproven '{unproven}' is none of {', '.join(UNPROVEN)}.")
-    if order_by not in ORDERS:
-        raise Refused("option_invalid", f"order_by '{order_by}' is none of {', '.join(ORDERS)}.")
     return Policy(
-        max_unavailable=parse_limit(options.get("max_unavailable"), "max_unavailable") or Policy.max_unavailable,
-        batch_sizes=tuple(limit for size in sizes if (limit := parse_limit(size, "batch_size"))),
+        max_unavailable=read_limit(request.max_unavailable, "max_unavailable"),
+        batch_sizes=tuple(size for text in request.batch_size if (size := parse_limit(text, "batch_size"))),
         canary=canary,
-        order_by=order_by,
+        order_by=request.order_by,
         thresholds=Thresholds(
-            parse_limit(options.get("max_unhealthy"), "max_unhealthy", least=0) or Thresholds.unhealthy,
-            parse_limit(options.get("max_unhealthy_upgraded"), "max_unhealthy_upgraded", least=0)
-            or Thresholds.unhealthy_upgraded,
+            read_limit(request.max_unhealthy, "max_unhealthy", least=0),
+            read_limit(request.max_unhealthy_upgraded, "max_unhealthy_upgraded", least=0),
         ),
-        include_deallocated=bool(options.get("include_deallocated")),
-        downgrade=bool(options.get("downgrade")),
-        whole_model=bool(options.get("whole_model")),
-        unproven=unproven,
+        include_deallocated=request.include_deallocated,
+        downgrade=request.downgrade,
+        whole_model=whole_model,
+        unproven=request.unproven,
     )
 
 
-def selection_of(options: Options) -> Selection:
-    return select(*(options.get(name) for name in ("instance_ids", "update_domains", "fault_domains", "zones")))
+def selection_of(request: SelectionOptions) -> Selection:
+    return select(request.instance_ids, request.update_domains, request.fault_domains, request.zones)
 
 
 def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
@@ -114,11 +105,11 @@ def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image
     return target, azure.image_facts(target, scale_set.location)
 
 
-def make(azure: Azure, options: Options) -> Plan:
+def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     """Read the scale set, its instances, its rolling upgrade and the image; decide the rest. Raises Refused."""
-    policy, selection = policy_of(options), selection_of(options)
-    wanted = images.parse(options["image"]) if options.get("image") else None
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    policy, selection = policy_of(request), selection_of(request)
+    wanted = images.parse(request.image) if request.image else None
+    scale_set = azure.scale_set(request.resource_group, request.name)
     wanted = wanted or scale_set.image
     if wanted is None:
         raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image; give one.")
@@ -143,14 +134,14 @@ def make(azure: Azure, options: Options) -> Plan:
     recorded = resume.way_back(ours.previous_image, scale_set.image, reported) if ours else None
     previous = recorded or next(iter(ran), None)
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
-    stays_on_latest = bool(options.get("follow_latest"))
+    stays_on_latest = request.follow_latest
     settled = names_target or (follows and (wanted.follows_latest or stays_on_latest) and not survey.to_do)
-    to_manual = options.get("upgrade_mode") == MANUAL
+    to_manual = request.upgrade_mode == MANUAL
     services = _services(azure, scale_set)
     on_set = record.read(scale_set.tags)
     # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
     replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.left)
-    suspend = bool(options.get("suspend_services")) and bool(survey.left)
+    suspend = request.suspend_services and bool(survey.left)
     mine = Record(
         id=ours.id if ours else uuid.uuid4().hex,
         target=str(target),
@@ -158,7 +149,7 @@ def make(azure: Azure, options: Options) -> Plan:
         selection=record.in_words(selection),
         started=ours.started if ours else azure.server_time or 0.0,
         suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
-        state=record.GOING_BACK if options.get("going_back") else record.IN_PROGRESS,
+        state=record.GOING_BACK if request.going_back else record.IN_PROGRESS,
     )
     if ours and (not survey.left or (ours.open and ours.selects(selection))):
         mine = ours
@@ -177,16 +168,16 @@ def make(azure: Azure, options: Options) -> Plan:
         ran=() if ours else ran,
         now=azure.server_time,
     )
-    request = preflight.Request(
+    asked = preflight.Request(
         to_manual=to_manual,
-        take_over=bool(options.get("take_over")),
-        protected=options.get("protected") or "skip",
+        take_over=request.take_over,
+        protected=request.protected,
         repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration_service.SUSPENDED,
-        passed=passed or bool(options.get("going_back")),
+        passed=passed or request.going_back,
     )
     plan = Plan(
         survey=survey,
-        findings=preflight.findings(survey, observed, request),
+        findings=preflight.findings(survey, observed, asked),
         record=mine,
         previous=previous,
         write_model=write_model,
@@ -197,7 +188,7 @@ def make(azure: Azure, options: Options) -> Plan:
         services=services,
         unproven=unproven,
     )
-    if passed or options.get("going_back") or (plan.nothing_to_do and not close_record):
+    if passed or request.going_back or (plan.nothing_to_do and not close_record):
         return plan
     return replace(plan, check=unchecked_batches(survey))
 
@@ -289,16 +280,16 @@ def batch_as_dict(batch: Batch, number: int) -> dict[str, t.Any]:
     return {"number": number, "label": batch.label, "instance_ids": list(batch.instance_ids), "adopted": batch.adopted}
 
 
-def record_from(fields: t.Mapping[str, t.Any] | None) -> Record | None:
+def record_from(options: RecordOptions | None) -> Record | None:
     """The record as `as_result` shows it, read back."""
-    if not fields:
+    if options is None:
         return None
     return Record(
-        id=fields["id"],
-        target=fields["target"],
-        previous=fields.get("previous") or "",
-        selection=fields.get("selection") or "all",
-        started=seconds_of(fields.get("started")) or 0.0,
-        suspended=tuple(fields.get("suspended") or ()),
-        state=fields.get("state") or record.IN_PROGRESS,
+        id=options.id,
+        target=options.target,
+        previous=options.previous or "",
+        selection=options.selection or "all",
+        started=seconds_of(options.started) or 0.0,
+        suspended=tuple(options.suspended or ()),
+        state=options.state,
     )

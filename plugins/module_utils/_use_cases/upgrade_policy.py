@@ -17,6 +17,7 @@ from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, ROLLING, ScaleSet
+from .._options import UpgradePolicyRequest
 from .._orchestrator import readiness, upgrade_policy
 from .._orchestrator.upgrade_policy import Policy
 from .._rollout import record
@@ -40,15 +41,15 @@ class PolicyChange:
         return self.before != self.after
 
 
-def set_policy(azure: Azure, clock: Clock, options: t.Mapping[str, t.Any], *, check_mode: bool) -> PolicyChange:
+def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, check_mode: bool) -> PolicyChange:
     """Bring the policy to what is asked for. Raises Refused with all that is in the way before anything is written.
 
     The findings are those of the last document that was judged, which is the one that was written.
     """
-    wanted = upgrade_policy.asked(options)
-    may = bool(options.get(upgrade_policy.PERMISSION))
-    deadline = clock.now() + options["timeout"]
-    scale_set = azure.scale_set(options["resource_group"], options["name"])
+    wanted = upgrade_policy.asked(request)
+    may = request.azure_may_upgrade
+    deadline = clock.now() + request.timeout
+    scale_set = azure.scale_set(request.resource_group, request.name)
     what = f"set the upgrade policy of scale set {scale_set.name}"
     change = _judged(azure, scale_set, wanted, what, may=may)
     if check_mode or not change.changed:

@@ -22,7 +22,10 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils import _controller, _module
 from ansible_collections.steady.vmss.plugins.module_utils._controller import Cancellation, named, started
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Cancelled
+from ansible_collections.steady.vmss.plugins.module_utils._options import ImageRequest
 from ansible_collections.steady.vmss.plugins.plugin_utils import _tied
+
+from ..asking import request
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
@@ -140,10 +143,9 @@ def test_only_a_module_that_is_waited_for_is_tied(
 
 @pytest.mark.parametrize("check", [False, True])
 def test_the_journal_of_a_module_that_was_cancelled_says_so(tmp_path: Path, check: bool) -> None:
-    options = {"resource_group": "rg", "name": "web", "journal": str(tmp_path / "journal")}
+    asked = request(ImageRequest, image="any", journal=str(tmp_path / "journal"))
     azure: Any = SimpleNamespace(scale_set_id=lambda group, name: f"{group}/{name}")
-    module: Any = SimpleNamespace(params=options, check_mode=check)
-    _module.journal_cancelled(module, azure, Cancelled("SIGTERM was received"))
+    _module.journal_cancelled(asked, azure, Cancelled("SIGTERM was received"), check_mode=check)
     if check:
         assert not (tmp_path / "journal").exists()
         return

@@ -20,7 +20,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.clouds import (
 )
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._arm.transport import certificate_bundle
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
+from ..asking import request
 from ..fake_azure import OPTIONS, SUBSCRIPTION, TENANT, FakeAzure, FakeClock
 
 ARM = "https://arm.test:8443"
@@ -105,7 +107,12 @@ def test_a_private_cloud_is_signed_in_to_and_asked(session: requests.Session, ar
     arm.on("GET", "/metadata/endpoints", (200, {}, NEW))
     path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachineScaleSets/web"
     arm.on("GET", path, (200, {}, {"id": path}))
-    azure = connect({**OPTIONS, "cloud_environment": ARM}, {"HOME": "/nonexistent"}, FakeClock(), session)
+    azure = connect(
+        request(ConnectionOptions, {**OPTIONS, "cloud_environment": ARM}),
+        {"HOME": "/nonexistent"},
+        FakeClock(),
+        session,
+    )
     azure.scale_set("rg", "web")
     assert str(arm.sign_ins[0].url) == f"https://login.test/{TENANT}/oauth2/v2.0/token"
     assert parse_qs(str(arm.sign_ins[0].body))["scope"] == [f"{ARM}/.default"]

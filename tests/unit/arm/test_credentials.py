@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
 from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials import VARIABLES, Settings, read_settings
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
+from ..asking import request
 from ..fake_azure import CLIENT, OPTIONS, SECRET, SUBSCRIPTION, TENANT, WEB, FakeAzure, FakeClock
 
 SUB = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}
@@ -66,10 +68,12 @@ class SignIn:
 
     def __call__(self, options: dict[str, Any], environment: dict[str, str]) -> tuple[str, str, str, str]:
         """(host, tenant, client id, secret) of the token request."""
-        azure = connect(options, {"HOME": str(self.home), **environment}, FakeClock(), self.session)
+        azure = connect(
+            request(ConnectionOptions, options), {"HOME": str(self.home), **environment}, FakeClock(), self.session
+        )
         azure.scale_set("rg", "web")
-        request = self.arm.sign_ins[-1]
-        url, form = urlsplit(str(request.url)), parse_qs(str(request.body))
+        sent = self.arm.sign_ins[-1]
+        url, form = urlsplit(str(sent.url)), parse_qs(str(sent.body))
         return str(url.hostname), url.path.split("/")[1], form["client_id"][0], form.get("client_secret", [""])[0]
 
     def refused(self, options: dict[str, Any], environment: dict[str, str]) -> str:
@@ -215,7 +219,9 @@ def test_a_managed_identity_is_found_in_the_chain(sign_in: SignIn, arm: FakeAzur
     token = {"access_token": "from-imds", "expires_in": "3600", "expires_on": "9999999999", "token_type": "Bearer"}
     arm.on("GET", "/metadata/identity/oauth2/token", (200, {}, {**token, "resource": "https://management.azure.com"}))
     for options in ({}, {"auth_source": "msi"}, {"auth_source": "msi", "client_id": "mine"}):
-        azure = connect(options, {"HOME": str(sign_in.home), **SUB}, FakeClock(), sign_in.session)
+        azure = connect(
+            request(ConnectionOptions, options), {"HOME": str(sign_in.home), **SUB}, FakeClock(), sign_in.session
+        )
         azure.scale_set("rg", "web")
         assert arm.requests[-1].headers["Authorization"] == "Bearer from-imds"
     assert "client_id=mine" in str(arm.requests[-2].url)
@@ -227,7 +233,9 @@ def test_the_cli_is_asked_last(sign_in: SignIn, arm: FakeAzure, home: Path, opti
     token = {"accessToken": "from-cli", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
     (home / "az").write_text(f"#!/bin/sh\necho '{json.dumps(token)}'\n")
     (home / "az").chmod(0o755)
-    connect(options, {"HOME": str(home), **SUB}, FakeClock(), sign_in.session).scale_set("rg", "web")
+    connect(request(ConnectionOptions, options), {"HOME": str(home), **SUB}, FakeClock(), sign_in.session).scale_set(
+        "rg", "web"
+    )
     assert arm.requests[-1].headers["Authorization"] == "Bearer from-cli"
 
 
@@ -259,7 +267,12 @@ def test_which_subscription(
     profile(home, "work", tenant="t", client_id="c", secret="s", subscription_id="of-profile")
     chosen = {"subscriptions": [{"id": "other"}, {"id": "of-cli", "isDefault": True}]}
     (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
-    assert connect(options, {"HOME": str(home), **environment}, FakeClock(), session).subscription_id == expected
+    assert (
+        connect(
+            request(ConnectionOptions, options), {"HOME": str(home), **environment}, FakeClock(), session
+        ).subscription_id
+        == expected
+    )
 
 
 def test_a_credential_error_is_an_azure_error_of_one_sentence() -> None:
@@ -284,7 +297,7 @@ def placed(home: Path, places: dict[str, set[str]]) -> Settings:
     if "cli" in places:
         chosen = {"subscriptions": [{"id": "cli-subscription_id", "isDefault": True}]}
         (home / ".azure" / "azureProfile.json").write_text(json.dumps(chosen), "utf-8-sig")
-    return read_settings(options, {"HOME": str(home), **environment})
+    return read_settings(request(ConnectionOptions, options), {"HOME": str(home), **environment})
 
 
 @pytest.mark.parametrize("here", list(product([False, True], repeat=5)), ids=str)

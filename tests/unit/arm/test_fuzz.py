@@ -27,9 +27,11 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import availabi
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._facts.times import timestamp
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases.scale_set_info import scale_set as shown
 
+from ..asking import request
 from ..fake_azure import GROUP, OPTIONS, SECRET, WEB, FakeAzure, FakeClock
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
@@ -234,7 +236,7 @@ def test_any_answer_is_read_or_refused(name: str, given_answers: list[Any]) -> N
     session = requests.Session()
     session.mount("https://", arm)
     session.mount("http://", arm)
-    azure = connect(OPTIONS, {"HOME": "/nonexistent"}, FakeClock(), session)
+    azure = connect(request(ConnectionOptions, OPTIONS), {"HOME": "/nonexistent"}, FakeClock(), session)
     began = time.process_time()
     problem: AzureError | None = None
     try:

@@ -56,7 +56,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
         "AZURE_SECRET": 'a"b/c d+e',
         "AZURE_CLIENT_SECRET": "short",
     }
-    know_secrets({"secret": "0ption~secret", "protected_settings": {"a": [{"b": "protected1"}]}}, environment)
+    know_secrets(["0ption~secret", {"a": [{"b": "protected1"}]}], environment)
 
 
 @pytest.mark.usefixtures("known")

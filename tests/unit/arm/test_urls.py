@@ -23,7 +23,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import Azu
 from ansible_collections.steady.vmss.plugins.module_utils._arm.urls import origin, resource_path
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
+from ..asking import request
 from ..fake_azure import OPTIONS, SECRET, WEB, FakeAzure, FakeClock
 
 HERE = "https://management.azure.com"
@@ -161,7 +163,12 @@ def test_no_redirect_of_the_metadata_is_followed(session: requests.Session, arm:
         (200, {}, METADATA),
     )
     with pytest.raises(AzureError, match="answers with a redirect, which is not followed"):
-        connect({**OPTIONS, "cloud_environment": PRIVATE}, {"HOME": "/nonexistent"}, FakeClock(), session)
+        connect(
+            request(ConnectionOptions, {**OPTIONS, "cloud_environment": PRIVATE}),
+            {"HOME": "/nonexistent"},
+            FakeClock(),
+            session,
+        )
     assert arm.hosts == {"arm.test"}
 
 
@@ -197,7 +204,12 @@ def test_a_secret_is_never_sent_in_plain_text(session: requests.Session, arm: Fa
 
     arm.sign_in_answer = discovery
     arm.on("GET", "/metadata/endpoints", (200, {}, METADATA))
-    azure = connect({**OPTIONS, "cloud_environment": PRIVATE}, {"HOME": "/nonexistent"}, FakeClock(), session)
+    azure = connect(
+        request(ConnectionOptions, {**OPTIONS, "cloud_environment": PRIVATE}),
+        {"HOME": "/nonexistent"},
+        FakeClock(),
+        session,
+    )
     with pytest.raises(AzureError, match="https url"):
         azure.scale_set("rg", "web")
     assert "evil.test" not in arm.hosts

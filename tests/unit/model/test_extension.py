@@ -10,6 +10,9 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._model import extension
+from ansible_collections.steady.vmss.plugins.module_utils._options import ExtensionRequest
+
+from ..asking import request
 
 STORED = {
     "name": "boot",
@@ -29,20 +32,25 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def test_what_is_not_given_stays() -> None:
-    after = extension.after(BEFORE, options(settings={"timestamp": 2}, force_update_tag="june"))
+    after = extension.after(
+        BEFORE, request(ExtensionRequest, options(settings={"timestamp": 2}, force_update_tag="june"))
+    )
     assert BEFORE is not None
     assert after == {**BEFORE, "settings": {"timestamp": 2, "skipDos2Unix": True}, "force_update_tag": "june"}
-    assert extension.after(BEFORE, options()) == BEFORE
+    assert extension.after(BEFORE, request(ExtensionRequest, options())) == BEFORE
 
 
 def test_only_what_is_given_is_written_with_the_settings_whole() -> None:
     given = options(settings={"timestamp": 2}, protected_settings={"secret": "s"})
-    after = extension.after(BEFORE, given)
-    assert extension.document(after, given, protected=True)["properties"] == {
+    after = extension.after(BEFORE, request(ExtensionRequest, given))
+    assert extension.document(after, request(ExtensionRequest, given), protected=True)["properties"] == {
         "settings": {"timestamp": 2, "skipDos2Unix": True},
         "protectedSettings": {"secret": "s"},
     }
-    assert "protectedSettings" not in extension.document(after, given, protected=False)["properties"]
+    assert (
+        "protectedSettings"
+        not in extension.document(after, request(ExtensionRequest, given), protected=False)["properties"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,12 +67,12 @@ def test_only_what_is_given_is_written_with_the_settings_whole() -> None:
 def test_protected_settings_are_written_unless_the_tag_says_they_are_there(
     given: dict[str, Any], written: bool
 ) -> None:
-    assert extension.writes_protected(BEFORE, options(**given)) is written
+    assert extension.writes_protected(BEFORE, request(ExtensionRequest, options(**given))) is written
 
 
 def test_a_new_extension_says_what_it_is() -> None:
     with pytest.raises(Refused, match="a new one needs type, type_handler_version"):
-        extension.after(None, options(publisher="p"))
+        extension.after(None, request(ExtensionRequest, options(publisher="p")))
     full = options(publisher="p", type="t", type_handler_version="1.0", protected_settings={"a": "b"})
-    assert extension.after(None, full)["type"] == "t"
-    assert extension.writes_protected(None, {**full, "force_update_tag": "any"})
+    assert extension.after(None, request(ExtensionRequest, full))["type"] == "t"
+    assert extension.writes_protected(None, request(ExtensionRequest, {**full, "force_update_tag": "any"}))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, Instance, ScaleSet
+from ansible_collections.steady.vmss.plugins.module_utils._options import UpgradeMode, UpgradePolicyRequest
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import upgrade_policy
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.upgrade_policy import (
     AUTOMATIC_POLICY,
@@ -21,6 +22,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.upgrade_
     ROLLING_POLICY,
     SECTIONS,
 )
+
+from ..asking import request
 
 PERCENTAGES = [name for name, member in SECTIONS[ROLLING_POLICY][1].items() if member.is_percentage]
 FLAGS = {section: [n for n, m in members.items() if m.default is False] for section, (_w, members) in SECTIONS.items()}
@@ -33,7 +36,7 @@ def asked(draw: st.DrawFn) -> upgrade_policy.Policy:
     rolling = {name: st.integers(members[name].least, members[name].most) for name in PERCENTAGES}
     pause = {"pause_time_between_batches": st.sampled_from(["PT0S", "PT30S", "PT1M", "pt90s", "45", "P1D"])}
     flags = {section: dict.fromkeys(names, st.booleans()) for section, names in FLAGS.items()}
-    options: dict[str, Any] = {"mode": draw(st.sampled_from(upgrade_policy.MODES))}
+    options: dict[str, Any] = {"mode": draw(st.sampled_from(get_args(UpgradeMode)))}
     options[ROLLING_POLICY] = draw(st.fixed_dictionaries({}, optional=rolling | pause | flags[ROLLING_POLICY]))
     options[AUTOMATIC_POLICY] = draw(st.fixed_dictionaries({}, optional=flags[AUTOMATIC_POLICY]))
     return options
@@ -62,7 +65,7 @@ STORED = st.fixed_dictionaries(
 def test_what_is_asked_is_written_and_nothing_else_changes(
     stored: dict[str, Any], options: upgrade_policy.Policy
 ) -> None:
-    wanted = upgrade_policy.asked(options)
+    wanted = upgrade_policy.asked(request(UpgradePolicyRequest, options))
     written = upgrade_policy.patch(stored, wanted)
     assert written.get("aMemberOfTomorrow") == stored.get("aMemberOfTomorrow")
     for section, (wire, members) in SECTIONS.items():
@@ -90,23 +93,28 @@ def test_a_percentage_out_of_range_is_refused(name: str, off: int) -> None:
     member = SECTIONS[ROLLING_POLICY][1][name]
     value = member.least - 1 if off < 0 else member.most + 1
     with pytest.raises(Refused) as refused:
-        upgrade_policy.asked({ROLLING_POLICY: {name: value}})
+        upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: value}}))
     for word in (name, str(value), f"{member.least} to {member.most}", "Nothing was written"):
         assert word in str(refused.value)
     for edge in (member.least, member.most):
-        assert upgrade_policy.asked({ROLLING_POLICY: {name: edge}}) == {ROLLING_POLICY: {name: edge}}
+        assert upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: edge}})) == {
+            ROLLING_POLICY: {name: edge}
+        }
 
 
 def test_all_that_is_out_of_range_is_named_at_once() -> None:
     with pytest.raises(Refused) as refused:
         upgrade_policy.asked(
-            {
-                ROLLING_POLICY: {
-                    "max_batch_instance_percent": 4,
-                    "max_unhealthy_instance_percent": 101,
-                    "pause_time_between_batches": "a while",
-                }
-            }
+            request(
+                UpgradePolicyRequest,
+                {
+                    ROLLING_POLICY: {
+                        "max_batch_instance_percent": 4,
+                        "max_unhealthy_instance_percent": 101,
+                        "pause_time_between_batches": "a while",
+                    }
+                },
+            )
         )
     for word in ("max_batch_instance_percent", "max_unhealthy_instance_percent", "'a while' is no duration"):
         assert word in str(refused.value)
@@ -114,7 +122,9 @@ def test_all_that_is_out_of_range_is_named_at_once() -> None:
 
 def test_nothing_asked_for_is_refused() -> None:
     with pytest.raises(Refused, match="nothing is asked for"):
-        upgrade_policy.asked({"mode": None, ROLLING_POLICY: {"max_surge": None}, AUTOMATIC_POLICY: None})
+        upgrade_policy.asked(
+            request(UpgradePolicyRequest, {"mode": None, ROLLING_POLICY: {"max_surge": None}, AUTOMATIC_POLICY: None})
+        )
 
 
 @pytest.mark.parametrize(
@@ -142,10 +152,13 @@ def test_durations(text: object, seconds: float | None) -> None:
 
 def test_defaults_of_azures_are_no_change() -> None:
     wanted = upgrade_policy.asked(
-        {"mode": "Manual", ROLLING_POLICY: {"max_batch_instance_percent": 20, "max_surge": False}}
+        request(
+            UpgradePolicyRequest,
+            {"mode": "Manual", ROLLING_POLICY: {"max_batch_instance_percent": 20, "max_surge": False}},
+        )
     )
     assert upgrade_policy.after({}, wanted) == upgrade_policy.shown({})
-    pause = upgrade_policy.asked({ROLLING_POLICY: {"pause_time_between_batches": "60"}})
+    pause = upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {"pause_time_between_batches": "60"}}))
     stored = {"rollingUpgradePolicy": {"pauseTimeBetweenBatches": "PT1M"}}
     assert upgrade_policy.after(stored, pause) == upgrade_policy.shown(stored)
 

@@ -15,6 +15,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import PLATFORM, Image
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import (
@@ -236,10 +237,9 @@ def test_a_batch_that_azure_preempted_is_no_step_of_the_ramp() -> None:
 def test_earlier_batches_that_were_preempted_are_no_steps_either() -> None:
     fleet = uniform(20, policy=Policy(Limit(20), (Limit(1), Limit(2), Limit(10)), 0, "none"))
     earlier = [
-        {"number": 1, "instance_ids": ["18"], "operation_seconds": 9.0, "settle_seconds": 1.0},
-        {"number": 2, "instance_ids": ["19"], "not_started_instance_ids": ["0"], "operation_seconds": 0.0},
+        BatchReport(1, "", ("18",), START, operation_seconds=9.0, settle_seconds=1.0),
+        BatchReport(2, "", ("19",), START, not_started_instance_ids=("0",), settle_seconds=1.0),
     ]
-    earlier[1]["settle_seconds"] = 1.0
     assert Upgrade(fleet.survey(), Patience(), now=START, earlier=earlier).next(START) == Send("upgrade", ("0", "1"))
 
 

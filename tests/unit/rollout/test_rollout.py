@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation, Problem
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import remaining_batches
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
@@ -197,7 +198,7 @@ def test_an_unhealthy_instance_of_this_rollout_is_awaited_first() -> None:
 
 
 def test_earlier_batches_number_this_run_and_tell_its_pace() -> None:
-    earlier = [{"number": 1, "operation_seconds": 200.0, "settle_seconds": 20.0}]
+    earlier = [BatchReport(1, "", (), START, operation_seconds=200.0, settle_seconds=20.0)]
     fleet = uniform(5)
     upgrade = Upgrade(fleet.survey(), Patience(), now=START, earlier=earlier)
     upgrade.next(START)

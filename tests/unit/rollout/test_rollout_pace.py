@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience, Task, Terms, Track
@@ -103,7 +104,7 @@ def test_a_settle_time_that_is_all_lag_is_not_learned() -> None:
     """Only what was, with proof, tells when the next look may be in vain."""
     looks = {}
     for settled in (20.0, 120.1):
-        earlier = [{"operation_seconds": 60.0, "settle_seconds": settled, "instance_ids": ["0"]}]
+        earlier = [BatchReport(1, "", ("0",), START, operation_seconds=60.0, settle_seconds=settled)]
         fleet = uniform(10)
         upgrade = Upgrade(fleet.survey(), Patience(), now=START, earlier=earlier)
         upgrade.next(START)

@@ -12,9 +12,16 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure, connect
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    ConnectionOptions,
+    ImageRequest,
+    UpgradePlanInfoRequest,
+    UpgradePolicyRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image, upgrade_plan_info, upgrade_policy
 
+from ..asking import request
 from ..play import NEW, NEWER, OLD, SET, Failed, Play, of_version, scenario
 from ..simulated import Reply, Request, Simulated
 
@@ -54,7 +61,7 @@ def simulated(capacity: int = 5, **changes: Any) -> Simulated:
 
 
 def ours(azure: Simulated) -> Azure:
-    return connect(azure.options, HOME, azure.clock, azure.session())
+    return connect(request(ConnectionOptions, azure.options), HOME, azure.clock, azure.session())
 
 
 def play(azure: Simulated, version: str | None = NEW, **options: Any) -> Play:
@@ -190,7 +197,7 @@ def test_the_policy_is_judged_on_the_document_that_it_is_written_onto() -> None:
     azure.do(do="write", patch={"properties": takes}, when={"calls": {GET: 1}})
     options = {**SET, "timeout": 600, "automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
     with pytest.raises(Refused, match="health"):
-        upgrade_policy.set_policy(ours(azure), azure.clock, options, check_mode=False)
+        upgrade_policy.set_policy(ours(azure), azure.clock, request(UpgradePolicyRequest, options), check_mode=False)
     assert not azure.state()["document"]["properties"]["upgradePolicy"].get("automaticOSUpgradePolicy")
 
 
@@ -389,12 +396,12 @@ def test_a_rollout_that_another_controller_finished_is_not_set_back() -> None:
     azure = simulated(5)
 
     def check(_ids: list[str]) -> None:
-        monitor = connect(azure.options, HOME, azure.clock, azure.session())
+        monitor = connect(request(ConnectionOptions, azure.options), HOME, azure.clock, azure.session())
         found = kept(azure)
         assert found is not None
         options = {**SET, "image": of_version(NEW), "timeout": 600}
         options["record"] = {**vars(found), "started": "2026-11-27T02:00:00Z", "state": "finished"}
-        assert image.set_image(monitor, azure.clock, options, check_mode=False).changed
+        assert image.set_image(monitor, azure.clock, request(ImageRequest, options), check_mode=False).changed
         raise Failed("the user's check failed")
 
     run = play(azure, check=check, on_failure="rollback_all")
@@ -435,7 +442,7 @@ def test_an_end_is_not_written_over_another(stands: str, ends: str, is_then: str
     written["started"] = "2026-11-27T02:00:00Z"
     for state in (stands, ends):
         given = {**options, "record": {**written, "state": state}}
-        image.set_image(ours(azure), azure.clock, given, check_mode=False)
+        image.set_image(ours(azure), azure.clock, request(ImageRequest, given), check_mode=False)
     found = kept(azure)
     assert found is not None and found.state == is_then
 
@@ -449,7 +456,7 @@ def test_asking_for_manual_is_a_reason_to_write_the_mode() -> None:
     assert run.changed and azure.state()["document"]["properties"]["upgradePolicy"]["mode"] == "Manual"
     assert disks(azure) == 0
     options = {**SET, "image": of_version(NEW), "upgrade_mode": "Manual", "timeout": 600}
-    change = image.set_image(ours(azure), azure.clock, options, check_mode=False)
+    change = image.set_image(ours(azure), azure.clock, request(ImageRequest, options), check_mode=False)
     assert (change.changed, change.after.upgrade_mode) == (False, "Manual")
 
 
@@ -463,7 +470,7 @@ def test_twenty_five_named_flexible_instances_fit() -> None:
 
 def rollout_plan_of(azure: Simulated, options: dict[str, Any]) -> dict[str, Any]:
     run = Play(azure, azure.options, **options)
-    return upgrade_plan_info.as_result(upgrade_plan_info.make(run.azure, run.options))
+    return upgrade_plan_info.as_result(upgrade_plan_info.make(run.azure, request(UpgradePlanInfoRequest, run.options)))
 
 
 @pytest.mark.parametrize("repairs", [False, True])

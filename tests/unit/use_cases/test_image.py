@@ -13,8 +13,10 @@ import pytest
 from requests import PreparedRequest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import ImageRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image
 
+from ..asking import request
 from ..fake_azure import WEB, Answer, FakeAzure, FakeClock
 
 ONE, TWO = "https://s/one.vhd", "https://s/two.vhd"
@@ -50,6 +52,6 @@ def test_a_sas_is_written(
     arm.on("GET", WEB, lambda _request: body())
     arm.on("PATCH", WEB, patch)
     options = {"resource_group": "rg", "name": "web", "image": given, "timeout": 600}
-    change = image.set_image(azure, clock, options, check_mode=False)
+    change = image.set_image(azure, clock, request(ImageRequest, options), check_mode=False)
     assert change.changed is bool(writes)
     assert stored[1:] == [given] * writes

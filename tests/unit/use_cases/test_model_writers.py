@@ -14,8 +14,14 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    ExtensionRequest,
+    HealthMonitorRequest,
+    UpgradePolicyRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import extension, health_monitor, upgrade_policy
 
+from ..asking import request
 from ..fake_azure import SUBSCRIPTION, Answer, FakeAzure, FakeClock
 from ..stored import FAILED, HEALTH, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
 
@@ -50,11 +56,15 @@ def test_another_mode_needs_every_instance_proven_and_unknown_is_not_none_behind
     options = {**SET, "mode": "Automatic"}
     for check_mode in (True, False):
         with pytest.raises(Refused, match=r"1 of 10 instances .*9: Azure does not show.* 1 of them go down"):
-            upgrade_policy.set_policy(azure, clock, options, check_mode=check_mode)
+            upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, options), check_mode=check_mode)
     assert web.writes() == []
-    planned = upgrade_policy.set_policy(azure, clock, {**options, "azure_may_upgrade": True}, check_mode=True)
+    planned = upgrade_policy.set_policy(
+        azure, clock, request(UpgradePolicyRequest, {**options, "azure_may_upgrade": True}), check_mode=True
+    )
     assert [(one.code, one.severity) for one in planned.findings] == [("behind", "warning")]
-    done = upgrade_policy.set_policy(azure, clock, {**options, "azure_may_upgrade": True}, check_mode=False)
+    done = upgrade_policy.set_policy(
+        azure, clock, request(UpgradePolicyRequest, {**options, "azure_may_upgrade": True}), check_mode=False
+    )
     assert done.changed and web.document["properties"]["upgradePolicy"]["mode"] == "Automatic"
 
 
@@ -68,13 +78,18 @@ def test_a_model_that_follows_the_newest_needs_instances_on_the_newest(
     web.instances = [uniform(n) for n in range(10)]
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}, {"name": "2.0.0"}]))
     with pytest.raises(Refused, match=r"10 of 10 instances .*0-9: it runs .*1\.0\.0.*2\.0\.0 now"):
-        upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False)
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, "mode": mode}), check_mode=False)
     arm.on("GET", VERSIONS, DENIED)
     with pytest.raises(Refused, match=r"10 of 10 instances .*what the model's image means now is not known"):
-        upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False)
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, "mode": mode}), check_mode=False)
     assert web.writes() == []
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
-    assert upgrade_policy.set_policy(azure, clock, {**SET, "mode": mode}, check_mode=False).findings == []
+    assert (
+        upgrade_policy.set_policy(
+            azure, clock, request(UpgradePolicyRequest, {**SET, "mode": mode}), check_mode=False
+        ).findings
+        == []
+    )
 
 
 def test_any_write_into_a_mode_that_acts_needs_the_same(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
@@ -82,8 +97,10 @@ def test_any_write_into_a_mode_that_acts_needs_the_same(azure: Azure, arm: FakeA
     web.instances = [uniform(0, latestModelApplied=False)]
     pause = {"rolling_upgrade_policy": {"pause_time_between_batches": "PT1M"}}
     with pytest.raises(Refused, match="not proven to have the newest model"):
-        upgrade_policy.set_policy(azure, clock, {**SET, **pause}, check_mode=False)
-    assert upgrade_policy.set_policy(azure, clock, {**SET, **pause, "mode": "Manual"}, check_mode=False).changed
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **pause}), check_mode=False)
+    assert upgrade_policy.set_policy(
+        azure, clock, request(UpgradePolicyRequest, {**SET, **pause, "mode": "Manual"}), check_mode=False
+    ).changed
     assert web.writes() == ["PATCH web"]
 
 
@@ -101,7 +118,7 @@ def test_after_412_the_image_and_the_health_source_are_asked_again(
     web.at = {1: pinned}
     on = {"automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
     with pytest.raises(Refused, match=r"(?s)pins image.*has no health source"):
-        upgrade_policy.set_policy(azure, clock, {**SET, **on}, check_mode=False)
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **on}), check_mode=False)
     assert web.writes() == ["PATCH web"], "Azure refused it with 412"
     assert "automaticOSUpgradePolicy" not in web.document["properties"]["upgradePolicy"]
 
@@ -115,7 +132,7 @@ def test_the_worse_of_two_findings_of_one_kind_counts(azure: Azure, arm: FakeAzu
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
     asked = {"mode": "Rolling", "automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
     with pytest.raises(Refused, match="has no health source"):
-        upgrade_policy.set_policy(azure, clock, {**SET, **asked}, check_mode=False)
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **asked}), check_mode=False)
     assert web.writes() == []
 
 
@@ -126,7 +143,7 @@ def test_operations_that_always_end_cancelled_are_few(azure: Azure, arm: FakeAzu
     began = clock.now()
     options = {**SET, "rolling_upgrade_policy": {"max_batch_instance_percent": 10}}
     with pytest.raises(Refused, match="Azure took the write 5 times, and each time it was cancelled"):
-        upgrade_policy.set_policy(azure, clock, options, check_mode=False)
+        upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, options), check_mode=False)
     assert web.writes() == ["PATCH web"] * 5 and clock.now() - began < 600
 
 
@@ -152,7 +169,7 @@ def settings(**given: Any) -> dict[str, Any]:
 
 
 def run_extension(azure: Azure, clock: FakeClock, options: dict[str, Any], **more: Any) -> extension.ExtensionChange:
-    return extension.set_extension(azure, clock, options, **{"check_mode": False, **more})
+    return extension.set_extension(azure, clock, request(ExtensionRequest, options), **{"check_mode": False, **more})
 
 
 @pytest.mark.parametrize("mode", ["Automatic", "Rolling"])
@@ -166,7 +183,7 @@ def test_a_model_write_is_refused_where_azure_acts_on_it(
             with pytest.raises(Refused, match=f"upgrade mode {mode}: Azure brings its 10 instances"):
                 run_extension(azure, clock, options, check_mode=check_mode)
     with pytest.raises(Refused, match=f"upgrade mode {mode}"):
-        health_monitor.set_source(azure, clock, MONITOR, check_mode=False)
+        health_monitor.set_source(azure, clock, request(HealthMonitorRequest, MONITOR), check_mode=False)
     assert web.writes() == []
     done = run_extension(azure, clock, {**settings(ours=2), "azure_may_upgrade": True})
     assert done.changed and "10 instances" in done.warnings[-1]
@@ -273,7 +290,9 @@ def test_every_way_to_take_the_last_health_source_away_asks_whether_it_is_needed
     ways: dict[str, Callable[[], object]] = {
         "extension": lambda: run_extension(azure, clock, {**settings(), "extension": "health", "state": "absent"}),
         "another type": lambda: run_extension(azure, clock, {**settings(), "extension": "health", "type": "Other"}),
-        "health_monitor": lambda: health_monitor.set_source(azure, clock, {**ABSENT}, check_mode=False),
+        "health_monitor": lambda: health_monitor.set_source(
+            azure, clock, request(HealthMonitorRequest, {**ABSENT}), check_mode=False
+        ),
     }
     with pytest.raises(Refused, match=f"needs its health source, for {need}"):
         ways[way]()
@@ -286,7 +305,9 @@ MONITOR = {**SET, "state": "present", "source": "load_balancer_probe", "probe_id
 
 
 def monitor(azure: Azure, clock: FakeClock, **options: Any) -> health_monitor.SourceChange:
-    return health_monitor.set_source(azure, clock, {**MONITOR, **options}, check_mode=False)
+    return health_monitor.set_source(
+        azure, clock, request(HealthMonitorRequest, {**MONITOR, **options}), check_mode=False
+    )
 
 
 def test_a_need_that_comes_up_meanwhile_turns_the_order(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
@@ -330,7 +351,10 @@ def test_a_failure_in_the_middle_says_that_there_are_two(azure: Azure, arm: Fake
     assert web.sources() == ["extension", "probe"]
     web.refuses = {}
     assert health_monitor.set_source(
-        azure, clock, {**ABSENT, "source": "application_health_extension"}, check_mode=False
+        azure,
+        clock,
+        request(HealthMonitorRequest, {**ABSENT, "source": "application_health_extension"}),
+        check_mode=False,
     ).changed
     assert web.sources() == ["probe"]
 
@@ -360,5 +384,7 @@ def test_a_name_that_the_extension_has_not_is_refused(azure: Azure, arm: FakeAzu
     web = Stored(arm, HEALTH)
     asked = {**SET, "state": "present", "source": "application_health_extension", "replace": False, "port": 23}
     with pytest.raises(Refused, match="has the name health, which Azure does not change into mine"):
-        health_monitor.set_source(azure, clock, {**asked, "extension_name": "mine"}, check_mode=False)
+        health_monitor.set_source(
+            azure, clock, request(HealthMonitorRequest, {**asked, "extension_name": "mine"}), check_mode=False
+        )
     assert web.writes() == []

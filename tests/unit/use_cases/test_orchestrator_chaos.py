@@ -24,6 +24,13 @@ from simulator.errors import ArmError
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    ConnectionOptions,
+    ExtensionRequest,
+    HealthMonitorRequest,
+    RollingUpgradeRequest,
+    UpgradePolicyRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     extension,
     health_monitor,
@@ -31,6 +38,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     upgrade_policy,
 )
 
+from ..asking import request
 from ..simulated import Reply, Request, Simulated
 
 SEEDS = (
@@ -265,26 +273,31 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
         if options.get("state") == "cancelled":  # of an upgrade that soon ends, and another one follows
             rate = 0.2
             azure.fault(operation=CANCEL, action="lost_answer", times=1)
-        client = connect(azure.options, {"HOME": "/nonexistent"}, azure.clock, azure.session())
+        client = connect(
+            request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, azure.clock, azure.session()
+        )
         check_mode = random.random() < 0.1
         given, began = {**SET, **options}, azure.now()
         changed: bool | None = None
         said = ""
         try:
             if name == "rolling":
-                result, failure = rolling_upgrade.run(client, azure.clock, given, check_mode=check_mode)
+                result, failure = rolling_upgrade.run(
+                    client, azure.clock, request(RollingUpgradeRequest, given), check_mode=check_mode
+                )
                 said = failure.message if failure else ""
                 changed = result["changed"]
                 judge.upgrade_claims(result, given)
                 if changed is False and not check_mode and judge.accepted:
                     judge.wrong.append(f"{options}: unchanged, but {judge.accepted}")
             else:
-                use = {
-                    "policy": upgrade_policy.set_policy,
-                    "health": health_monitor.set_source,
-                    "extension": extension.set_extension,
+                use: Any
+                use, kind = {
+                    "policy": (upgrade_policy.set_policy, UpgradePolicyRequest),
+                    "health": (health_monitor.set_source, HealthMonitorRequest),
+                    "extension": (extension.set_extension, ExtensionRequest),
                 }[name]
-                changed = use(client, azure.clock, given, check_mode=check_mode).changed  # type: ignore[operator]
+                changed = use(client, azure.clock, request(kind, given), check_mode=check_mode).changed
         except (Refused, AzureError) as error:
             said = str(error)
         judge.claims(f"{name} {options}", changed, said)

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import RollingUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade
 
+from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
 from ..stored import HEALTH, REFERENCE, Stored
 
@@ -61,7 +63,7 @@ def web(arm: FakeAzure) -> Stored:
 
 
 def run(azure: Azure, clock: FakeClock, **options: Any) -> tuple[dict[str, Any], Failure | None]:
-    return rolling_upgrade.run(azure, clock, {**OPTIONS, **options}, check_mode=False)
+    return rolling_upgrade.run(azure, clock, request(RollingUpgradeRequest, {**OPTIONS, **options}), check_mode=False)
 
 
 def test_a_set_that_is_deleted_meanwhile_ends_the_wait(
@@ -100,15 +102,15 @@ def test_one_that_came_and_failed_since_the_plan_is_not_started_again(
 
 
 def test_a_plan_says_what_it_has_seen(azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored) -> None:
-    planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+    planned, _failed = rolling_upgrade.run(azure, clock, request(RollingUpgradeRequest, OPTIONS), check_mode=True)
     assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("start", "none", None)
     arm.on("GET", LATEST, latest("Faulted"))
-    planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+    planned, _failed = rolling_upgrade.run(azure, clock, request(RollingUpgradeRequest, OPTIONS), check_mode=True)
     assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("start", A, None)
     arm.on("GET", LATEST, latest("RollingForward"))
     for shown, adopted in ((history("RollingForward"), A), (history("Completed", B), None)):
         arm.on("GET", HISTORY, shown)
-        planned, _failed = rolling_upgrade.run(azure, clock, OPTIONS, check_mode=True)
+        planned, _failed = rolling_upgrade.run(azure, clock, request(RollingUpgradeRequest, OPTIONS), check_mode=True)
         assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("wait", A, adopted)
     assert web.writes() == []
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
+from ansible_collections.steady.vmss.plugins.module_utils._options import ScaleSetInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info
 
+from ..asking import request
 from ..fake_azure import GROUP, SUBSCRIPTION, FakeAzure
 
 SETS = f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"
@@ -43,7 +45,7 @@ def serve(arm: FakeAzure, **models: dict[str, str]) -> None:
 def test_an_image_that_cannot_be_resolved(azure: Azure, arm: FakeAzure, versions: Any, words: str) -> None:
     serve(arm, broken={"id": GALLERY}, sound=PLATFORM)
     arm.on("GET", f"{GALLERY}/versions", versions)
-    broken, sound = scale_set_info.read(azure, OPTIONS)
+    broken, sound = scale_set_info.read(azure, request(ScaleSetInfoRequest, OPTIONS))
     assert broken["target_image"] is None and words in broken["target_problem"]
     assert [(i["instance_id"], i["verdict"], i["outdated"]) for i in broken["instances"]] == [("0", "unproven", None)]
     assert (sound["target_image"], sound["target_problem"]) == (PLATFORM, "")
@@ -52,6 +54,8 @@ def test_an_image_that_cannot_be_resolved(azure: Azure, arm: FakeAzure, versions
 
 def test_an_image_that_does_not_fit_one_of_the_sets(azure: Azure, arm: FakeAzure) -> None:
     serve(arm, gallery={"id": f"{GALLERY}/versions/1.0.0"}, platform=PLATFORM)
-    gallery, platform = scale_set_info.read(azure, {**OPTIONS, "image": {"version": "2.0.0"}})
+    gallery, platform = scale_set_info.read(
+        azure, request(ScaleSetInfoRequest, {**OPTIONS, "image": {"version": "2.0.0"}})
+    )
     assert "names no platform image" in gallery["target_problem"]
     assert platform["instances"][0]["outdated"] is True

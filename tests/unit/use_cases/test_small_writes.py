@@ -14,6 +14,12 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    DeferredUpgradeRequest,
+    InstanceProtectionRequest,
+    LifecycleEventRequest,
+    OrchestrationServiceRequest,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     deferred_upgrade,
     instance_protection,
@@ -21,6 +27,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     orchestration_service,
 )
 
+from ..asking import request
 from ..fake_azure import GROUP, SUBSCRIPTION, WEB, FakeAzure, FakeClock
 
 POLL = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/operations/one"
@@ -49,7 +56,7 @@ def test_a_write_that_fails_is_sent_twice_and_told_in_azures_words(
     arm.on("GET", POLL, (200, {}, FAILED))
     began = clock.now()
     with pytest.raises(AzureError, match=r"suspend AutomaticRepairs of scale set web: InternalExecutionError: An int"):
-        orchestration_service.set_state(azure, clock, SUSPEND, check_mode=False)
+        orchestration_service.set_state(azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False)
     assert posts(arm) == 2 and clock.now() - began < 120
 
 
@@ -58,9 +65,9 @@ def test_a_write_that_was_preempted_is_sent_again(azure: Azure, arm: FakeAzure, 
     arm.on("GET", f"{WEB}/instanceView", *[services("Running")] * 4, services("Suspended"))
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", (202, STARTED, None))
     arm.on("GET", POLL, (200, {}, PREEMPTED))
-    assert orchestration_service.set_state(azure, clock, SUSPEND, check_mode=False)[1] == {
-        "AutomaticRepairs": "Suspended"
-    }
+    assert orchestration_service.set_state(
+        azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False
+    )[1] == {"AutomaticRepairs": "Suspended"}
     assert posts(arm) == 3
 
 
@@ -87,9 +94,9 @@ def test_a_write_that_does_not_show_yet_is_not_sent_again(
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", post)
     arm.on("GET", POLL, poll)
     options = {**SUSPEND, "timeout": 3600}
-    assert orchestration_service.set_state(azure, clock, options, check_mode=False)[1] == {
-        "AutomaticRepairs": "Suspended"
-    }
+    assert orchestration_service.set_state(
+        azure, clock, request(OrchestrationServiceRequest, options), check_mode=False
+    )[1] == {"AutomaticRepairs": "Suspended"}
     assert posts(arm) == 1
 
 
@@ -100,7 +107,7 @@ def test_a_write_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(
     arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
     arm.on("GET", f"{WEB}/instanceView", lambda _r: services("Suspended" if clock.now() > began + 60 else "Running"))
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", (503, {}, None))
-    orchestration_service.set_state(azure, clock, SUSPEND, check_mode=False)
+    orchestration_service.set_state(azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False)
     assert posts(arm) == 1
 
 
@@ -112,7 +119,7 @@ def test_a_write_that_never_shows_is_sent_a_few_times_and_given_up(
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", (202, STARTED, None))
     arm.on("GET", POLL, (200, {}, {"status": "Succeeded"}))
     with pytest.raises(AzureError, match="no effect within the timeout"):
-        orchestration_service.set_state(azure, clock, SUSPEND, check_mode=False)
+        orchestration_service.set_state(azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False)
     assert posts(arm) <= 4
 
 
@@ -127,7 +134,7 @@ def test_protection_that_azure_does_not_show_is_not_guessed(azure: Azure, arm: F
     flexible(arm, {"name": "web_1", "instanceId": "web_1"})
     options = {**SET, "instance_ids": ["web_1"], "from_scale_set_actions": False}
     with pytest.raises(Refused, match=r"web_1 of the Flexible scale set web.*--protect-from-scale-set-actions false$"):
-        instance_protection.protect(azure, clock, options, check_mode=False)
+        instance_protection.protect(azure, clock, request(InstanceProtectionRequest, options), check_mode=False)
     assert {method for method, _path in arm.sent()} == {"GET"}
 
 
@@ -139,7 +146,9 @@ def test_protection_of_a_flexible_instance_is_lifted(azure: Azure, arm: FakeAzur
     flexible(arm, shown(True), shown(True), shown(False))
     arm.on("PUT", f"{WEB}/virtualMachines/web_1", (200, {}, {}))
     options = {**SET, "instance_ids": ["web_1"], "from_scale_set_actions": False, "from_scale_in": False}
-    before, after = instance_protection.protect(azure, clock, options, check_mode=False)
+    before, after = instance_protection.protect(
+        azure, clock, request(InstanceProtectionRequest, options), check_mode=False
+    )
     assert before == {"web_1": {"from_scale_in": True, "from_scale_set_actions": True}}
     assert after == {"web_1": {"from_scale_in": False, "from_scale_set_actions": False}}
     (put,) = [request for request in arm.requests if request.method == "PUT"]
@@ -170,15 +179,23 @@ def test_protection_that_is_not_asked_for_stays_as_another_client_sets_it(
     )
     arm.on("PUT", f"{WEB}/virtualMachines/1", put)
     options = {**SET, "instance_ids": ["1"], "from_scale_in": True}
-    _before, after = instance_protection.protect(azure, clock, options, check_mode=False)
+    _before, after = instance_protection.protect(
+        azure, clock, request(InstanceProtectionRequest, options), check_mode=False
+    )
     assert after == {"1": {"from_scale_in": True, "from_scale_set_actions": True}}
     assert not [method for method, _path in arm.sent() if method == "PUT"], "it stands already"
     instance_protection.protect(
-        azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False
+        azure,
+        clock,
+        request(InstanceProtectionRequest, {**options, "from_scale_in": None, "from_scale_set_actions": False}),
+        check_mode=False,
     )
     machine["properties"]["protectionPolicy"] = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
     instance_protection.protect(
-        azure, clock, {**options, "from_scale_in": None, "from_scale_set_actions": False}, check_mode=False
+        azure,
+        clock,
+        request(InstanceProtectionRequest, {**options, "from_scale_in": None, "from_scale_set_actions": False}),
+        check_mode=False,
     )
     assert stored == {"protectFromScaleIn": True, "protectFromScaleSetActions": False}
 
@@ -219,29 +236,29 @@ def patches(arm: FakeAzure) -> list[str]:
     return [path.rpartition("/")[2] for method, path in arm.sent() if method == "PATCH"]
 
 
-ANSWER = {**SET, "state": "approved", "instance_ids": []}
+ANSWER = {"state": "approved", "instance_ids": []}
 
 
 def test_each_event_is_judged_as_it_is_at_its_answer(azure: Azure, arm: FakeAzure) -> None:
     hooks = Hooks(arm, "e1", "e2", at=1)
     with pytest.raises(Refused, match=r"event e2 is answered already: 2 rejected\. Answered before that: e1\.$"):
-        lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+        lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
     assert patches(arm) == ["e1"] and hooks.states["e2"] == "Rejected"
 
 
 def test_an_answer_that_azure_does_not_show_is_a_failure(azure: Azure, arm: FakeAzure) -> None:
     Hooks(arm, "e1", stores=False)
     with pytest.raises(Refused, match=r"does not show it for scale set web: .*e1: 1 is Waiting, not Approved"):
-        lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+        lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
 
 
 def test_answers_are_read_back(azure: Azure, arm: FakeAzure) -> None:
     Hooks(arm, "e1", "e2")
-    _before, after = lifecycle_event.set_state(azure, ANSWER, check_mode=False)
+    _before, after = lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
     assert [one["targets"][0]["state"] for one in after] == ["Approved", "Approved"]
     late = {**ANSWER, "state": "rejected", "event": "e1"}
     with pytest.raises(Refused, match="answered already: 1 approved"):
-        lifecycle_event.set_state(azure, late, check_mode=False)
+        lifecycle_event.set_state(azure, request(LifecycleEventRequest, late), check_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +286,11 @@ def test_only_where_nothing_runs_nothing_waits_for_approval(
     arm.on("POST", f"{WEB}/virtualMachines/1/approveRollingUpgrade", (409, {}, refusal))
     if fails:
         with pytest.raises(AzureError, match="marked for deletion"):
-            deferred_upgrade.approve(azure, clock, {**SET, "instance_ids": []}, check_mode=False)
+            deferred_upgrade.approve(
+                azure, clock, request(DeferredUpgradeRequest, {**SET, "instance_ids": []}), check_mode=False
+            )
     else:
-        done = deferred_upgrade.approve(azure, clock, {**SET, "instance_ids": []}, check_mode=False)
+        done = deferred_upgrade.approve(
+            azure, clock, request(DeferredUpgradeRequest, {**SET, "instance_ids": []}), check_mode=False
+        )
         assert done.approved == () and "nothing waits" in done.note

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._options import UpgradePlanInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgrade_plan_info
 
+from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu"}
@@ -47,7 +49,12 @@ def serve(arm: FakeAzure, model: dict[str, str], runs: dict[str, str]) -> None:
 
 
 def codes(azure: Azure, image: object) -> set[str]:
-    return {finding.code for finding in upgrade_plan_info.make(azure, {**OPTIONS, "image": image}).findings}
+    return {
+        finding.code
+        for finding in upgrade_plan_info.make(
+            azure, request(UpgradePlanInfoRequest, {**OPTIONS, "image": image})
+        ).findings
+    }
 
 
 def test_latest_of_another_generation_is_refused(azure: Azure, arm: FakeAzure) -> None:

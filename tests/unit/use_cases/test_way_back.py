@@ -12,9 +12,11 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
+from ansible_collections.steady.vmss.plugins.module_utils._options import ScaleSetInfoRequest
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.resume import way_back
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info
 
+from ..asking import request
 from ..fake_azure import WEB, FakeAzure
 
 MODEL = "Canonical:ubuntu-24_04-lts:server:24.4.2"
@@ -83,7 +85,7 @@ def shown(azure: Azure, arm: FakeAzure, previous: str, running: str, history: An
     arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [item]}))
     arm.on("GET", f"{WEB}/osUpgradeHistory", history)
     options = {"resource_group": "rg", "name": "web", "instances": False, "image": None}
-    rollout = scale_set_info.read(azure, options)[0]["rollout"]
+    rollout = scale_set_info.read(azure, request(ScaleSetInfoRequest, options))[0]["rollout"]
     assert rollout["previous_image"] == reference(previous), "what the tag says is shown"
     return rollout["way_back"]
 
