@@ -20,6 +20,7 @@ options:
     description:
       - The application (client) id of the service principal, or the client id of a user-assigned managed identity.
       - Unset means E(AZURE_CLIENT_ID).
+      - Given here without a secret it is a managed identity's or a workload identity's, and the Azure CLI is not asked.
     type: str
   secret:
     description:
@@ -29,6 +30,9 @@ options:
   tenant:
     description:
       - The id or domain of the Microsoft Entra tenant.
+      - The Azure CLI is asked for a token of it. Where none is given it is asked for one of the subscription, which
+        also chooses among several accounts; with azure-identity 1.19 only for one of that subscription's tenant.
+      - A managed identity has the tenant it has; if that is another one it is not used.
       - Unset means E(AZURE_TENANT), else E(AZURE_TENANT_ID).
     type: str
   auth_source:
@@ -44,6 +48,7 @@ options:
         the Azure CLI.
       - O(client_id), O(secret), O(tenant) and the certificate belong to one principal and are taken from one source,
         the first that names a principal. A mixture is refused.
+      - An option that the way to sign in has no use for is refused, as O(secret) with V(msi).
     type: str
     choices: [auto, env, credential_file, workload_identity, msi, cli]
   profile:

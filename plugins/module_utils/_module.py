@@ -122,6 +122,9 @@ def _carried_out(
         problem = exc.problem
         error = {"code": problem.code, "message": problem.message, "status": problem.status, "kind": problem.kind}
         return True, {**_failure(exc.code, str(exc)), "error": error, **_counters(azure)}
+    finally:
+        for words in azure.sign_in_notices if azure else ():
+            module.warn(words)
 
 
 def _failure(code: Code, message: str) -> dict[str, t.Any]:

@@ -82,6 +82,20 @@ def test_only_a_query_of_a_uri_is_hidden(capsys: pytest.CaptureFixture[str]) -> 
     assert "abcdef" not in out
 
 
+@pytest.mark.parametrize("error", [None, Refused("not_ready", "no")])
+def test_what_is_to_be_known_of_the_sign_in_is_a_warning(
+    capsys: pytest.CaptureFixture[str], error: Exception | None
+) -> None:
+    def body(azure: client.Azure, *_arguments: Any, **_options: Any) -> dict[str, Any]:
+        azure.sign_in_notices.append("Another account signs in.")
+        if error:
+            raise error
+        return {}
+
+    result, _out = ended(capsys, body, secret=SECRET)
+    assert "Another account signs in." in str(result["warnings"])
+
+
 def test_the_client_is_asked_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     result, _out = ended(capsys, lambda azure, *_a, **_k: {"is": isinstance(azure, client.Azure)}, secret=SECRET)
     assert result["is"] is True

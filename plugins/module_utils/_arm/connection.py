@@ -58,6 +58,12 @@ class Connection:
         """Azure's clock at its last answer, in seconds since the epoch."""
         return self.usage.server_time
 
+    @property
+    def sign_in_notices(self) -> list[str]:
+        """What the user should know of the sign-in; known once a token was asked for."""
+        notices: list[str] = self._credential.notices
+        return notices
+
     def _compute(self, subscription_id: str | None = None) -> t.Any:
         """The SDK's client of a subscription: an image may live in another one than the scale set."""
         subscription_id = subscription_id or self.subscription_id

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
+import inspect
 import json
 import re
 import typing as t
@@ -33,6 +35,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
 }
 
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
 _SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
 _MIXED = (
@@ -45,10 +48,20 @@ _NO_PASSWORDS = (
 )
 
 
+# The options that a way to sign in has no use for; the variables of the same may be meant for something else.
+_UNUSED = {
+    "env": ("profile",),
+    "workload_identity": ("secret", "profile"),
+    "msi": ("secret", "profile"),
+    "cli": ("client_id", "secret", "profile"),
+}
+
 # A principal's own values. They are taken from one source, so that no id is paired with another principal's secret.
 _PRINCIPAL = ("client_id", "secret", "tenant", "certificate", "certificate_password", "ad_user")
 _NAMES_ONE = ("client_id", "secret", "certificate", "ad_user")
 _PROVES = ("secret", "certificate", "ad_user")
+
+_OPTIONS = "the options"  # a source
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,8 @@ class Settings:
     cloud_environment: str
     certificate: str = ""
     certificate_password: str = field(default="", repr=False)
-    principal_of: str = "the options"
+    principal_of: str = _OPTIONS
+    cli_subscription: t.Mapping[str, t.Any] = field(default_factory=dict)  # what az's own list says of subscription_id
 
 
 class _Source(t.NamedTuple):
@@ -87,15 +101,23 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
             "auth_source_unknown",
             f"auth_source '{auth_source}' does not exist. It is one of {', '.join(AUTH_SOURCES)}.",
         )
+    if unused := [name for name in _UNUSED.get(auth_source, ()) if name in given]:
+        raise CredentialError(
+            "options_conflict",
+            f"auth_source {auth_source} has no use for {', '.join(unused)}, which an option gives: leave it out, or "
+            "choose another auth_source.",
+        )
     sources = _sources(auth_source, given, variables, environment)
+    known = _cli_subscriptions(environment)
 
     def first(name: str) -> str:
         return next((source.values[name] for source in sources if source.values.get(name)), "")
 
     words, principal = _principal(auth_source, sources)
+    subscription_id = first("subscription_id") or _text(next((one for one in known if one.get("isDefault")), {}), "id")
     return Settings(
         auth_source=auth_source,
-        subscription_id=first("subscription_id") or _cli_subscription(environment),
+        subscription_id=subscription_id,
         client_id=principal.get("client_id") or "",
         secret=principal.get("secret") or "",
         tenant=principal.get("tenant") or "",
@@ -103,6 +125,7 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
         certificate=principal.get("certificate") or "",
         certificate_password=principal.get("certificate_password") or "",
         principal_of=words,
+        cli_subscription=next((one for one in known if _text(one, "id").lower() == subscription_id.lower()), {}),
     )
 
 
@@ -118,7 +141,7 @@ def _sources(
     auth_source: str, given: t.Mapping[str, str], variables: t.Mapping[str, str], environment: t.Mapping[str, str]
 ) -> list[_Source]:
     """Those that this way to sign in looks at, in order."""
-    sources = [_Source("the options", given)]
+    sources = [_Source(_OPTIONS, given)]
     named = given.get("profile") or variables["profile"] or ("default" if auth_source == "credential_file" else "")
     if named and auth_source in ("auto", "credential_file"):
         sources.append(_Source(f"the profile '{named}'", _profile(named, environment, must_exist=True)))
@@ -167,9 +190,15 @@ def require_subscription(settings: Settings) -> str:
 
 
 class Credential:
-    """What the Azure SDK asks for tokens. Its failures are one sentence each; `renew` forgets remembered tokens."""
+    """What the Azure SDK asks for tokens. Its failures are one sentence each; `renew` forgets remembered tokens.
 
-    def __init__(self, make: t.Callable[[], t.Any], secrets: t.Sequence[str] = ()) -> None:
+    `notices`: what the user should know of the sign-in, filled while tokens are asked for.
+    """
+
+    def __init__(
+        self, make: t.Callable[[], t.Any], secrets: t.Sequence[str] = (), notices: list[str] | None = None
+    ) -> None:
+        self.notices = [] if notices is None else notices
         self._make = make
         self._secrets = secrets
         self._current: t.Any = None
@@ -203,8 +232,9 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
         return Credential(_workload_identity(settings, environment, common))
     if source == "msi":
         return Credential(_managed_identity(settings, common))
+    notices: list[str] = []
     if source == "cli":
-        return Credential(sdk.AzureCliCredential)
+        return Credential(_azure_cli(settings, notices), notices=notices)
     if settings.secret:
         _require(settings, "client_id", "tenant")
         return Credential(
@@ -217,10 +247,12 @@ def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str
         return Credential(lambda: _certificate(settings, common), [settings.certificate_password])
     if source == "env":
         _require(settings, "client_id", "secret", "tenant")
-    makers = [_managed_identity(settings, common), sdk.AzureCliCredential]
+    makers = [_managed_identity(settings, common)]
+    if not (settings.client_id and settings.principal_of == _OPTIONS):  # az signs in as somebody of its own
+        makers.append(_azure_cli(settings, notices))
     if environment.get("AZURE_FEDERATED_TOKEN_FILE") and settings.client_id and settings.tenant:
         makers.insert(0, _workload_identity(settings, environment, common))
-    return Credential(lambda: sdk.ChainedTokenCredential(*(make() for make in makers)))
+    return Credential(lambda: sdk.ChainedTokenCredential(*(make() for make in makers)), notices=notices)
 
 
 def _require(settings: Settings, *names: str) -> None:
@@ -264,7 +296,68 @@ def _workload_identity(
 
 
 def _managed_identity(settings: Settings, common: dict[str, t.Any]) -> t.Callable[[], t.Any]:
-    return lambda: sdk.ManagedIdentityCredential(client_id=settings.client_id or None, transport=common["transport"])
+    """Its tenant is its own, so one that was asked for is only compared: with what Entra's tokens say of theirs."""
+
+    def check(token: str) -> None:
+        tenant, wanted = _tenant_of(token), settings.tenant
+        if not (tenant and wanted) or tenant.lower() == wanted.lower():
+            return
+        other = f", not of {wanted}" if _GUID.fullmatch(wanted) else f"; give that id, not {wanted}"
+        raise sdk.CredentialUnavailableError(message=f"the managed identity is of tenant {tenant}{other}")
+
+    def make() -> t.Any:
+        chosen = settings.client_id or None
+        return _CheckedCredential(sdk.ManagedIdentityCredential(client_id=chosen, transport=common["transport"]), check)
+
+    return make
+
+
+def _azure_cli(settings: Settings, notices: list[str]) -> t.Callable[[], t.Any]:
+    """az takes a tenant or a subscription, not both (https://github.com/Azure/azure-cli/issues/32755): the tenant where
+    one is given, else the subscription, which also chooses among several accounts. It refuses a subscription that is
+    not in its own list, though the list may be old; then its current account is as good.
+    """
+    account = settings.cli_subscription
+    chosen, arguments = _text(account, "id"), {}
+    notice = ""
+    if settings.tenant:
+        arguments = {"tenant_id": settings.tenant}
+    elif chosen and not account.get("isDefault"):
+        arguments = {"subscription": chosen}
+        if "subscription" not in inspect.signature(sdk.AzureCliCredential.__init__).parameters:  # azure-identity 1.19
+            arguments = {"tenant_id": _text(account, "tenantId")}
+            notice = (
+                f"The azure-identity that is installed cannot tell az that subscription '{chosen}' is meant: the token "
+                "is of its tenant and az's current account. A newer azure-identity can."
+            )
+
+    def check(_token: str) -> None:
+        if notice and notice not in notices:
+            notices.append(notice)
+
+    return lambda: _CheckedCredential(sdk.AzureCliCredential(**arguments), check)
+
+
+class _CheckedCredential:
+    """A credential whose token is looked at before it is used."""
+
+    def __init__(self, credential: t.Any, check: t.Callable[[str], None]) -> None:
+        self._credential = credential
+        self._check = check
+
+    def get_token(self, *scopes: str, **kwargs: t.Any) -> t.Any:
+        token = self._credential.get_token(*scopes, **kwargs)
+        self._check(token.token)
+        return token
+
+
+def _tenant_of(token: str) -> str:
+    """The tenant in a token's claims, "" where it has none that can be read."""
+    claims = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        return _text(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))), "tid")
+    except ValueError:
+        return ""
 
 
 def _profile(name: str, environment: t.Mapping[str, str], *, must_exist: bool) -> dict[str, str]:
@@ -282,14 +375,19 @@ def _profile(name: str, environment: t.Mapping[str, str], *, must_exist: bool) -
         raise CredentialError("profile_not_found", f"The profile '{name}' was not found: {path} {reason}.") from None
 
 
-def _cli_subscription(environment: t.Mapping[str, str]) -> str:
-    """The subscription that 'az account set' chose."""
+def _cli_subscriptions(environment: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
+    """Those that the Azure CLI has in its list."""
     folder = Path(environment.get("AZURE_CONFIG_DIR") or _home(environment) / ".azure")
     try:
-        subscriptions = json.loads((folder / "azureProfile.json").read_text("utf-8-sig")).get("subscriptions") or []
-        return next((str(one["id"]) for one in subscriptions if one.get("isDefault")), "")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return ""
+        listed = json.loads((folder / "azureProfile.json").read_text("utf-8-sig"))["subscriptions"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _text(document: object, name: str) -> str:
+    value = document.get(name) if isinstance(document, t.Mapping) else None
+    return value if isinstance(value, str) else ""
 
 
 def _home(environment: t.Mapping[str, str]) -> Path:

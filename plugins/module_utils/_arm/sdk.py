@@ -23,6 +23,7 @@ try:
         CertificateCredential,
         ChainedTokenCredential,
         ClientSecretCredential,
+        CredentialUnavailableError,
         ManagedIdentityCredential,
         WorkloadIdentityCredential,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "ChainedTokenCredential",
     "ClientSecretCredential",
     "ComputeManagementClient",
+    "CredentialUnavailableError",
     "HTTPPolicy",
     "HttpRequest",
     "ManagedIdentityCredential",

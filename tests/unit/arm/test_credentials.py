@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import inspect
 import json
 import traceback
 from itertools import product
@@ -14,12 +16,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from azure.identity import AzureCliCredential
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.steady.vmss.plugins.module_utils._arm import sdk
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
-from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials import VARIABLES, Settings, read_settings
+from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials import (
+    AUTH_SOURCES,
+    VARIABLES,
+    Settings,
+    read_settings,
+)
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
@@ -237,6 +246,166 @@ def test_the_cli_is_asked_last(sign_in: SignIn, arm: FakeAzure, home: Path, opti
         "rg", "web"
     )
     assert arm.requests[-1].headers["Authorization"] == "Bearer from-cli"
+
+
+def fake_az(home: Path) -> Path:
+    """An az on the path that gives a token; the file holds the arguments that it was given."""
+    token = {"accessToken": "from-cli", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
+    said = home / "az-arguments"
+    (home / "az").write_text(f"#!/bin/sh\necho \"$@\" >{said}\necho '{json.dumps(token)}'\n")
+    (home / "az").chmod(0o755)
+    known = [{"id": "mine", "tenantId": "of-mine"}, {"id": SUBSCRIPTION, "tenantId": TENANT, "isDefault": True}]
+    (home / ".azure" / "azureProfile.json").write_text(json.dumps({"subscriptions": known}), "utf-8-sig")
+    return said
+
+
+@pytest.mark.parametrize(
+    ("options", "newer", "older", "warned"),
+    [
+        ({}, "", "", False),
+        ({"tenant": "work"}, "--tenant work", "--tenant work", False),
+        ({"subscription_id": "mine"}, "--subscription mine", "--tenant of-mine", True),
+        ({"subscription_id": "mine", "tenant": "work"}, "--tenant work", "--tenant work", False),
+        # az has it not in its list, which may be old: only Azure can tell
+        ({"subscription_id": "unheard-of"}, "", "", False),
+    ],
+)
+@pytest.mark.parametrize("auth_source", ["auto", "cli"])
+@pytest.mark.parametrize("able", [True, False])
+def test_the_cli_is_told_the_tenant_or_the_subscription(
+    sign_in: SignIn,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, str],
+    newer: str,
+    older: str,
+    warned: bool,
+    auth_source: str,
+    able: bool,
+) -> None:
+    """az takes one of the two; azure-identity 1.19 has no way to name the subscription."""
+    there = "subscription" in inspect.signature(AzureCliCredential.__init__).parameters
+    if able and not there:
+        pytest.skip("this azure-identity cannot name a subscription")
+    if there and not able:
+
+        class Older(AzureCliCredential):
+            def __init__(self, *, tenant_id: str = "") -> None:
+                super().__init__(tenant_id=tenant_id)
+
+        monkeypatch.setattr(sdk, "AzureCliCredential", Older)
+    said = fake_az(home)
+    sign_in.arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
+    sign_in.arm.on("GET", WEB.replace(SUBSCRIPTION, options.get("subscription_id", SUBSCRIPTION)), (200, {}, {}))
+    environment = {"HOME": str(home), **SUB}
+    azure = connect({"auth_source": auth_source, **options}, environment, FakeClock(), sign_in.session)
+    azure.scale_set("rg", "web")
+    expected = newer if able else older
+    assert said.read_text().split()[-2:] == (expected.split() or ["--resource", "https://management.azure.com"])
+    assert sign_in.arm.requests[-1].headers["Authorization"] == "Bearer from-cli"
+    assert bool(azure.sign_in_notices) is (warned and not able)
+    assert all("azure-identity" in words and "'mine'" in words for words in azure.sign_in_notices)
+
+
+def of_tenant(tenant: str) -> str:
+    """A token as Entra's are."""
+    claims = base64.urlsafe_b64encode(json.dumps({"tid": tenant}).encode()).decode().rstrip("=")
+    return f"e30.{claims}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "words"),
+    [
+        (TENANT, ""),
+        (TENANT.upper(), ""),
+        (CLIENT, f"the managed identity is of tenant {TENANT}, not of {CLIENT}"),
+        ("work.example.org", f"the managed identity is of tenant {TENANT}; give that id, not work.example.org"),
+    ],
+)
+@pytest.mark.parametrize("auth_source", ["auto", "msi"])
+def test_a_managed_identity_of_another_tenant_is_not_used(
+    sign_in: SignIn, tenant: str, words: str, auth_source: str
+) -> None:
+    token = {"access_token": of_tenant(TENANT), "expires_in": "3600", "expires_on": "9999999999"}
+    answer = {**token, "token_type": "Bearer", "resource": "https://management.azure.com"}
+    sign_in.arm.on("GET", "/metadata/identity/oauth2/token", (200, {}, answer))
+    options = {"auth_source": auth_source, "tenant": tenant}
+    if words:
+        assert words in sign_in.refused(options, SUB)
+        return
+    connect(options, {"HOME": str(sign_in.home), **SUB}, FakeClock(), sign_in.session).scale_set("rg", "web")
+    assert sign_in.arm.requests[-1].headers["Authorization"] == f"Bearer {of_tenant(TENANT)}"
+
+
+# The sources that have a use for each option; where it is given with another one, that is said.
+USED_BY = {
+    "subscription_id": AUTH_SOURCES,
+    "cloud_environment": AUTH_SOURCES,
+    "tenant": AUTH_SOURCES,
+    "client_id": ("auto", "env", "credential_file", "workload_identity", "msi"),
+    "secret": ("auto", "env", "credential_file"),
+    "profile": ("auto", "credential_file"),
+}
+
+
+@pytest.mark.parametrize("auth_source", AUTH_SOURCES)
+@pytest.mark.parametrize("name", sorted(set(VARIABLES) - {"auth_source"}))
+def test_no_option_is_accepted_and_ignored(sign_in: SignIn, home: Path, name: str, auth_source: str) -> None:
+    """Whatever the source makes of the option shows in what is sent, or the option is refused by its name."""
+    seen = [outcome(sign_in, home, auth_source, value) for value in ({}, {name: OTHER[name]})]
+    if auth_source in USED_BY[name]:
+        assert seen[0] != seen[1]
+    else:
+        refusal = f"auth_source {auth_source} has no use for {name}, which an option gives"
+        assert refusal in seen[1] and refusal not in seen[0]
+
+
+OTHER = {
+    "subscription_id": CLIENT,
+    "cloud_environment": "AzureChinaCloud",
+    "tenant": "other",
+    "client_id": "other",
+    "secret": "another~secret",
+    "profile": "work",
+}
+
+
+def outcome(sign_in: SignIn, home: Path, auth_source: str, options: dict[str, str]) -> str:
+    """All that is sent to sign in and with it, or the refusal."""
+    arm = sign_in.arm
+    for name in ("requests", "sign_ins"):
+        getattr(arm, name).clear()
+    (home / ".azure" / "credentials").unlink(missing_ok=True)
+    profile(home, "default", tenant="default-tenant", client_id="default-client", secret="default-secret")
+    profile(home, "work", tenant="work-tenant", client_id="work-client", secret="work-secret")
+    arguments = fake_az(home)
+    (home / "token").write_text("assertion-of-the-pod")
+    identity = {"access_token": of_tenant(TENANT), "expires_in": "3600", "expires_on": "9999999999"}
+    answer = {**identity, "token_type": "Bearer", "resource": "https://management.azure.com"}
+    arm.on("GET", "/metadata/identity/oauth2/token", (200, {}, answer))
+    environment = {"HOME": str(home), **SUB, "AZURE_FEDERATED_TOKEN_FILE": str(home / "token")}
+    if auth_source in ("env", "workload_identity"):
+        environment |= {"AZURE_CLIENT_ID": CLIENT, "AZURE_TENANT_ID": TENANT, "AZURE_SECRET": SECRET}
+    try:
+        azure = connect({"auth_source": auth_source, **options}, environment, FakeClock(), sign_in.session)
+        azure.scale_set("rg", "web")
+    except AzureError as error:
+        if not arm.requests:
+            return str(error)
+    used = [arguments.read_text()] if arguments.exists() else []
+    return str(used + [(str(one.url), str(one.body), one.headers.get("Authorization")) for one in arm.requests]) + str(
+        [(str(one.url), str(one.body)) for one in arm.sign_ins]
+    )
+
+
+def test_a_client_id_of_the_options_is_nobody_elses_sign_in(sign_in: SignIn, home: Path) -> None:
+    """With it the Azure CLI, which signs in as somebody of its own, is not asked."""
+    fake_az(home)
+    sign_in.arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
+    said = sign_in.refused({"client_id": "mine"}, SUB)
+    assert said.startswith("No Azure credentials were found") and "IMDS" in said
+    ambient = {"HOME": str(home), **SUB, "AZURE_CLIENT_ID": "mine"}
+    connect({}, ambient, FakeClock(), sign_in.session).scale_set("rg", "web")
 
 
 def test_workload_identity_sends_the_pods_token(sign_in: SignIn, arm: FakeAzure, home: Path) -> None:
