@@ -41,6 +41,8 @@ ROOMS = [
 ]
 SHARED_USE_CASES = {"prerequisites", "views"}
 PURE = ("_rollout", "_orchestrator", "_model", "_options", "_facts")
+# The two state machines hold all of a rollout's state; they are to become functions of an observation and a memory.
+MACHINES = {"_rollout/rollout.py": "Upgrade", "_orchestrator/rolling_upgrade.py": "RollingRun"}
 
 
 def files(*folders: str) -> list[Path]:
@@ -95,6 +97,46 @@ def test_imports_only_point_down(path: Path) -> None:
         else:
             assert not under(name, "ansible_collections"), name
             assert room in ("_module", "_controller") or not under(name, "ansible"), name
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """What an instance holds that may change; nothing of what is frozen."""
+    if any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list):
+        return set()
+    fields = {one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)}
+    written = {
+        one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store) and ast.unparse(one.value) == "self"
+    }
+    return fields | written
+
+
+def parameters(node: ast.FunctionDef) -> list[str]:
+    given = node.args
+    named = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if one]
+    return [name for name in named if name not in ("self", "cls")]
+
+
+@pytest.mark.parametrize("path", PURE_FILES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_a_decision_is_small(path: Path) -> None:
+    """A class with few things that change, short functions, few parameters: what a reader can hold in mind."""
+    machine = MACHINES.get(f"{path.parent.name}/{path.name}")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = [one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)]
+    begins = [one for node in classes if node.name == machine for one in node.body]
+    for node in classes:
+        assert node.name == machine or len(attributes(node)) <= 10, f"{node.name} holds {sorted(attributes(node))}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and not (node in begins and node.name == "__init__"):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 40, f"{node.name} has {length} lines"
+            assert len(parameters(node)) <= 6, f"{node.name} takes {parameters(node)}"
+
+
+@pytest.mark.parametrize("path", files("plugins", "tests"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_subject(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field, replace
 
 from .._facts import availability, images, running_image
 from .._facts.domains import domains, instance_order
@@ -35,6 +36,28 @@ def verdict(instance: Instance, target: Image, since: float | None) -> str:
     return running_image.UNPROVEN
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What proves that an instance has what is asked for."""
+
+    kind: str
+    target: Image | None
+    since: float | None
+    completed: bool  # Azure says that it has seen to every instance
+    ran: bool = False  # an upgrade has run since the first look, so that a replaced disk is its work
+
+
+@dataclass
+class Seen:
+    """What all reads of the instances have shown, by instance id."""
+
+    read_at: float
+    passed: dict[str, str]  # why Azure passed an instance over, at any look
+    done: set[str]
+    seconds: dict[str, float] = field(default_factory=dict)  # unavailable
+    at_work: set[str] = field(default_factory=set)
+
+
 class Watch:
     """The instances of one run, read now and then. `target` is None for extensions.
 
@@ -53,25 +76,29 @@ class Watch:
         since: float | None = None,
     ) -> None:
         self.scale_set = scale_set
-        self.kind = kind
-        self.target = target
-        self.since = since
-        self.completed = since is not None  # Azure says that it has seen to every instance
+        self._goal = Goal(kind, target, since, completed=since is not None)
         self.before = {i.instance_id: i for i in instances}
         self.now = dict(self.before)
         self.batches: list[BatchReport] = []
         self.max_seen = len(self.unavailable)
-        self.ran = False  # an upgrade has run since `before`, so that a replaced disk is its work
-        self._read_at = now
-        self._seconds: dict[str, float] = {}
-        self._at_work: set[str] = set()
-        self._passed = dict(self.left_alone)  # why Azure passed an instance over, at any look
-        self._done = {i.instance_id for i in self.before.values() if self.done(i)}
+        self._seen = Seen(now, dict(self.left_alone), {i.instance_id for i in self.before.values() if self.done(i)})
         self.asked = {i.instance_id for i in self.to_do}
         self.surge = bool(
             upgrade_policy.shown(upgrade_policy.stored(scale_set))[upgrade_policy.ROLLING_POLICY]["max_surge"]
         )
         self.earlier: frozenset[str] = frozenset()  # done before this watch, by the upgrade that it has adopted
+
+    @property
+    def kind(self) -> str:
+        return self._goal.kind
+
+    @property
+    def target(self) -> Image | None:
+        return self._goal.target
+
+    @property
+    def since(self) -> float | None:
+        return self._goal.since
 
     def adopt(self, now: float, started: float | None) -> None:
         """Count as asked for what an upgrade that started then has done before this watch; what it ran is not known."""
@@ -97,16 +124,16 @@ class Watch:
         if self.kind == EXTENSIONS or self.target is None:
             before = self.before.get(instance.instance_id)
             moved = before is None or before.extension_versions != instance.extension_versions
-            return self.completed or moved
+            return self._goal.completed or moved
         found = verdict(instance, self.target, self.since)
         if found == running_image.UNPROVEN:
             before = self.before.get(instance.instance_id)
-            return self.ran and before is not None and running_image.disk_replaced(instance, before) is True
+            return self._goal.ran and before is not None and running_image.disk_replaced(instance, before) is True
         return found in (running_image.CURRENT, running_image.NEWER)
 
     def _is_unproven(self, instance: Instance) -> bool:
         """Azure says that it has seen to all, and shows nothing of this one's disk. An older one was passed over."""
-        if self.kind != OS or self.target is None or self.done(instance) or not self.completed:
+        if self.kind != OS or self.target is None or self.done(instance) or not self._goal.completed:
             return False
         if instance.os_disk_time is not None and not self.why_left_alone(instance):
             return False
@@ -119,7 +146,7 @@ class Watch:
         return {i.instance_id: self._why_unproven(i) for i in found}
 
     def _why_unproven(self, instance: Instance) -> str:
-        passed = self.why_left_alone(instance) or self._passed.get(instance.instance_id, "")
+        passed = self.why_left_alone(instance) or self._seen.passed.get(instance.instance_id, "")
         why = "Azure reports neither the version that it runs nor an OS disk of this upgrade"
         return f"{passed}, and {why}" if passed else why
 
@@ -165,22 +192,23 @@ class Watch:
 
     def saw(self, now: float, instances: t.Iterable[Instance]) -> None:
         """One more read of all instances."""
+        seen = self._seen
         for instance in self.unavailable:
-            self._seconds[instance.instance_id] = self._seconds.get(instance.instance_id, 0) + now - self._read_at
+            seen.seconds[instance.instance_id] = seen.seconds.get(instance.instance_id, 0) + now - seen.read_at
         last = self.now
         self.now = {i.instance_id: i for i in instances}
         for instance_id, one in self.now.items():
             then = last.get(instance_id, one)
             if one.provisioning in ("Updating", "Creating") or (one.power, one.os_disk) != (then.power, then.os_disk):
-                self._at_work.add(instance_id)
+                self._seen.at_work.add(instance_id)
         self.max_seen = max(self.max_seen, len(self.unavailable))
-        self._passed |= self.left_alone
+        self._seen.passed |= self.left_alone
         fresh = {i.instance_id for i in self.now.values() if self._is_ours(i) and self.done(i) and self.available(i)}
-        fresh -= self._done
+        fresh -= self._seen.done
         if fresh:
             self._batch(now, sorted((self.now[i] for i in fresh), key=instance_order))
-        self._done |= fresh
-        self._read_at = now
+        self._seen.done |= fresh
+        self._seen.read_at = now
 
     def _is_ours(self, instance: Instance) -> bool:
         """Instances that others have made meanwhile are not this upgrade's, but where it makes new ones itself."""
@@ -195,16 +223,16 @@ class Watch:
         labels = dict.fromkeys(one.label for one in domains(fresh, "domain").values())
         ids = tuple(i.instance_id for i in fresh)
         number = len(self.batches) + 1
-        self.batches.append(BatchReport(number, "; ".join(labels), ids, self._read_at, now, "upgraded"))
+        self.batches.append(BatchReport(number, "; ".join(labels), ids, self._seen.read_at, now, "upgraded"))
 
     def ended(self, upgrade: RollingUpgrade | None, past: PastUpgrade | None) -> None:
         """Azure's upgrade is over: from here its own target and its completion count."""
-        self.ran = True
-        self.completed = upgrade is not None and upgrade.code == "Completed"
+        goal = replace(self._goal, ran=True, completed=upgrade is not None and upgrade.code == "Completed")
         if past is not None and past.target is not None and self.kind == OS and not past.target.follows_latest:
-            self.target = past.target
+            goal = replace(goal, target=past.target)
         if upgrade is not None and upgrade.started is not None:
-            self.since = upgrade.started
+            goal = replace(goal, since=upgrade.started)
+        self._goal = goal
 
     def reports(self, *, failed_first: str = "", restored: int = 0) -> dict[str, InstanceReport]:
         """What became of each instance that was to be upgraded, or was.
@@ -219,7 +247,7 @@ class Watch:
                     before=self.before.get(instance_id) or Instance(instance_id),
                     after=self.now.get(instance_id),
                     attempts=int(outcome in ("upgraded", "failed", "rolled_back")),
-                    seconds_unavailable=self._seconds.get(instance_id, 0.0),
+                    seconds_unavailable=self._seen.seconds.get(instance_id, 0.0),
                     outcome=outcome,
                     why=why,
                 )
@@ -240,7 +268,7 @@ class Watch:
         if instance_id not in self.before:
             return None, ""
         named = bool(failed_first) and failed_first in (instance_id, now.name)
-        touched = named or instance_id in self._at_work | self._done
+        touched = named or instance_id in self._seen.at_work | self._seen.done
         if touched and restored and self._is_back(now):
             return "rolled_back", "it runs again what it ran before"
         if touched and restored:

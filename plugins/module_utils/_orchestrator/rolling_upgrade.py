@@ -19,6 +19,7 @@ from .._facts.report import End, Outcome, Report
 from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
+from .history import entry_of, started_at
 from .observation import EXTENSIONS, OS, Watch
 from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
 
@@ -32,7 +33,6 @@ _RETRY = 15.0
 _MOST_REFUSALS = 3
 _LISTED_AGAIN = 300.0  # seconds between two lists of the instances while nothing runs, for each page of them
 _NO_SUCCESS = ("stopped", "rolled_back", "failed")
-_SAME = 1.0  # seconds by which two writings of one time may differ
 
 
 class RollingRun:
@@ -116,7 +116,7 @@ class RollingRun:
             return self._ending(now)
         if latest is not None and running:
             return self._adopt(now, latest)
-        if latest is not None and (_at(latest, self._ours_started) or self._is_new(latest)):
+        if latest is not None and (started_at(latest, self._ours_started) or self._is_new(latest)):
             return self._adopt(now, latest)
         rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
         if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
@@ -134,7 +134,7 @@ class RollingRun:
 
     def _take(self, now: float, latest: RollingUpgrade) -> None:
         """Of an upgrade that this call has not started, what it has done before is its work too."""
-        self.ours, self.adopted = latest, not _at(latest, self._ours_started)
+        self.ours, self.adopted = latest, not started_at(latest, self._ours_started)
         self.watch.adopt(now, latest.started)
 
     def _adopt(self, now: float, latest: RollingUpgrade) -> Step:
@@ -159,7 +159,7 @@ class RollingRun:
 
         In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
         """
-        if _at(latest, self._ours_started):
+        if started_at(latest, self._ours_started):
             return self.watch.kind
         if self._history is None or latest.started is None or self._kind_asked != latest.started:
             return None
@@ -204,7 +204,7 @@ class RollingRun:
         return self.ours.started if self.ours is not None else self._ours_started
 
     def _is_meant(self, latest: RollingUpgrade) -> bool:
-        return latest.started is None or self._meant is None or _at(latest, self._meant)
+        return latest.started is None or self._meant is None or started_at(latest, self._meant)
 
     def _current(self, now: float) -> Step | None:
         """Take what was just read of ours; a step where Azure shows another one, or none, in its place."""
@@ -417,7 +417,7 @@ class RollingRun:
             )
             said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
             return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}", culprits=culprits)
-        earlier = self.ours is not None and _at(self.ours, self._ours_started)
+        earlier = self.ours is not None and started_at(self.ours, self._ours_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
     @property
@@ -518,7 +518,7 @@ class RollingRun:
                 self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
             self._moved, self._listed_at = False, now
         counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
-        if latest is not None and self.ours is not None and _at(latest, self.ours.started):
+        if latest is not None and self.ours is not None and started_at(latest, self.ours.started):
             self.watch.counted(latest.counts)
         if latest is not None and counted != self._counted and not self._is_old(latest):
             self._moved = instances is None
@@ -534,7 +534,7 @@ class RollingRun:
             return True
         if before.started is None or latest.started is None:
             return latest != before
-        return not _at(latest, before.started)
+        return not started_at(latest, before.started)
 
     def _is_old(self, latest: RollingUpgrade) -> bool:
         """Whether this is the one that had ended before we came."""
@@ -584,25 +584,9 @@ class RollingRun:
         return Finished(end.outcome)
 
 
-def entry_of(history: t.Iterable[PastUpgrade], started: float | None) -> PastUpgrade | None:
-    """The history's entry of the upgrade that started then."""
-    return next(
-        (
-            one
-            for one in history
-            if started is not None and one.started is not None and abs(one.started - started) <= _SAME
-        ),
-        None,
-    )
-
-
 def instances_are_pinned(problem: Problem) -> bool:
     """Azure's refusal where the model follows the newest version, and no instance has got that model yet."""
     return "imagereference.version set to latest" in problem.message.lower()
-
-
-def _at(upgrade: RollingUpgrade, started: float | None) -> bool:
-    return started is not None and upgrade.started is not None and abs(upgrade.started - started) <= _SAME
 
 
 def _first(poll: float) -> float:

@@ -20,8 +20,9 @@ from .._facts.times import seconds_of
 from .._journal import Journal
 from .._options import RollingUpgradeRequest
 from .._orchestrator import messages, readiness
+from .._orchestrator.history import entry_of
 from .._orchestrator.observation import OS, Watch, verdict
-from .._orchestrator.rolling_upgrade import CANCELLED, COMPLETED, RollingRun, entry_of
+from .._orchestrator.rolling_upgrade import CANCELLED, COMPLETED, RollingRun
 from .._orchestrator.steps import Cancel, Finished, Known, Look, Patience, Start, Step
 from .._rollout import resume
 from . import prerequisites, views
