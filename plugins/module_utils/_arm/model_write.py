@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from .._facts import commands
 from .._facts.problems import LOST, RETRYABLE, Problem, Refused
@@ -21,66 +22,77 @@ _TRIES = 2  # of writes that Azure says it has done, and that nobody sees
 _MOST_SENT = 5  # writes that Azure took and that did not come to stand; each may cost one of a set's 10 models
 
 
-def until(
-    azure: Azure,
-    clock: Clock,
-    scale_set: ScaleSet,
-    deadline: float,
-    *,
-    what: str,
-    done: t.Callable[[ScaleSet], bool],
-    judge: t.Callable[[ScaleSet], None],
-    send: t.Callable[[ScaleSet], OperationRef | None],
-    otherwise: str | None = None,
-) -> tuple[ScaleSet, str]:
-    """Send until a fresh read of the scale set says `done`.
+@dataclass(frozen=True)
+class ModelWrite:
+    """One wish for the model. `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand.
 
-    `judge` raises Refused where the write must not go onto this document. It is asked before each send, of the very
-    document whose ETag the write carries: what was true of an earlier one proves nothing.
-    `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. Returns the scale set,
-    and what Azure says of an operation that failed although its write stands in the model, as it does where an instance
-    was failed before. Raises Refused and AzureError.
+    `done` tells by a fresh read whether it stands. `judge` raises Refused where it must not go onto this document; it is
+    asked before each `send`, of the very document whose ETag the write carries: what was true of an earlier one proves
+    nothing.
+    """
+
+    what: str
+    done: t.Callable[[ScaleSet], bool]
+    judge: t.Callable[[ScaleSet], None]
+    send: t.Callable[[ScaleSet], OperationRef | None]
+    otherwise: str | None = None
+
+
+def write_model_until(
+    azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, write: ModelWrite
+) -> tuple[ScaleSet, str]:
+    """Send until a fresh read of the scale set says that the write is done. Raises Refused and AzureError.
+
+    Returns the scale set, and what Azure says of an operation that failed although its write stands in the model, as it
+    does where an instance was failed before.
     """
     problem: Problem | None = None
     in_vain = taken = 0
 
     def counted(fresh: ScaleSet) -> OperationRef | None:
         nonlocal taken
-        ref = send(fresh)
+        ref = write.send(fresh)
         taken += 1
         return ref
 
-    while not done(scale_set):
+    while not write.done(scale_set):
         if problem:
-            raise AzureError(problem, what, scale_set.name)
-        if in_vain >= _TRIES:
-            hint = f" Do it by hand: {otherwise}" if otherwise else ""
-            raise Refused(
-                "write_not_stored",
-                f"could not {what}: Azure took the write {in_vain} times and did not store it.{hint}",
-            )
-        if taken >= _MOST_SENT:
-            raise Refused(
-                "write_taken_back",
-                f"could not {what}: Azure took the write {taken} times, and each time it was cancelled or taken back. "
-                "See who else writes: "
-                + commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h"),
-            )
+            raise AzureError(problem, write.what, scale_set.name)
+        _refuse_in_vain(scale_set, write, in_vain, taken)
         if scale_set.provisioning_state in AT_WORK:
             if clock.now() > deadline:
-                log = commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
                 raise Refused(
                     "scale_set_updating",
-                    f"could not {what}: the set is still {scale_set.provisioning_state} by another client. Nothing was "
-                    f"written. See what runs: {log}",
+                    f"could not {write.what}: the set is still {scale_set.provisioning_state} by another client. "
+                    f"Nothing was written. See what runs: {_activity_log(scale_set)}",
                 )
             clock.sleep(operations.RETRY)
         else:
-            judge(scale_set)
+            write.judge(scale_set)
             succeeded, problem = _send(azure, clock, scale_set, deadline, counted)
             in_vain += succeeded
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
     return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""
+
+
+def _refuse_in_vain(scale_set: ScaleSet, write: ModelWrite, in_vain: int, taken: int) -> None:
+    """`in_vain`: writes that Azure says it has done; `taken`: those that it took."""
+    if in_vain >= _TRIES:
+        hint = f" Do it by hand: {write.otherwise}" if write.otherwise else ""
+        raise Refused(
+            "write_not_stored",
+            f"could not {write.what}: Azure took the write {in_vain} times and did not store it.{hint}",
+        )
+    if taken >= _MOST_SENT:
+        raise Refused(
+            "write_taken_back",
+            f"could not {write.what}: Azure took the write {taken} times, and each time it was cancelled or taken "
+            f"back. See who else writes: {_activity_log(scale_set)}",
+        )
+
+
+def _activity_log(scale_set: ScaleSet) -> str:
+    return commands.az("monitor activity-log list", scale_set.resource_group, "", "--offset", "1h")
 
 
 def _send(
@@ -93,7 +105,7 @@ def _send(
     """Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure."""
     try:
         ref = send(scale_set)
-        operation = operations.end_of(azure, clock, ref, deadline) if ref else None
+        operation = operations.wait_for_operation(azure, clock, ref, deadline) if ref else None
     except AzureError as error:
         if error.problem.kind not in RETRYABLE or clock.now() > deadline:
             raise

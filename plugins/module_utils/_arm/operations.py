@@ -19,7 +19,7 @@ _MOST_FAILED = 2  # operations that Azure ended as failed
 _MOST_SENT = 5  # requests that Azure took and that had no effect
 
 
-def end_of(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
+def wait_for_operation(azure: Azure, clock: Clock, ref: OperationRef, deadline: float) -> Operation | None:
     """The operation's end; None where Azure no longer knows it or the deadline passed: a fresh read tells then."""
     started = clock.now()
     while clock.now() <= deadline:
@@ -40,7 +40,7 @@ def pause(clock: Clock, deadline: float, problem: Problem) -> None:
     clock.sleep(min(problem.retry_after or RETRY, max(0.0, deadline - clock.now()) + 1.0))
 
 
-def until(
+def write_until(
     clock: Clock,
     deadline: float,
     done: t.Callable[[], bool],
@@ -50,7 +50,7 @@ def until(
 ) -> None:
     """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does.
 
-    `write` returns its operation's end, as `end_of` does. One that failed twice is not sent until the deadline passes.
+    `write` returns its operation's end, as `wait_for_operation` does. One that failed twice is not sent until the deadline passes.
     A write that Azure has done, or may have, is looked for as long as reads may lag behind before it is sent again.
     """
     last = Problem(problems.LOST, "", "the write had no effect within the timeout")

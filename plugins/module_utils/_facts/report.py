@@ -134,7 +134,7 @@ class Report:
     def as_dict(
         self, rollout_id: str | None, scale_set_id: str, target: Image | None, previous: Image | None
     ) -> dict[str, t.Any]:
-        """DESIGN's `rollout_result`, less the ARM counters."""
+        """`rollout_result`, less the ARM counters."""
         return {
             "id": rollout_id,
             "scale_set": scale_set_id,

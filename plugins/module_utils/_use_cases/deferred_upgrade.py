@@ -51,7 +51,7 @@ def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, chec
             operations.pause(clock, deadline, error.problem)
             scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
             continue
-        end = operations.end_of(azure, clock, ref, deadline)
+        end = operations.wait_for_operation(azure, clock, ref, deadline)
         if end is not None and end.problem is not None:
             what = f"approve the deferred upgrade of instances {', '.join(waiting)} of scale set {scale_set.name}"
             raise AzureError(end.problem, what, scale_set.name)

@@ -68,9 +68,8 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
     if check_mode:
         write.judge(first)
         return ExtensionChange(first, before, after, protected, warnings=warnings)
-    written, note = model_write.until(
-        azure, clock, first, deadline, what=write.what(first), done=write.done, judge=write.judge, send=write.send
-    )
+    one = model_write.ModelWrite(write.what(first), write.done, write.judge, write.send)
+    written, note = model_write.write_model_until(azure, clock, first, deadline, one)
     return ExtensionChange(written, before, write.now(written), protected, note, warnings)
 
 
@@ -120,7 +119,11 @@ class _Write:
         if not protected or self.request.force_update_tag:
             return ref  # the tag is read back, and it came with the protected settings
         self._sent += 1
-        operation = operations.end_of(self.azure, self.clock, ref, self.deadline) if ref.url else Operation("Succeeded")
+        operation = (
+            operations.wait_for_operation(self.azure, self.clock, ref, self.deadline)
+            if ref.url
+            else Operation("Succeeded")
+        )
         self._taken = operation is not None and operation.status == "Succeeded"
         if self._taken:
             return None

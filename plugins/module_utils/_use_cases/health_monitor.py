@@ -149,14 +149,11 @@ def _written(clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadli
         send = write.probe
         probe = "virtualMachineProfile.networkProfile.healthProbe"
         by_hand = commands.az("vmss update", scale_set.resource_group, scale_set.name, "--remove", probe)
-    return model_write.until(
-        write.azure,
-        clock,
-        scale_set,
-        deadline,
-        what=what,
+    one = model_write.ModelWrite(
+        what,
         done=lambda fresh: write.stands(fresh, name),
         judge=lambda fresh: write.judge(fresh, name, what),
         send=lambda fresh: send(fresh, what),
         otherwise=by_hand if write.remove else None,
     )
+    return model_write.write_model_until(write.azure, clock, scale_set, deadline, one)

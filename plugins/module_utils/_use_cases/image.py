@@ -201,9 +201,8 @@ class _Write:
             self._note("model_write_sent", what=what)
             return self.azure.write_model(fresh, body(fresh), what=what)
 
-        written, note = model_write.until(
-            self.azure, self.clock, scale_set, self.deadline, what=what, done=done, judge=judge, send=send
-        )
+        write = model_write.ModelWrite(what, done, judge, send)
+        written, note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
         self._note("model_written", what=what, note=note)
         return written
 

@@ -44,7 +44,7 @@ def protect(
     deadline = clock.now() + request.timeout
     for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
         document = _Document(azure, scale_set, instance_id, request)
-        operations.until(
+        operations.write_until(
             clock,
             deadline,
             document.stands,
@@ -116,4 +116,4 @@ class _Document:
         policy = {**(properties.get("protectionPolicy") or {}), **{_FIELDS[name]: wanted[name] for name in _FIELDS}}
         body["properties"] = {**properties, "protectionPolicy": policy}
         ref = self._azure.write_instance(self._scale_set, self._id, body)
-        return operations.end_of(self._azure, clock, ref, deadline)
+        return operations.wait_for_operation(self._azure, clock, ref, deadline)

@@ -49,7 +49,7 @@ def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: str
 
     def write() -> Operation | None:
         ref = azure.set_service_state(scale_set, service, _ACTIONS[wanted])
-        return operations.end_of(azure, clock, ref, deadline)
+        return operations.wait_for_operation(azure, clock, ref, deadline)
 
     what = f"{_ACTIONS[wanted].lower()} {service} of scale set {scale_set.name}"
-    operations.until(clock, deadline, done, write, what, scale_set.name)
+    operations.write_until(clock, deadline, done, write, what, scale_set.name)

@@ -69,7 +69,8 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
         body = model_write.patch(fresh, {"upgradePolicy": upgrade_policy.patch(upgrade_policy.stored(fresh), wanted)})
         return azure.write_model(fresh, body, what=what)
 
-    written, note = model_write.until(azure, clock, scale_set, deadline, what=what, done=done, judge=judge, send=send)
+    write = model_write.ModelWrite(what, done, judge, send)
+    written, note = model_write.write_model_until(azure, clock, scale_set, deadline, write)
     return replace(change, after=upgrade_policy.shown(upgrade_policy.stored(written)), findings=found, note=note)
 
 
