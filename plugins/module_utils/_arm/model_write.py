@@ -24,11 +24,11 @@ _MOST_SENT = 5  # writes that Azure took and that did not come to stand; each ma
 
 @dataclass(frozen=True)
 class ModelWrite:
-    """One wish for the model. `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand.
+    """One wish for the model.
 
-    `done` tells by a fresh read whether it stands. `judge` raises Refused where it must not go onto this document; it is
-    asked before each `send`, of the very document whose ETag the write carries: what was true of an earlier one proves
-    nothing.
+    `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. `done` tells by a fresh
+    read whether it stands. `judge` raises Refused where it must not go onto this document; it is asked before each
+    `send`, of the very document whose ETag the write carries: what was true of an earlier one proves nothing.
     """
 
     what: str

@@ -50,7 +50,8 @@ def write_until(
 ) -> None:
     """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does.
 
-    `write` returns its operation's end, as `wait_for_operation` does. One that failed twice is not sent until the deadline passes.
+    `write` returns its operation's end, as `wait_for_operation` does. One that failed twice is not sent until
+    the deadline passes.
     A write that Azure has done, or may have, is looked for as long as reads may lag behind before it is sent again.
     """
     last = Problem(problems.LOST, "", "the write had no effect within the timeout")
