@@ -298,7 +298,9 @@ def test_the_cli_is_told_the_tenant_or_the_subscription(
     sign_in.arm.on("GET", "/metadata/identity/oauth2/token", requests.ConnectionError("no route to host"))
     sign_in.arm.on("GET", WEB.replace(SUBSCRIPTION, options.get("subscription_id", SUBSCRIPTION)), (200, {}, {}))
     environment = {"HOME": str(home), **SUB}
-    azure = connect({"auth_source": auth_source, **options}, environment, FakeClock(), sign_in.session)
+    azure = connect(
+        request(ConnectionOptions, {"auth_source": auth_source, **options}), environment, FakeClock(), sign_in.session
+    )
     azure.scale_set("rg", "web")
     expected = newer if able else older
     assert said.read_text().split()[-2:] == (expected.split() or ["--resource", "https://management.azure.com"])
@@ -333,7 +335,8 @@ def test_a_managed_identity_of_another_tenant_is_not_used(
     if words:
         assert words in sign_in.refused(options, SUB)
         return
-    connect(options, {"HOME": str(sign_in.home), **SUB}, FakeClock(), sign_in.session).scale_set("rg", "web")
+    environment = {"HOME": str(sign_in.home), **SUB}
+    connect(request(ConnectionOptions, options), environment, FakeClock(), sign_in.session).scale_set("rg", "web")
     assert sign_in.arm.requests[-1].headers["Authorization"] == f"Bearer {of_tenant(TENANT)}"
 
 
@@ -387,7 +390,12 @@ def outcome(sign_in: SignIn, home: Path, auth_source: str, options: dict[str, st
     if auth_source in ("env", "workload_identity"):
         environment |= {"AZURE_CLIENT_ID": CLIENT, "AZURE_TENANT_ID": TENANT, "AZURE_SECRET": SECRET}
     try:
-        azure = connect({"auth_source": auth_source, **options}, environment, FakeClock(), sign_in.session)
+        azure = connect(
+            request(ConnectionOptions, {"auth_source": auth_source, **options}),
+            environment,
+            FakeClock(),
+            sign_in.session,
+        )
         azure.scale_set("rg", "web")
     except AzureError as error:
         if not arm.requests:
@@ -405,7 +413,7 @@ def test_a_client_id_of_the_options_is_nobody_elses_sign_in(sign_in: SignIn, hom
     said = sign_in.refused({"client_id": "mine"}, SUB)
     assert said.startswith("No Azure credentials were found") and "IMDS" in said
     ambient = {"HOME": str(home), **SUB, "AZURE_CLIENT_ID": "mine"}
-    connect({}, ambient, FakeClock(), sign_in.session).scale_set("rg", "web")
+    connect(request(ConnectionOptions, {}), ambient, FakeClock(), sign_in.session).scale_set("rg", "web")
 
 
 def test_workload_identity_sends_the_pods_token(sign_in: SignIn, arm: FakeAzure, home: Path) -> None:
