@@ -14,6 +14,7 @@ from .._facts import model_limit, problems
 from .._facts.codes import Code
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
 from .._facts.problems import CODE_OF, Kind, Problem
+from . import error_tree
 from .redaction import LONGEST_READ, message_text, name_text
 
 # "Another operation works on this scale set". Other codes under 409 are refusals that waiting does not cure.
@@ -23,7 +24,6 @@ CERTIFICATE_HOWTO = (
     "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
 )
 
-_MOST_DETAILS = 2000  # one for each instance, and some
 _LONGEST_WAIT = 3600.0  # seconds; Azure asks for up to 20 minutes
 
 
@@ -38,7 +38,7 @@ class AzureError(Exception):
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set
-        remedy = model_limit.remedy(problem.message)
+        remedy = model_limit.remedy(str(problem))
         super().__init__(f"Cannot {attempted}: {problem}" + (f" {remedy}" if remedy else ""))
 
 
@@ -86,18 +86,16 @@ def error_member(body: object) -> dict[str, t.Any]:
 def problem_of(
     error: t.Mapping[str, t.Any], kind: Kind, *, status: int | None = None, retry_after: float | None = None
 ) -> Problem:
-    """A Problem from Azure's error object: {code, message, target, details: [{code, target, message}]}."""
-    found = error.get("details")
-    details = [item for item in found if isinstance(item, dict)][:_MOST_DETAILS] if isinstance(found, list) else []
+    """A Problem from Azure's error object, with the innermost causes in its tree."""
+    message, causes = error_tree.read(error)
     return Problem(
         kind=kind,
         code=name_text(error.get("code")),
-        message=message_text(error.get("message")),
+        message=message_text(message or error_tree.said(causes)),
         status=status,
         retry_after=retry_after,
         details=tuple(
-            (name_text(item.get("code")), name_text(item.get("target")), message_text(item.get("message")))
-            for item in details
+            (name_text(cause.code), name_text(cause.target), message_text(cause.message)) for cause in causes
         ),
     )
 
@@ -129,6 +127,8 @@ def kind_of(status: int, code: str) -> Kind:
         404: problems.MISSING,
         412: problems.PRECONDITION,
     }
+    if status == 403 and code.lower().startswith("requestdisallowedby"):
+        return problems.REFUSED  # by a policy: no permission is missing
     if status in by_status:
         return by_status[status]
     return problems.LOST if status >= 500 or status == 408 else problems.REFUSED

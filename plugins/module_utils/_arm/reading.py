@@ -26,6 +26,7 @@ from .._facts.scale_set import (
     ScaleSet,
 )
 from .._facts.times import seconds_of
+from .error_tree import words
 from .errors import CONFLICT_CODES, error_member, problem_of
 from .redaction import message_text, name_text
 
@@ -210,7 +211,7 @@ def _extensions_settled(extensions: list[dict[str, t.Any]]) -> bool:
 
 
 def _failure(statuses: list[dict[str, t.Any]], extensions: list[dict[str, t.Any]]) -> str | None:
-    """What Azure says of a failed VM or extension: "code: message"."""
+    """What Azure says of a failed VM or extension: "code: message"; a bare "failed" of a VM says nothing."""
     views = [("", statuses)] + [
         (f"extension {name_text(item.get('name'))}: ", dicts(item.get("statuses"))) for item in extensions
     ]
@@ -219,7 +220,9 @@ def _failure(statuses: list[dict[str, t.Any]], extensions: list[dict[str, t.Any]
         status = _status(group, "ProvisioningState")
         if status and _code(status, 1) == "failed":
             code = name_text(str(status["code"]).rsplit("/", maxsplit=1)[-1])
-            found.append(f"{prefix}{code}: {message_text(status.get('message') or status.get('displayStatus'))}")
+            said = message_text(words(status.get("message")))
+            shown = f"{code}: {said or message_text(status.get('displayStatus'))}"
+            found += [f"{prefix}{shown}"] if prefix or said or code.lower() != "failed" else []
     return printable("; ".join(found), LONGEST_MESSAGE) or None
 
 

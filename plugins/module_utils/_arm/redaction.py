@@ -29,8 +29,11 @@ _WORD = re.compile(
     r"((?:passwo?r?d|account_?key|access_?key|api_?key|client[_-]?secret)\s{0,3}:\s{0,3})[^\s'\",;{}]{8,}", re.I
 )
 _MEMBER = re.compile(rf"""({_NAMES}["']?\s{{0,9}}[:=]\s{{0,9}})(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)""", re.I)
+_SCHEMES = r"(?:basic|bearer|negotiate|ntlm|digest|sharedkey(?:lite)?)\s{1,9}"
+# Not "Microsoft.Authorization/…", nor "has no authorization to …".
 _HEADER = re.compile(
-    r"\b(authorization|proxy-authorization)(\W{1,9}(?:(?:basic|bearer|negotiate)\s{1,9})?)[^\s,;'\"]+", re.I
+    rf"\b(authorization|proxy-authorization)([^\w:=]{{0,4}}[:=]\W{{0,9}}(?:{_SCHEMES})?|\W{{1,9}}{_SCHEMES})[^\s,;'\"]+",
+    re.I,
 )
 _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]+", re.I)
 _WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]+)*")

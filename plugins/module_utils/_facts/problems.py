@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -34,26 +35,81 @@ CODE_OF: t.Final[dict[Kind, Code]] = {
 }
 
 
+_MOST_CAUSES = 5  # in one sentence
+_MOST_TARGETS = 3
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One failure, in Azure's own code and words."""
+    """One failure, in Azure's own code and words. `details` are the innermost causes in the tree of its error."""
 
     kind: Kind
     code: str  # Azure's own
     message: str
     status: int | None = None
     retry_after: float | None = None
-    details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance id
+    details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance or below it
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" if self.code else self.message
+        head, causes = _told(self.code, self.message), self.causes
+        return ": ".join(filter(None, (head.rstrip("."), "; ".join(causes)))) if causes else head
+
+    @property
+    def causes(self) -> list[str]:
+        """What the details say that code and message do not, each once, with what it is about."""
+        head = _told(self.code, self.message)
+        found: dict[str, list[str]] = {}
+        for code, target, message in self.details:
+            said = _told("" if code in head else code, "" if message in head else message)
+            if said:
+                found.setdefault(_told(code, message) if message not in head else said, []).append(_short(target))
+        told = [f"{said}{_about(targets)}" for said, targets in found.items()]
+        more = len(told) - _MOST_CAUSES
+        return [*told[:_MOST_CAUSES], f"and {more} more"] if more > 0 else told
 
     def of(self, instance_id: str) -> str:
-        """What Azure says of this instance in the details, else of the whole."""
-        for code, target, message in self.details:
-            if target == instance_id or target.endswith((f"/{instance_id}", f"_{instance_id}")):
-                return f"{code}: {message}"
-        return str(self)
+        """What Azure says of this instance, and of what is below it; "" where it names others or none."""
+        mine = dict.fromkeys(_told(code, message) for code, target, message in self.details if _is(target, instance_id))
+        return "; ".join(list(mine)[:_MOST_CAUSES])
+
+
+def _told(code: str, message: str) -> str:
+    return ": ".join(filter(None, (code, message)))
+
+
+def with_azures_words(why: str, said: str) -> str:
+    """Why an instance failed, with what the operation says of it where that is not told yet."""
+    return f"{why}; Azure says of its operation: {said}" if said and said not in why else why
+
+
+def instance_of(target: str) -> str:
+    """The instance that a target names, or is below; the target's last part where it names none."""
+    return _virtual_machine(target) or target.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _virtual_machine(target: str) -> str:
+    found = re.search(r"(?:^|/)virtualMachines/([^/]+)", target, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _is(target: str, instance_id: str) -> bool:
+    """Whether the target is the instance, or something of it: an extension, a network interface, a disk."""
+    of_disk = re.split(r"_(?:OsDisk|disk\d)", instance_of(target), maxsplit=1, flags=re.IGNORECASE)[0]
+    named = [_virtual_machine(target)] if _virtual_machine(target) else [of_disk, target.split("/", 1)[0]]
+    return any(name == instance_id or name.endswith(f"_{instance_id}") for name in named)
+
+
+def _about(targets: t.Iterable[str]) -> str:
+    named = [target for target in dict.fromkeys(targets) if target]
+    more = [f"and {len(named) - _MOST_TARGETS} more"] if len(named) > _MOST_TARGETS else []
+    listed = " ".join([", ".join(named[:_MOST_TARGETS]), *more])
+    return f" (target {listed})" if listed else ""
+
+
+def _short(target: str) -> str:
+    """What follows the resource provider's and the scale set's part of an id."""
+    found = re.search(r"/virtualMachines/(.+)", target, re.IGNORECASE)
+    return found[1] if found else target.rsplit("/providers/", 1)[-1]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ Succeeded, and one with nothing to do counts every instance as successful.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._facts import images, problems
 from .._facts.codes import Code
-from .._facts.problems import Operation, Problem
+from .._facts.problems import Operation, Problem, with_azures_words
 from .._facts.report import End, Outcome, Report
 from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
@@ -395,6 +396,9 @@ class RollingRun:
             failed_first=self.reason.instance_id if self.reason else "", restored=restored
         )
         failed = [i for i, report in self.report.instances.items() if report.outcome == "failed"]
+        for one in failed:
+            report, said = self.report.instances[one], told.of(one) if told else ""
+            self.report.instances[one] = replace(report, why=with_azures_words(report.why, said))
         for one, report in self.report.instances.items():
             if report.outcome in ("failed", "rolled_back"):
                 self.report.event(now, report.outcome, instance=one, why=report.why)
@@ -586,7 +590,7 @@ class RollingRun:
 
 def instances_are_pinned(problem: Problem) -> bool:
     """Azure's refusal where the model follows the newest version, and no instance has got that model yet."""
-    return "imagereference.version set to latest" in problem.message.lower()
+    return "imagereference.version set to latest" in str(problem).lower()
 
 
 def _first(poll: float) -> float:

@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import asdict, dataclass
 
-from .._facts.problems import Problem
+from .._facts.problems import Problem, instance_of
 
 
 class _Known(t.NamedTuple):
@@ -78,7 +78,7 @@ class StopReason:
     percent: float | None
     allowed_percent: float | None
     instance_id: str
-    cause: str  # what Azure calls the most impactful error
+    cause: str  # what Azure calls the most impactful error, else the innermost of its error's tree
     meaning: str
     next: str
 
@@ -113,7 +113,7 @@ def of(problem: Problem | None) -> StopReason | None:
         percent=_number(_SHARE, text),
         allowed_percent=_number(_ALLOWED, text),
         instance_id=_instance(problem),
-        cause=_first(_CAUSE, text).rstrip("."),
+        cause=(_first(_CAUSE, text) or "; ".join(problem.causes)).rstrip("."),
         meaning=known.meaning,
         next=known.next,
     )
@@ -122,7 +122,7 @@ def of(problem: Problem | None) -> StopReason | None:
 def _instance(problem: Problem) -> str:
     found = _first(_INSTANCE, problem.message)
     if not found and problem.details:
-        found = problem.details[0][1].rstrip("/").rsplit("/", 1)[-1]
+        found = instance_of(problem.details[0][1])
     return found or _first(_NAMED, problem.message)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._facts import availability, images, running_image
 from .._facts.images import Image
-from .._facts.problems import Operation
+from .._facts.problems import Operation, with_azures_words
 from .._facts.scale_set import Instance
 from .._options import InstanceUpgradeRequest
 
@@ -106,6 +106,13 @@ class Track:
 
     def observe(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Verdict:
         """Judge one read. `operation` is how the request ended, None while that is not known."""
+        verdict = self._judge(instance, now, terms, operation)
+        problem = operation.problem if operation else None
+        if verdict == FAILED and instance and problem:
+            self.why = with_azures_words(self.why, problem.of(instance.instance_id) or str(problem))
+        return verdict
+
+    def _judge(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Verdict:
         if instance is None:
             self.why = "the instance is gone from the scale set"
             self.seen.absences += 1  # one list may miss an instance that moved between two pages
@@ -136,7 +143,7 @@ class Track:
     ) -> Verdict:
         """Nobody works on it, and it is not done."""
         if self._fell(instance):
-            return self._await_start(idle, terms.patience, operation, instance)
+            return self._await_start(idle, terms.patience)
         if on_target:
             return self._await_success(idle, terms.patience)
         return self._await_image(instance, idle, terms, operation)
@@ -250,7 +257,7 @@ class Track:
             self.why = f"{patience.version_lag:.0f} s after it got a new OS disk it {self._shown(instance)}"
             return FAILED
         if operation is not None and operation.status == "Failed":
-            self.why = f"not upgraded: {operation.problem.of(instance.instance_id) if operation.problem else 'failed'}"
+            self.why = "not upgraded"
             return FAILED if idle >= patience.start_lag else PENDING
         succeeded = operation is not None and operation.status == "Succeeded"
         if not succeeded and (not applied or instance.provisioning == "Canceled"):
@@ -275,14 +282,13 @@ class Track:
         running = running_image.running_image(instance)
         return f"runs {running}" if running and not self.task.whole_model else self._behind
 
-    def _await_start(self, idle: float, patience: Patience, operation: Operation | None, instance: Instance) -> Verdict:
+    def _await_start(self, idle: float, patience: Patience) -> Verdict:
         """Nobody works on it, and it is deallocated: a failed allocation leaves one so, and an upgrade may."""
         if idle < patience.start_lag:
             return PENDING
         if not self.requests.started:
             return START
-        said = operation.problem.of(instance.instance_id) if operation and operation.problem else self.why
-        self.why = f"it is deallocated, and could not be started: {said}"
+        self.why = f"it is deallocated, and could not be started: {self.why}"
         return FAILED
 
     def _await_success(self, idle: float, patience: Patience) -> Verdict:

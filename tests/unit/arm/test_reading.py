@@ -137,6 +137,21 @@ def test_instance_of_a_uniform_scale_set() -> None:
             "extension x: 9: u?sig=***",
         ),
         (view(statuses=[status("ProvisioningState/succeeded")]), "error", None),
+        (
+            view(statuses=[{**status("ProvisioningState/failed"), "displayStatus": "Provisioning failed"}]),
+            "error",
+            None,
+        ),
+        (
+            view(extensions=[{"name": "x", "statuses": [status("ProvisioningState/failed", displayStatus="Failed")]}]),
+            "error",
+            "extension x: failed: Failed",
+        ),
+        (
+            view(statuses=[status("ProvisioningState/failed", message='{"error": {"code": "B", "message": "b"}}')]),
+            "error",
+            "failed: B: b",
+        ),
         (vm(storageProfile={"osDisk": {"vhd": {"uri": "https://s/a.vhd?sig=1"}}}), "os_disk", "https://s/a.vhd"),
         (vm(storageProfile={"osDisk": {"name": "disk"}}), "os_disk", "disk"),
         (vm(platformFaultDomain=3), "fault_domain", 3),

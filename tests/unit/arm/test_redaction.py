@@ -111,6 +111,8 @@ SAS = "zZ9%2Bsignature%2F%3D"
         "Cannot connect to socks5h://bob:zZ9signature@proxy",
         "Proxy-Authorization: Basic zZ9signature=",
         "authorization=Negotiate zZ9signature",
+        '{"Authorization": "SharedKey zZ9signature"}',
+        "('Authorization', 'Basic zZ9signature')",
     ],
 )
 def test_no_secret_in_any_spelling(text: str) -> None:
@@ -128,6 +130,8 @@ def test_no_secret_in_any_spelling(text: str) -> None:
         "secret: not found in vault https://v.vault.azure.net/secrets/a",
         "/subscriptions/s/virtualMachineScaleSets/web/lifecycleHookEvents/e",
         "design=good; pose=1",
+        "The client has no authorization to perform action 'Microsoft.Authorization/roleAssignments/read'",
+        "/providers/Microsoft.Authorization/policyAssignments/a: authorization failed",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

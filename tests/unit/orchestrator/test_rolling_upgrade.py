@@ -75,6 +75,21 @@ def test_a_stale_failure_and_nothing_to_do_is_unchanged() -> None:
     assert (run.report.outcome, run.reason, azure.starts) == ("unchanged", None, [])
 
 
+def test_a_failed_instance_quotes_what_azures_error_says_of_it() -> None:
+    details = (("ResizeDiskError", "/x/virtualMachines/2/disks/os", "cannot be resized down"),)
+
+    class Detailed(Azure):
+        def advance(self, to: float) -> None:
+            super().advance(to)
+            if self.latest is not None and self.latest.problem is not None:
+                self.latest = replace(self.latest, problem=replace(self.latest.problem, details=details))
+
+    run = drive(Detailed(fleet(4), breaks_at=2))
+    assert outcomes(run)["failed"] == ["2"]
+    assert "Azure says of its operation: ResizeDiskError: cannot be resized down" in run.report.instances["2"].why
+    assert "its error: ResizeDiskError: cannot be resized down" in run.report.end.why
+
+
 def test_one_that_runs_is_adopted() -> None:
     azure = Azure(fleet(8), began=T0 - 200)
     run = drive(azure)

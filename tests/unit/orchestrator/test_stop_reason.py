@@ -81,6 +81,13 @@ def test_the_cause_is_azures_most_impactful_error() -> None:
         ("RollingUpgradeBatchStartTimeNotWithinScheduledWindows", "late", (), "", "next window"),
         ("VMExtensionProvisioningError", "VM 'web_7' has reported a failure", (), "web_7", "recover_credentials"),
         ("AllocationFailed", "m", (("AllocationFailed", "/x/virtualMachines/4", "none"),), "4", "maxSurge"),
+        (
+            "Other",
+            "m",
+            (("ResizeDiskError", "/x/virtualMachines/4/disks/os", "too small"),),
+            "4",
+            "its error: ResizeDisk",
+        ),
         ("SomethingNew", "words", (), "", "SomethingNew: words"),
         ("", "words alone", (), "", "words alone"),
     ],

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import PLATFORM, Image
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation, Problem
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
@@ -344,6 +344,36 @@ def test_canceled_is_an_end_and_not_work() -> None:
     assert [observe(track, new, START + at) for at in (1, 32)] == [PENDING, RETRY]
     track.requests.retried, track.idle_since = True, None
     assert [observe(track, new, START + at) for at in (40, 75)] == [PENDING, FAILED]
+
+
+RESIZE = ("ResizeDiskError", "/x/virtualMachines/0/disks/os", "cannot be resized down")
+HEALTH = ("VMExtensionProvisioningError", "7", "another instance's")
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ({"provisioning": "Failed"}, "provisioning Failed; "),
+        ({"provisioning": "Failed", "os_disk": "another", "exact_version": NEW}, "provisioning Failed; "),
+        ({"power": "deallocated"}, "it is deallocated, and could not be started: power state deallocated; "),
+        ({}, "not upgraded; "),
+    ],
+)
+@pytest.mark.parametrize("details", [(HEALTH, RESIZE), ()])
+def test_a_failed_instance_quotes_what_its_operation_says_of_it(
+    shown: dict[str, str], why: str, details: tuple[tuple[str, str, str], ...]
+) -> None:
+    (before,) = uniform(1).survey().instances
+    track = Track(Task(before, START))
+    track.requests.started = True
+    terms = Terms(FORMS["platform"][NEW], Patience(), has_health_source=True, can_reimage=True)
+    track.observe(replace(before, provisioning="Updating"), START + 1, terms, None)
+    said = Problem("lost", "ResourceOperationFailure", "It failed.", details=details)
+    ended = Operation("Failed", said)
+    verdicts = [track.observe(replace(before, **shown), START + at, terms, ended) for at in (10, 50)]
+    assert verdicts[-1] == FAILED
+    words = "ResizeDiskError: cannot be resized down" if details else "ResourceOperationFailure: It failed."
+    assert track.why == f"{why}Azure says of its operation: {words}"
 
 
 def test_a_canceled_instance_goes_first_and_is_not_waited_for() -> None:
