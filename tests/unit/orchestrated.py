@@ -71,7 +71,7 @@ class Azure:
     platform_starts: float | None = None
     breaks_at: int | None = None  # this instance is never healthy on the new version
     restores: bool = False
-    cancel_at: float | None = None  # another hand's
+    cancel_at: float | None = None  # by another client
     operation: Operation = Operation("InProgress")
     refuses: list[Problem] = field(default_factory=list)
     write_ends: float = 0.0

@@ -47,7 +47,7 @@ class Usage:
     remaining: dict[str, int] = field(default_factory=dict)  # per throttling bucket, as Azure last reported it
     server_time: float | None = None  # Azure's clock at its last answer, seconds since the epoch
 
-    def reads_left(self, bucket: str) -> int | None:
+    def reads_remaining(self, bucket: str) -> int | None:
         """The fewest requests left in the buckets whose name starts so; None where Azure has not said."""
         return min((left for name, left in self.remaining.items() if name.startswith(bucket)), default=None)
 
@@ -144,7 +144,7 @@ class Retries(sdk.HTTPPolicy):
 
 
 class Authentication(sdk.BearerTokenCredentialPolicy):
-    """Signs each request. A token that Azure no longer takes is replaced once, and the request sent once more."""
+    """Signs each request. A token that Azure no longer takes is replaced once, and the request sent again."""
 
     def __init__(self, credential: t.Any, scope: str, usage: Usage) -> None:
         super().__init__(credential, scope)

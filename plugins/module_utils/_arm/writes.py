@@ -105,7 +105,7 @@ class Writes(Connection):
         )
 
     def cancel_rolling_upgrade(self, scale_set: ScaleSet) -> OperationRef:
-        """The batch in hand is finished, not undone. Refused by Azure where none runs."""
+        """The batch in progress is finished, not undone. Refused by Azure where none runs."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
         return self._send(f"cancel the rolling upgrade of scale set {scale_set.name}", scale_set, group.begin_cancel)
 

@@ -17,7 +17,7 @@ def settled(instance: Instance) -> bool:
     return instance.provisioning in ("Succeeded", "Failed", "Canceled")
 
 
-def counts(instance: Instance) -> bool:
+def is_counted(instance: Instance) -> bool:
     """Deallocated instances and those being deleted count neither as available nor as unavailable.
 
     One is deallocated by choice only where its last operation succeeded: Azure deallocates a VM to replace its OS disk,

@@ -81,7 +81,7 @@ class Watch:
         self.now = dict(self.before)
         self.batches: list[BatchReport] = []
         self.max_seen = len(self.unavailable)
-        self._seen = Seen(now, dict(self.left_alone), {i.instance_id for i in self.before.values() if self.done(i)})
+        self._seen = Seen(now, dict(self.skipped), {i.instance_id for i in self.before.values() if self.done(i)})
         self.asked = {i.instance_id for i in self.to_do}
         self.surge = bool(
             upgrade_policy.shown(upgrade_policy.stored(scale_set))[upgrade_policy.ROLLING_POLICY]["max_surge"]
@@ -135,7 +135,7 @@ class Watch:
         """Azure says that it has seen to all, and shows nothing of this one's disk. An older one was passed over."""
         if self.kind != OS or self.target is None or self.done(instance) or not self._goal.completed:
             return False
-        if instance.os_disk_time is not None and not self.why_left_alone(instance):
+        if instance.os_disk_time is not None and not self.skip_reason(instance):
             return False
         return verdict(instance, self.target, self.since) == running_image.UNPROVEN
 
@@ -146,48 +146,48 @@ class Watch:
         return {i.instance_id: self._why_unproven(i) for i in found}
 
     def _why_unproven(self, instance: Instance) -> str:
-        passed = self.why_left_alone(instance) or self._seen.passed.get(instance.instance_id, "")
+        passed = self.skip_reason(instance) or self._seen.passed.get(instance.instance_id, "")
         why = "Azure reports neither the version that it runs nor an OS disk of this upgrade"
         return f"{passed}, and {why}" if passed else why
 
     def available(self, instance: Instance) -> bool:
         return availability.available(instance, self.scale_set.has_health_source)
 
-    def why_left_alone(self, instance: Instance) -> str:
-        """Why Azure's upgrade passes an instance over; "" where it does not."""
+    def skip_reason(self, instance: Instance) -> str | None:
+        """Why Azure's upgrade passes an instance over."""
         if instance.protected_from_actions:
             return "protected from scale set actions"
-        if not availability.counts(instance):
+        if not availability.is_counted(instance):
             return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
-        return ""
+        return None
 
     @property
     def to_do(self) -> list[Instance]:
         """What Azure's upgrade would still have to do, in order of the ids."""
-        found = (i for i in self.now.values() if not (self.done(i) or self.why_left_alone(i) or self._is_unproven(i)))
+        found = (i for i in self.now.values() if not (self.done(i) or self.skip_reason(i) or self._is_unproven(i)))
         return sorted(found, key=instance_order)
 
     @property
-    def left_alone(self) -> dict[str, str]:
+    def skipped(self) -> dict[str, str]:
         found = sorted((i for i in self.now.values() if not self.done(i)), key=instance_order)
-        return {i.instance_id: why for i in found if (why := self.why_left_alone(i))}
+        return {i.instance_id: why for i in found if (why := self.skip_reason(i))}
 
     @property
     def unavailable(self) -> list[Instance]:
-        return [i for i in self.now.values() if availability.counts(i) and not self.available(i)]
+        return [i for i in self.now.values() if availability.is_counted(i) and not self.available(i)]
 
     @property
     def changing(self) -> list[Instance]:
         """Instances in Azure's hands, that will yet be another thing than they are."""
         return [
-            i for i in self.now.values() if i.provisioning not in ("Succeeded", "Failed") and availability.counts(i)
+            i for i in self.now.values() if i.provisioning not in ("Succeeded", "Failed") and availability.is_counted(i)
         ]
 
     @property
     def unsettled(self) -> list[Instance]:
         """Instances of a completed upgrade that do not show it yet, or are not available yet."""
         touched = (i for i in self.now.values() if i.instance_id in self.asked or i.instance_id not in self.before)
-        shown = (i for i in touched if not self.why_left_alone(i))
+        shown = (i for i in touched if not self.skip_reason(i))
         return [i for i in shown if not (self.available(i) and (self.done(i) or self._is_unproven(i)))]
 
     def saw(self, now: float, instances: t.Iterable[Instance]) -> None:
@@ -202,7 +202,7 @@ class Watch:
             if one.provisioning in ("Updating", "Creating") or (one.power, one.os_disk) != (then.power, then.os_disk):
                 self._seen.at_work.add(instance_id)
         self.max_seen = max(self.max_seen, len(self.unavailable))
-        self._seen.passed |= self.left_alone
+        self._seen.passed |= self.skipped
         fresh = {i.instance_id for i in self.now.values() if self._is_ours(i) and self.done(i) and self.available(i)}
         fresh -= self._seen.done
         if fresh:
@@ -277,7 +277,7 @@ class Watch:
             return "failed", why or "it does not run the target image"
         if self._is_unproven(now):
             return ("unproven", self._why_unproven(now)) if asked else (None, "")
-        return "not_started", self.why_left_alone(now)
+        return "not_started", self.skip_reason(now) or ""
 
     def _is_back(self, now: Instance) -> bool:
         """Read back, not taken from Azure's count: available, on the exact image that it ran before."""
@@ -311,7 +311,7 @@ class Watch:
     def most_unavailable(self, upgrade: RollingUpgrade | None) -> int:
         """How many instances Azure's policy lets be unhealthy at once, those in upgrade counted."""
         percent = (upgrade.policy if upgrade else {}).get("maxUnhealthyInstancePercent")
-        counted = sum(availability.counts(i) for i in self.now.values())
+        counted = sum(availability.is_counted(i) for i in self.now.values())
         return max(1, counted * (percent if isinstance(percent, int) else _MAX_UNHEALTHY) // 100) if counted else 0
 
 

@@ -413,7 +413,7 @@ class RollingRun:
         if self.wanted == CANCELLED:
             return self._end(now, "upgraded", "it had ended before the cancellation")
         unproven = [i for i, report in self.report.instances.items() if report.outcome == "unproven"]
-        if culprits := failed or [i.instance_id for i in self._left()] or unproven:
+        if culprits := failed or [i.instance_id for i in self._remaining()] or unproven:
             why = "; ".join(
                 f"instance {i}: {self.report.instances[i].why or 'still runs another image'}"
                 for i in culprits
@@ -432,7 +432,7 @@ class RollingRun:
         by_policy = self.ours is not None and self.ours.policy.get("rollbackFailedInstancesOnPolicyBreach")
         return 0 if self.ours is None or (self.acted and not by_policy) else None
 
-    def _left(self) -> list[Instance]:
+    def _remaining(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
 
     def _was_another(self) -> bool:

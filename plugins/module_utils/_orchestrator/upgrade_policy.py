@@ -249,7 +249,7 @@ def would_bring_instances(
     reasons = "; ".join(
         f"{ranges([i for i, why in unproven.items() if why == one])}: {one}" for one in dict.fromkeys(unproven.values())
     )
-    down = sum(availability.counts(one) for one in instances if one.instance_id in unproven)
+    down = sum(availability.is_counted(one) for one in instances if one.instance_id in unproven)
     how = "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
     stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
     first = f"{'Write mode: Manual along; or bring' if stays else 'Bring'} them to it first,"

@@ -87,7 +87,7 @@ def _judged(survey: Survey, instance: Instance) -> Instance:
 def affordable(survey: Survey, instances: t.Sequence[Instance]) -> list[Instance]:
     """Those that may be taken down now: the unavailable ones cost nothing, of the others as many as fit."""
     room = max(0, survey.max_unavailable - len(survey.unavailable))
-    costless = [i for i in instances if survey.counts(i) and not survey.available(i)]
+    costless = [i for i in instances if survey.is_counted(i) and not survey.available(i)]
     return costless + [i for i in instances if i not in costless][:room]
 
 
@@ -137,7 +137,7 @@ def unchecked_batches(survey: Survey) -> list[Batch]:
         i.instance_id
         for i in survey.chosen()
         if survey.verdicts[i.instance_id] in on_target
-        and survey.counts(i)
+        and survey.is_counted(i)
         and availability.settled(i)
         and i.instance_id not in in_progress
     ]

@@ -47,7 +47,7 @@ def tolerated(survey: Survey, report: Report) -> str:
         f"{survey.target} is through, and failed at what max_unhealthy_upgraded "
         f"{survey.policy.thresholds.unhealthy_upgraded} allows: {failed}. "
         f"{sentences.runs(survey.instances, survey.unavailable)} "
-        "The same again tries those once more that do not run the image."
+        "The same command again retries those that do not run the image."
     )
 
 
@@ -90,7 +90,7 @@ def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]
     there, down, others, changing = [], [], [], []
     for one in sorted(found, key=instance_order):
         current = survey.verdicts[one.instance_id] == running_image.CURRENT
-        why = availability.why_unavailable(one, survey.scale_set.has_health_source) if survey.counts(one) else ""
+        why = availability.why_unavailable(one, survey.scale_set.has_health_source) if survey.is_counted(one) else ""
         if not availability.settled(one):
             changing.append(f"{one.instance_id} ({one.provisioning})")
         elif not current:

@@ -72,7 +72,7 @@ def unhealthy(instances: t.Iterable[Instance], has_health_source: bool) -> list[
 
 
 def breach_before(thresholds: Thresholds, counted: t.Sequence[Instance], has_health_source: bool) -> str:
-    """Why no batch may start, "" where one may. `counted`: see `availability.counts`."""
+    """Why no batch may start, "" where one may. `counted`: see `availability.is_counted`."""
     sick = unhealthy(counted, has_health_source)
     most = most_unhealthy(thresholds.unhealthy, len(counted))
     if len(sick) <= most:

@@ -283,7 +283,7 @@ def _unhealthy(survey: Survey, request: Request) -> t.Iterator[Finding]:
             ERROR,
             "too_many_unhealthy",
             f"scale set {scale_set.name}: {breach}.",
-            "Mend them first, or raise rollout_max_unhealthy; outdated unhealthy instances then go first.",
+            "Fix them first, or raise rollout_max_unhealthy; outdated unhealthy instances then go first.",
         )
     if not request.passed and survey.to_do and (breach := _stopped_at(survey)):
         yield Finding(

@@ -28,7 +28,7 @@ def resumed(survey: Survey, standing: Record | None) -> Image | None:
     if chosen is None or standing is None or not wanted.follows_latest or not images.same_series(wanted, chosen):
         return None
     own = replace(survey, target=chosen, since=standing.started, selection=standing.selected(survey.selection))
-    return chosen if own.left else None
+    return chosen if own.remaining else None
 
 
 def unfinished(survey: Survey, standing: Record | None) -> list[str]:

@@ -108,7 +108,7 @@ class Upgrade:
             batches_done=sum(not batch.not_started_instance_ids for batch in earlier),
             inherited=frozenset(done_before),
             touched=survey.touched.union(touched, failed),
-            set_aside={**survey.set_aside, **dict.fromkeys(failed, _FAILED_BEFORE)},
+            excluded={**survey.excluded, **dict.fromkeys(failed, _FAILED_BEFORE)},
         )
         self._failed_before = set(failed)
         self._touched_before = done_before
@@ -131,8 +131,8 @@ class Upgrade:
         self._operation: Operation | None = None
         self._polling = False
         self._glances = 0
-        self._operation_reads_left: int | None = None
-        self._instance_reads_left: int | None = None
+        self._operation_reads_remaining: int | None = None
+        self._instance_reads_remaining: int | None = None
         self._looked = self._model_read = now
         self._goes_on = bool(earlier)
         self._inherit()
@@ -175,7 +175,7 @@ class Upgrade:
     def cancel(self, now: float, why: str) -> None:
         """Whoever asked for it is gone. What Azure works on is left to it."""
         if self._batch:
-            self._leave(self._batch, why, now, CANCELLED)
+            self._close_early(self._batch, why, now, CANCELLED)
         self.report.event(now, CANCELLED, why=why)
         self._finish(End(now, CANCELLED, CANCELLED, why))
 
@@ -212,7 +212,7 @@ class Upgrade:
         """Of what somebody else may have started: accepted work stays invisible for a while."""
         if now - self.report.started >= self.patience.start_lag:
             return []
-        unread = (i for i in self.survey.instances if i.instance_id in self._unread - self.survey.proven)
+        unread = (i for i in self.survey.instances if i.instance_id in self._unread - self.survey.verified)
         return [i.instance_id for i in unread if availability.settled(i) and self._is_on_target(i)]
 
     def _narrowed(self) -> Survey:
@@ -250,7 +250,7 @@ class Upgrade:
                 adopted_since=self.survey.since if batch.adopted else None,
                 whole_model=self.survey.policy.whole_model,
                 new_disk=batch.reimage or self.survey.policy.unproven == REIMAGE_UNPROVEN,
-                lies=not self.survey.counts(before),
+                lies=not self.survey.is_counted(before),
             )
             requests = verification.Requests(earlier.requests.attempts if earlier else 0)
             self._tracks[instance_id] = verification.Track(task, requests, verification.Seen(worked_on=batch.adopted))
@@ -333,14 +333,14 @@ class Upgrade:
         )
         self.report.event(now, outcome, instance=instance_id, why=self.report.instances[instance_id].why)
         if verdict == verification.DONE:
-            self.survey = replace(self.survey, proven=self.survey.proven | {instance_id})
+            self.survey = replace(self.survey, verified=self.survey.verified | {instance_id})
         if verdict == verification.DONE or (
             verdict == verification.NOT_STARTED and instance_id not in self._touched_by_others
         ):
             self.survey = replace(self.survey, touched=self.survey.touched - {instance_id})
         if verdict == verification.FAILED:
             why = f"{_FAILED_BEFORE}: {track.why}"
-            self.survey = replace(self.survey, set_aside={**self.survey.set_aside, instance_id: why})
+            self.survey = replace(self.survey, excluded={**self.survey.excluded, instance_id: why})
         if verdict == verification.NOT_STARTED and self._trouble_since is None:
             self._trouble_since = now
 
@@ -394,7 +394,7 @@ class Upgrade:
         return self._look(now, model=True)
 
     def _look(self, at: float, *, model: bool = False) -> Look:
-        soonest = self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left)
+        soonest = self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_remaining)
         return Look(max(at, self._not_before, soonest), model)
 
     # -- what came of it ----------------------------------------------------------------------
@@ -404,12 +404,12 @@ class Upgrade:
         now: float,
         instances: t.Sequence[Instance],
         scale_set: ScaleSet | None = None,
-        reads_left: int | None = None,
+        reads_remaining: int | None = None,
     ) -> None:
         """The instances as just read, and the scale set where it was asked for."""
         self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
         self._inherit()
-        self._looked, self._instance_reads_left = now, reads_left
+        self._looked, self._instance_reads_remaining = now, reads_remaining
         self._seen = now
         self._account(now)
         if self._polling:
@@ -471,9 +471,9 @@ class Upgrade:
         vanished = problem.code == "InvalidParameter" and self._refusals <= 3
         return vanished or problem.kind in (problems.CONFLICT, problems.THROTTLED, problems.LOST)
 
-    def saw_operation(self, now: float, operation: Operation | None, reads_left: int | None = None) -> None:
+    def saw_operation(self, now: float, operation: Operation | None, reads_remaining: int | None = None) -> None:
         """How the operation stands; None where Azure no longer knows it, and only the instances can tell."""
-        self._operation_reads_left = reads_left
+        self._operation_reads_remaining = reads_remaining
         self._polled = now
         if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
             self._not_before = now + min(operation.retry_after or 0, self._left_since(self._sent, now))
@@ -498,7 +498,7 @@ class Upgrade:
     def _next_poll(self) -> float:
         since_sent = max(self._polled, self._sent) - self._sent
         return since_sent + pacing.next_read(
-            pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_left
+            pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_remaining
         )
 
     def _next_glance(self) -> float | None:
@@ -509,7 +509,7 @@ class Upgrade:
         if not self.survey.scale_set.has_health_source or self._all_seen_down:
             return None
         at = self._sent + pacing.glance(self._glances, self._like_this_one())
-        return max(at, self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_left))
+        return max(at, self._looked + pacing.pause(pacing.INSTANCES, self._instance_reads_remaining))
 
     @property
     def _all_seen_down(self) -> bool:
@@ -574,11 +574,11 @@ class Upgrade:
         self, now: float, code: Code, why: str, instance_ids: t.Sequence[str] = (), problem: Problem | None = None
     ) -> Finished:
         if self._batch:
-            self._leave(self._batch, why, now)
+            self._close_early(self._batch, why, now)
         self.report.event(now, "stopped", why=why)
         return self._finish(End(now, "stopped", code, why, list(instance_ids), problem))
 
-    def _leave(
+    def _close_early(
         self, batch: BatchReport, why: str, now: float, outcome: t.Literal["failed", "cancelled"] = "failed"
     ) -> None:
         """Report a batch that is left as it stands, in the middle of it."""

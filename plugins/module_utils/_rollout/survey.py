@@ -33,7 +33,7 @@ class Survey:
     `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet.
     `touched`: instances that this rollout has started and not seen to the end. `only`: those that may be started now,
     all chosen ones where it is empty.
-    `set_aside`: instances that failed in this rollout, by id with the reason. `proven`: those it saw run the target.
+    `excluded`: instances that failed in this rollout, by id with the reason. `verified`: those it saw run the target.
     `read_at`: when this run first looked, on Azure's clock. The health of an instance whose disk was younger than
     `health_lag` then may still be that of the old disk; 0 where no killed run can have left one.
     """
@@ -49,8 +49,8 @@ class Survey:
     unfinished: bool = True
     inherited: frozenset[str] | None = None
     touched: frozenset[str] = frozenset()
-    set_aside: t.Mapping[str, str] = field(default_factory=dict)
-    proven: frozenset[str] = frozenset()
+    excluded: t.Mapping[str, str] = field(default_factory=dict)
+    verified: frozenset[str] = frozenset()
     read_at: float | None = None
     health_lag: float = 120.0
     batches_done: int = 0
@@ -63,7 +63,7 @@ class Survey:
         return {i.instance_id: self._verdict(i) for i in self.instances}
 
     def _verdict(self, instance: Instance) -> str:
-        if instance.instance_id in self.proven:
+        if instance.instance_id in self.verified:
             return running_image.CURRENT
         if self.scale_set.flexible and not self._made_here(instance):
             return running_image.FOREIGN
@@ -100,17 +100,17 @@ class Survey:
     def can_tell_health(self, instance: Instance) -> bool:
         """One that has not got the model which brought the health source reports none, however well it is."""
         mute = self.policy.whole_model and instance.health is None and instance.latest_model_applied is False
-        return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.proven)
+        return self.scale_set.has_health_source and not (mute and instance.instance_id not in self.verified)
 
-    def counts(self, instance: Instance) -> bool:
-        """As `availability.counts`; and an instance that this rollout has touched counts whatever its power is now."""
-        return availability.counts(instance) or self._fell(instance)
+    def is_counted(self, instance: Instance) -> bool:
+        """As `availability.is_counted`; and an instance that this rollout has touched is, whatever its power is now."""
+        return availability.is_counted(instance) or self._fell(instance)
 
     def _fell(self, instance: Instance) -> bool:
         """Deallocated, and not by choice: this rollout has touched it and not seen it in service since."""
         if instance.power not in ("deallocated", "deallocating") or instance.provisioning.lower() == "deleting":
             return False
-        if self.policy.include_deallocated or instance.instance_id in self.proven:
+        if self.policy.include_deallocated or instance.instance_id in self.verified:
             return False
         left_behind = (
             self._is_of_an_earlier_run(instance)
@@ -121,7 +121,7 @@ class Survey:
 
     @cached_property
     def counted(self) -> list[Instance]:
-        return [i for i in self.instances if self.counts(i)]
+        return [i for i in self.instances if self.is_counted(i)]
 
     @cached_property
     def unavailable(self) -> list[Instance]:
@@ -149,11 +149,11 @@ class Survey:
         """Why an instance that does not run the target is skipped."""
         if self.verdicts[instance.instance_id] == running_image.FOREIGN:
             return _FOREIGN
-        if instance.instance_id in self.set_aside:
-            return self.set_aside[instance.instance_id]
+        if instance.instance_id in self.excluded:
+            return self.excluded[instance.instance_id]
         if instance.protected_from_actions:
             return "protected from scale set actions"
-        if not self.counts(instance) and not (self.policy.include_deallocated and instance.power == "deallocated"):
+        if not self.is_counted(instance) and not (self.policy.include_deallocated and instance.power == "deallocated"):
             return instance.power if instance.provisioning.lower() != "deleting" else "being deleted"
         return None
 
@@ -207,7 +207,7 @@ class Survey:
         return sorted((i for i in self.instances if self._is_in_progress(i)), key=instance_order)
 
     def _is_in_progress(self, instance: Instance) -> bool:
-        if self.skip_reason(instance) is not None or not self.counts(instance):
+        if self.skip_reason(instance) is not None or not self.is_counted(instance):
             return False
         current = self.verdicts[instance.instance_id] == running_image.CURRENT
         if not availability.settled(instance):  # Azure shows the model that it is bringing, or has brought
@@ -226,7 +226,7 @@ class Survey:
         return (
             self.read_at is not None
             and self.scale_set.has_health_source
-            and instance.instance_id not in self.proven
+            and instance.instance_id not in self.verified
             and self.read_at - made < self.health_lag
             and not availability.newer_than_disk(instance)
         )
@@ -244,7 +244,7 @@ class Survey:
         ]
 
     @property
-    def left(self) -> list[str]:
+    def remaining(self) -> list[str]:
         """Instances that are still to be upgraded or awaited."""
         return list(dict.fromkeys(i.instance_id for i in [*self.in_progress, *self.in_doubt, *self.to_do]))
 
@@ -256,7 +256,7 @@ class Survey:
             instances=tuple(
                 replace(
                     i,
-                    power="running" if self.counts(i) else i.power,
+                    power="running" if self.is_counted(i) else i.power,
                     provisioning="Succeeded",
                     extensions_settled=True,
                     health=healthy,
@@ -265,7 +265,7 @@ class Survey:
                 else i
                 for i in self.instances
             ),
-            proven=self.proven.union(instance_ids),
+            verified=self.verified.union(instance_ids),
             batches_done=self.batches_done + 1,
         )
         # What stays as it is: a plan of 1,000 batches would work it out 1,000 times.

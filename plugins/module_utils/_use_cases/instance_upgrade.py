@@ -192,7 +192,7 @@ def _look(azure: Azure, clock: Clock, upgrade: Upgrade, step: Look) -> None:
     scale_set = upgrade.survey.scale_set
     fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.model else None
     instances = azure.instances(fresh or scale_set)
-    upgrade.saw(clock.now(), instances, fresh, azure.usage.reads_left("HighCostGetVMScaleSet"))
+    upgrade.saw(clock.now(), instances, fresh, azure.usage.reads_remaining("HighCostGetVMScaleSet"))
 
 
 def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> OperationRef | None:
@@ -213,7 +213,7 @@ def _poll(azure: Azure, clock: Clock, upgrade: Upgrade, ref: OperationRef | None
     except AzureError as error:
         if error.problem.kind != problems.MISSING:
             raise
-    upgrade.saw_operation(clock.now(), operation, azure.usage.reads_left("GetOperation"))
+    upgrade.saw_operation(clock.now(), operation, azure.usage.reads_remaining("GetOperation"))
 
 
 def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.Any]:
@@ -223,7 +223,7 @@ def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.An
     number = len(earlier) + len(upgrade.report.batches) + 1
     return {
         "next_batch": upgrade_plan_info.batch_as_dict(following, number) if isinstance(following, Batch) else None,
-        "left": survey.left,
+        "left": survey.remaining,
         "unproven": [i.instance_id for i in survey.unproven],
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,

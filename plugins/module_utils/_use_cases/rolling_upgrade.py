@@ -307,7 +307,7 @@ def _started(upgrade: RollingUpgrade | None) -> str | None:
 def _lists(watch: Watch) -> dict[str, t.Any]:
     """The instances that run the target, those that do not yet, and those that Azure passes over."""
     left = [i.instance_id for i in watch.to_do]
-    passed, unproven = watch.left_alone, watch.unproven
+    passed, unproven = watch.skipped, watch.unproven
     return {
         "done": [i for i in watch.now if i not in left and i not in passed and i not in unproven],
         "not_done": left,

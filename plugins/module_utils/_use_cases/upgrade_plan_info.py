@@ -58,13 +58,13 @@ class Plan:
         return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.RUNNING]
 
     @property
-    def to_resume(self) -> list[str]:
+    def still_suspended(self) -> list[str]:
         """What an interrupted rollout left suspended."""
         return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.SUSPENDED]
 
     @property
     def nothing_to_do(self) -> bool:
-        return not (self.write_model or self.follow_latest or self.survey.left or self.to_resume)
+        return not (self.write_model or self.follow_latest or self.survey.remaining or self.still_suspended)
 
 
 def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
@@ -140,8 +140,8 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     services = _services(azure, scale_set)
     on_set = record.read(scale_set.tags)
     # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
-    replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.left)
-    suspend = request.suspend_services and bool(survey.left)
+    replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.remaining)
+    suspend = request.suspend_services and bool(survey.remaining)
     mine = Record(
         id=ours.id if ours else uuid.uuid4().hex,
         target=str(target),
@@ -151,14 +151,14 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
         state=record.GOING_BACK if request.going_back else record.IN_PROGRESS,
     )
-    if ours and (not survey.left or (ours.open and ours.selects(selection))):
+    if ours and (not survey.remaining or (ours.open and ours.selects(selection))):
         mine = ours
     needs_mode = to_manual and scale_set.upgrade_mode != MANUAL
     write_model = not settled or replaces or needs_mode or (ours or mine) != mine
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
-    close_record = ours is not None and ours.resumable and not survey.left and not unproven
+    close_record = ours is not None and ours.resumable and not survey.remaining and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
     observed = preflight.Observed(
         image=facts,
@@ -251,7 +251,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "follow_latest": plan.follow_latest,
         "suspend": plan.to_suspend,
         "resume": list(plan.record.suspended),
-        "left_suspended": plan.to_resume,
+        "left_suspended": plan.still_suspended,
         "nothing_to_do": plan.nothing_to_do,
         "record": {
             "id": plan.record.id,
@@ -267,7 +267,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "batches": [batch_as_dict(batch, number) for number, batch in enumerate(remaining_batches(survey), 1)],
         "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
-        "left": survey.left,
+        "left": survey.remaining,
         "unproven": list(plan.unproven),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,

@@ -230,8 +230,8 @@ def test_usage_keeps_what_azure_last_said_of_its_buckets_and_its_clock(azure: Az
     first = "Microsoft.Compute/GetVMScaleSetResource;3,Microsoft.Compute/GetVMScaleSetSubscriptionMaximum;2387"
     arm.on("GET", WEB, (200, said(first), {}), (200, said("Microsoft.Compute/GetVMScaleSetResource;31,odd,x;y"), {}))
     azure.scale_set("rg", "web")
-    assert azure.usage.reads_left("GetVMScaleSet") == 3
+    assert azure.usage.reads_remaining("GetVMScaleSet") == 3
     azure.scale_set("rg", "web")
     assert azure.usage.remaining == {"GetVMScaleSetResource": 31, "GetVMScaleSetSubscriptionMaximum": 2387}
-    assert azure.usage.reads_left("GetOperation") is None
+    assert azure.usage.reads_remaining("GetOperation") is None
     assert azure.server_time == 1795255200.0

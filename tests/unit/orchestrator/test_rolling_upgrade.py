@@ -152,7 +152,7 @@ def test_azures_failed_attempt_at_this_version_is_told_and_waited_for_only_on_re
         assert words in run.report.end.why
 
 
-def test_a_broken_image_is_not_mended_after_a_manual_start() -> None:
+def test_a_broken_image_is_not_put_back_after_a_manual_start() -> None:
     run = drive(Azure(fleet(10), breaks_at=4))
     assert run.report.outcome == "stopped"
     assert outcomes(run) == {
@@ -185,7 +185,7 @@ def test_azure_restores_the_disks_after_an_automatic_one() -> None:
     assert len(outcomes(run)["not_started"]) == 9
 
 
-def test_cancel_finishes_the_batch_in_hand() -> None:
+def test_cancel_finishes_the_batch_in_progress() -> None:
     azure = Azure(fleet(10), began=T0 - 130)
     run = drive(azure, CANCELLED)
     assert (run.report.outcome, run.acted, len(azure.cancels), azure.starts) == ("stopped", True, 1, [])
@@ -207,7 +207,7 @@ def test_one_that_ended_before_the_cancel_came() -> None:
     assert run.report.end.why == "it had ended before the cancellation"
 
 
-def test_another_hands_cancellation_is_no_success() -> None:
+def test_another_clients_cancellation_is_no_success() -> None:
     azure = Azure(fleet(10), cancel_at=T0 + 150, operation=Operation("Succeeded"))
     run = drive(azure)
     assert (run.report.outcome, run.report.end.why) == ("stopped", "it was cancelled")
@@ -215,7 +215,7 @@ def test_another_hands_cancellation_is_no_success() -> None:
 
 
 @pytest.mark.parametrize("kind", [problems.CONFLICT, problems.THROTTLED, problems.LOST])
-def test_a_start_that_met_another_hand_is_planned_anew(kind: str) -> None:
+def test_a_start_that_met_another_client_is_planned_anew(kind: str) -> None:
     azure = Azure(fleet(4), latest=STALE, refuses=[Problem(kind, "X", "m", retry_after=7.0)] * 2)
     run = drive(azure)
     assert (run.report.outcome, len(azure.starts)) == ("upgraded", 3)
@@ -271,7 +271,7 @@ def test_a_write_in_mode_rolling_runs_the_upgrade_inside_itself() -> None:
 
 
 @pytest.mark.parametrize(("version", "waits"), [("1.0.0", True), ("2.0.0", False)])
-def test_another_hands_write_is_waited_for_where_something_is_to_do(version: str, waits: bool) -> None:
+def test_another_clients_write_is_waited_for_where_something_is_to_do(version: str, waits: bool) -> None:
     azure = Azure(fleet(2, version=version), write_ends=T0 + 500)
     run = drive(azure, scale_set=replace(SET, provisioning_state="Updating"))
     assert run.report.outcome == ("upgraded" if waits else "unchanged")
@@ -300,13 +300,13 @@ def test_an_instance_that_shows_the_new_image_late_is_waited_for() -> None:
     assert outcomes(run) == {"upgraded": ["0", "1", "2", "3"]}
 
 
-def test_protected_and_deallocated_instances_are_left_alone() -> None:
+def test_protected_and_deallocated_instances_are_skipped() -> None:
     azure = Azure(fleet(2, version="2.0.0"))
     azure.instances["7"] = instance(7, protected_from_actions=True)
     azure.instances["8"] = instance(8, power="deallocated")
     run = drive(azure)
     assert (run.report.outcome, azure.starts) == ("unchanged", [])
-    assert run.watch.left_alone == {"7": "protected from scale set actions", "8": "deallocated"}
+    assert run.watch.skipped == {"7": "protected from scale set actions", "8": "deallocated"}
 
 
 def test_a_wait_for_azure_sees_that_nothing_is_to_do_any_more() -> None:

@@ -142,7 +142,7 @@ def test_deallocated_instances_count_on_neither_side() -> None:
 
 def test_why_instances_are_skipped() -> None:
     fleet = with_machine(with_machine(uniform(4), "1", protected=True), "2", provisioning="Deleting")
-    survey = replace(fleet.survey(), set_aside={"3": "gone"})
+    survey = replace(fleet.survey(), excluded={"3": "gone"})
     assert survey.skipped == {"1": "protected from scale set actions", "2": "being deleted", "3": "gone"}
 
 
@@ -152,7 +152,7 @@ def test_one_selected_domain() -> None:
 
 
 def test_an_outdated_instance_is_named_current_once_it_was_seen_to_run_the_target() -> None:
-    survey = replace(uniform(2, form="vhd", policy=everything()).survey(), proven=frozenset({"0"}))
+    survey = replace(uniform(2, form="vhd", policy=everything()).survey(), verified=frozenset({"0"}))
     assert survey.verdicts == {"0": "current", "1": "outdated"}
 
 
@@ -220,7 +220,7 @@ def test_a_thousand_batches_are_planned_in_seconds() -> None:
 )
 def test_availability(changes: dict[str, str], counts: bool, why: str) -> None:
     instance = replace(uniform(1).survey().instances[0], **changes)  # type: ignore[arg-type]
-    assert availability.counts(instance) == counts
+    assert availability.is_counted(instance) == counts
     assert availability.why_unavailable(instance, True) == why and availability.available(instance, True) == (why == "")
     assert availability.available(instance, False) == (why == "" or "health" in changes)
 
@@ -256,5 +256,5 @@ def upgraded_and_sick(made: float) -> Survey:
 
 
 def test_an_instance_that_became_sick_long_after_its_upgrade_is_in_nobodys_hand() -> None:
-    assert upgraded_and_sick(made=START - 60).left == ["1"]
-    assert upgraded_and_sick(made=START - 4000).left == []
+    assert upgraded_and_sick(made=START - 60).remaining == ["1"]
+    assert upgraded_and_sick(made=START - 4000).remaining == []

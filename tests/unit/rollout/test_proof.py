@@ -66,7 +66,7 @@ def kept_disks(policy: Policy = ONE) -> Fleet:
 
 def test_a_pinned_id_is_no_proof_and_no_canary() -> None:
     survey = kept_disks().survey(since=START)
-    assert set(survey.verdicts.values()) == {"unproven"} and not survey.left
+    assert set(survey.verdicts.values()) == {"unproven"} and not survey.remaining
     assert [i.instance_id for i in survey.unproven] == list("01234")
     fleet = kept_disks(Policy(max_unavailable=Limit(2), order_by="none"))
     with_machine(with_machine(with_machine(fleet, "0", applied=False), "1", applied=False), "2", applied=False)

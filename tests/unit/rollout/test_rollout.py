@@ -67,7 +67,7 @@ def test_the_rollout_converges_on_instances_that_appear() -> None:
     assert fleet.machines["7"].disks == 0 and fleet.machines["8"].disks == 1
 
 
-def test_an_instance_that_vanishes_in_our_hands_is_no_failure() -> None:
+def test_an_instance_that_vanishes_while_it_is_upgraded_is_no_failure() -> None:
     fleet = uniform(5)
     fleet.events = [(START + 50, "vanish", fleet.machines["0"])]
     upgrade = fleet.roll()
@@ -118,7 +118,7 @@ def test_a_batch_that_names_a_vanished_instance_is_planned_anew() -> None:
 
 
 @pytest.mark.parametrize("state", ["deallocated", "protected"])
-def test_an_instance_that_is_not_ours_is_left_alone(state: str) -> None:
+def test_an_instance_that_is_not_ours_is_skipped(state: str) -> None:
     changes = {"deallocated": {"power": "deallocated"}, "protected": {"protected": True}}
     fleet = with_machine(uniform(5), "3", **changes[state])
     upgrade = fleet.roll()
@@ -134,7 +134,7 @@ def test_nothing_to_do() -> None:
     assert upgrade.report.outcome == "unchanged" and fleet.sent == [] and fleet.reads["instances"] == 1
 
 
-def test_another_hand_at_work_is_waited_for() -> None:
+def test_another_client_at_work_is_waited_for() -> None:
     fleet = uniform(5)
     for machine in fleet.machines.values():
         machine.foreign_until = START + 500

@@ -1,4 +1,4 @@
-"""Extensions of the simulated model: their secrets, their writes, and the failures that new settings mend."""
+"""Extensions of the simulated model: their secrets, their writes, and the failures that new settings fix."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_patch_s_policy(knob: str, mode: str | None) -> None:
     assert policy.get("mode") == mode
 
 
-def test_new_settings_mend_what_expired_ones_have_broken() -> None:
+def test_new_settings_fix_what_expired_ones_have_broken() -> None:
     world, owner = started(2, extensions=[APP], instance_faults=[EXPIRED], upgrade_mode="Rolling")
     body = {"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": {"version": "1.0.2"}}}}}
     writes.write(world, owner, model.patched(owner.document, body, owner.knobs))
@@ -111,7 +111,7 @@ def test_an_instance_that_failed_before_may_fail_a_write() -> None:
         assert (operation.status, owner.document["tags"]) == (status, {"a": "b"})
 
 
-def test_an_upgrade_that_nothing_strikes_mends_a_failed_instance() -> None:
+def test_an_upgrade_that_nothing_strikes_fixes_a_failed_instance() -> None:
     failed = {"instances": {0: {"failure": {"code": "AllocationFailed", "message": "Allocation failed."}}}}
     world, owner = started(2, **failed)
     operation = actions.upgrade(world, owner, ["0"])

@@ -109,7 +109,7 @@ class TestUpgrade:
         assert latest(world, owner)["progress"]["successfulInstanceCount"] == 3
         assert world.recorder.replaced_total() == 0
 
-    def test_an_instance_that_is_newer_is_left_alone(self) -> None:
+    def test_an_instance_that_is_newer_is_skipped(self) -> None:
         world, owner = started(2)
         events.trigger(world, {"do": "running_version", "instance": "1", "version": "9.0.0"})
         orchestrator.start_os(world, owner)
