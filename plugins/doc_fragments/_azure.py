@@ -73,5 +73,7 @@ notes:
   - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.
   - A module that changes Azure ends with the play, also with one that is killed. Its C(outcome) and its journal
     then say V(cancelled). Not with C(async), and not on another host than the controller.
+  - A failure has a C(code) for playbooks to look at, which stays where the message changes its words. The error
+    catalogue tells what each means and what to do.
   - AWX's credential "Azure Resource Manager" works as it is, with a client secret.
 """

@@ -155,6 +155,9 @@ rollout_result:
           O(max_unhealthy_upgraded).
         - V(cancelled) where the job was cancelled. What Azure has accepted goes on there.
       type: str
+    code:
+      description: The code of an end that is no success, as in the error catalogue.
+      type: str
     why:
       description: Why the work stopped.
       type: str
@@ -190,6 +193,7 @@ rollout_result:
     id: 7f3c0b8e2d5149c0a4f1f6c2f0a7b1de
     scale_set: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
     outcome: upgraded
+    code: null
     why: ""
     target_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
     previous_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}

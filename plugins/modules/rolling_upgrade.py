@@ -136,6 +136,9 @@ rollout_result:
           back.
         - Empty while the upgrade runs on, as it does after O(state=started).
       type: str
+    code:
+      description: The code of an end that is no success, as in the error catalogue.
+      type: str
     why:
       description: Why it stopped or nothing was done.
       type: str
@@ -177,6 +180,7 @@ rollout_result:
     id: azure-2026-11-21T02:00:04Z
     scale_set: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
     outcome: upgraded
+    code: null
     why: ""
     target_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202611180}
     previous_image: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}

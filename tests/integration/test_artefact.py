@@ -26,7 +26,7 @@ PLANTED = (
     "tests/simulator/server.py",
 )
 TOP = {"CHANGELOG.rst", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md", "requirements.txt"}
-BELOW = {"changelogs", "examples", "meta", "playbooks", "plugins", "roles", "tests"}
+BELOW = {"changelogs", "docs", "examples", "meta", "playbooks", "plugins", "roles", "tests"}
 
 
 def test_the_artefact_holds_only_what_is_listed(tmp_path: Path) -> None:

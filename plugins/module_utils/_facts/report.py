@@ -183,4 +183,6 @@ def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     failed = any(report["outcome"] == "failed" for report in instances.values())
     if failed and merged.get("outcome") in ("upgraded", "unchanged"):
         merged["outcome"] = "failed"  # within the threshold, and still no success
+        merged.setdefault("code", "instances_failed")
+    merged.setdefault("code", None)
     return {**merged, "batches": batches, "instances": instances, "unavailable": unavailable, "arm": arm}

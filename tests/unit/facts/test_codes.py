@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list of codes is whole: each is explained once, each is used, and the roles use no other."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import CATALOGUE, Code
+
+ROOT = Path(__file__).resolve().parents[3]
+CODES = get_args(Code)
+CATALOGUE_TOOL = runpy.run_path(str(ROOT / "tools" / "error_catalogue.py"))
+
+
+def text_of(folder: str, pattern: str) -> str:
+    paths = [path for path in (ROOT / folder).rglob(pattern) if path.name != "codes.py"]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def test_each_code_is_explained_once() -> None:
+    explained = Counter(code for section in CATALOGUE.values() for code in section)
+    assert explained == Counter(dict.fromkeys(CODES, 1))
+    for section in CATALOGUE.values():
+        for code, entry in section.items():
+            assert re.fullmatch(r"[a-z]+(_[a-z]+)*", code)
+            assert all(re.fullmatch(r"\S[^\n]*[^\s.]\.", words) for words in entry), code
+
+
+def named_in_yaml() -> set[str]:
+    """The codes that roles and playbooks end with or look for."""
+    texts = text_of("roles", "*.yml") + text_of("playbooks", "*.yml")
+    named = re.findall(r"_code: ([a-z_]+)$", texts, re.MULTILINE)
+    named += re.findall(r"'code': '([a-z_]+)'", texts)
+    named += re.findall(r"code\b[^\n]*? default\('([a-z_]+)'", texts)
+    named += re.findall(r"'code', 'eq', '([a-z_]+)'", texts)
+    for listed in re.findall(r"(?:_code (?:in|[!=]=)|_fixes: >-\n) *(\[[^]]+\]|'[^']+'|\{\{.+?\}\})", texts, re.DOTALL):
+        named += re.findall(r"'([a-z_]+_[a-z_]+|cancelled)'", listed)
+    return set(named)
+
+
+def test_each_code_is_used() -> None:
+    used = set(re.findall(r'"([a-z_]+)"', text_of("plugins", "*.py"))) | named_in_yaml()
+    assert set(CODES) - used == set()
+
+
+def test_the_roles_and_playbooks_use_no_other() -> None:
+    named = named_in_yaml()
+    assert {"hook_failed", "instances_unproven", "task_failed", "model_members_lost", "upgrade_mode"} <= named
+    assert {"probe_interval", "image_pinned", "hook_not_found", "cancelled"} <= named
+    assert named - set(CODES) == set()
+
+
+def test_each_kind_of_problem_has_a_code() -> None:
+    assert set(problems.CODE_OF) == set(get_args(problems.Kind))
+
+
+def test_the_page_is_what_the_tool_writes() -> None:
+    page = CATALOGUE_TOOL["PAGE"].read_text(encoding="utf-8")
+    assert page == CATALOGUE_TOOL["page"](), "run python tools/error_catalogue.py"
+    assert re.findall(r"^  \* - ``(\w+)``$", page, re.MULTILINE) == [c for codes in CATALOGUE.values() for c in codes]
