@@ -158,13 +158,15 @@ class Azure:
 
 
 def drive(azure: Azure, wanted: str = COMPLETED, *, most: int = 2000, **options: t.Any) -> RollingRun:
-    kind, ours = options.pop("kind", OS), options.pop("ours_started", None)
-    trial = {name: options.pop(name) for name in ("tried", "insist", "known", "history") if name in options}
+    kind, ours = options.pop("kind", OS), options.pop("current_started", None)
+    trial = {
+        name: options.pop(name) for name in ("failed_attempt", "retry_anyway", "known", "history") if name in options
+    }
     scale_set = options.pop("scale_set", replace(SET, automatic_os_upgrade="start" in options))
     azure.advance(azure.now)
     watch = Watch(scale_set, azure.instances.values(), kind, NEW if kind == OS else None, now=azure.now)
     run = RollingRun(
-        watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), ours_started=ours, **trial
+        watch, azure.show(), now=azure.now, wanted=wanted, patience=Patience(**options), current_started=ours, **trial
     )
     return follow(azure, run, scale_set, most=most)
 

@@ -35,7 +35,7 @@ def find(scale_set: ScaleSet, name: str) -> dict[str, t.Any] | None:
     return None
 
 
-def shown(found: t.Mapping[str, t.Any] | None) -> Shown | None:
+def current(found: t.Mapping[str, t.Any] | None) -> Shown | None:
     """The extension in the words of the module's options, None where there is none."""
     if found is None:
         return None
@@ -44,23 +44,23 @@ def shown(found: t.Mapping[str, t.Any] | None) -> Shown | None:
     return {**members, "settings": dict(properties.get("settings") or {})}
 
 
-def asked(request: ExtensionRequest) -> Shown:
+def desired(request: ExtensionRequest) -> Shown:
     """The members that the options give."""
     return given(request, ExtensionOptions)
 
 
-def after(before: Shown | None, request: ExtensionRequest) -> Shown:
+def merged(before: Shown | None, request: ExtensionRequest) -> Shown:
     """What the extension is to be. Raises Refused where a new one lacks something."""
-    desired = asked(request)
+    given = desired(request)
     if before is None:
-        if missing := [name for name in REQUIRED if not desired.get(name)]:
+        if missing := [name for name in REQUIRED if not given.get(name)]:
             raise Refused(
                 "extension_incomplete",
                 f"the model has no extension {request.extension}, and a new one needs {', '.join(missing)}. Nothing "
                 "was written.",
             )
-        before = shown({}) or {}
-    return {**before, **desired, "settings": {**before["settings"], **desired.get("settings", {})}}
+        before = current({}) or {}
+    return {**before, **given, "settings": {**before["settings"], **given.get("settings", {})}}
 
 
 def writes_protected(before: Shown | None, request: ExtensionRequest) -> bool:
@@ -75,16 +75,16 @@ def stands(now: Shown | None, request: ExtensionRequest) -> bool:
     """Whether the extension is what is asked for. Members that are not asked for are other clients' business."""
     return now is not None and all(
         now.get(name) == value if name != "settings" else {**now["settings"], **value} == now["settings"]
-        for name, value in asked(request).items()
+        for name, value in desired(request).items()
     )
 
 
 def document(wanted: Shown, request: ExtensionRequest, *, protected: bool) -> dict[str, t.Any]:
     """The members to write: those asked for, with the settings whole, for whether PATCH merges them is unverified.
 
-    `wanted`: as `after` makes it of what was read last, so that the settings of others are written back as they are.
+    `wanted`: as `merged` makes it of what was read last, so that the settings of others are written back as they are.
     """
-    properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in asked(request).items() if name in MEMBERS}
+    properties: dict[str, t.Any] = {MEMBERS[name]: value for name, value in desired(request).items() if name in MEMBERS}
     if request.settings is not None:
         properties["settings"] = wanted["settings"]
     if protected:

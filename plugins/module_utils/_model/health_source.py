@@ -67,7 +67,7 @@ def probe_id(scale_set: ScaleSet) -> str:
     return str(documents.member(network(scale_set), "healthProbe", "id") or "")
 
 
-def shown(scale_set: ScaleSet) -> Shown:
+def current(scale_set: ScaleSet) -> Shown:
     """Each source that the model has, in the words of the module's options; None for one that it has not."""
     return {EXTENSION: _shown_extension(extension(scale_set)), PROBE: probe_id(scale_set) or None}
 
@@ -87,8 +87,8 @@ def _shown_extension(found: t.Mapping[str, t.Any] | None) -> Shown | None:
     }
 
 
-def wanted(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
-    """What `shown` is to be. Options not given stay as they are. Raises Refused with all that is wrong."""
+def desired(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
+    """What `current` is to be. Options not given stay as they are. Raises Refused with all that is wrong."""
     if request.state == "absent":
         return _without(scale_set, request)
     wrong: list[str] = []
@@ -111,7 +111,7 @@ def wanted(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
 
 
 def _without(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
-    before = shown(scale_set)
+    before = current(scale_set)
     removed = [request.source] if request.source else [EXTENSION, PROBE]
     result = {name: None if name in removed else value for name, value in before.items()}
     left = [name for name in scale_set.health_sources if name not in removed]
@@ -146,7 +146,7 @@ def half_done(scale_set: ScaleSet | None, before: Shown, after: Shown) -> str:
     old = next(name for name in ways if before[name] is not None and after[name] is None)
     if scale_set is None:
         return "What health sources the scale set has now could not be read. Run the same again."
-    there = [ways[name] for name, value in shown(scale_set).items() if value is not None]
+    there = [ways[name] for name, value in current(scale_set).items() if value is not None]
     if not there:
         return (
             "The scale set has no health source now. Run the same again, or put back what was taken away: "

@@ -36,9 +36,9 @@ def stopped(run: RollingRun, previous: Image | None) -> str:
 
 def _disks(run: RollingRun, previous: Image | None) -> str:
     """What Azure did with the OS disks of the instances that failed."""
-    if run.watch.kind != OS or run.ours is None or run.ours.code != "Faulted":
+    if run.watch.kind != OS or run.current is None or run.current.code != "Faulted":
         return ""
-    past = run.past
+    past = run.history_entry
     if run.restored is None:
         return (
             "Azure's history does not tell whether it put OS disks back (the permission is "
@@ -77,9 +77,9 @@ def _go_on(run: RollingRun) -> str:
     if run.watch.kind != OS:
         return "Go on, once the cause is gone: run the same again."
     go_on = "Go on, once the cause is gone"
-    if run.ours is not None and run.ours.running:
+    if run.current is not None and run.current.running:
         go_on = f"{_unanswered(run)}Wait on"
-    if run.wanted == COMPLETED and run.patience.start and run.ours is None:
+    if run.wanted == COMPLETED and run.patience.start and run.current is None:
         go_on = "Wait longer with the same again, or start it by hand"
     return f"{go_on}: {commands.of('trigger_os_upgrade', scale_set)}"
 

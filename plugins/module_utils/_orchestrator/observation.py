@@ -84,7 +84,7 @@ class Watch:
         self._seen = Seen(now, dict(self.skipped), {i.instance_id for i in self.before.values() if self.done(i)})
         self.asked = {i.instance_id for i in self.to_do}
         self.surge = bool(
-            upgrade_policy.shown(upgrade_policy.stored(scale_set))[upgrade_policy.ROLLING_POLICY]["max_surge"]
+            upgrade_policy.current(upgrade_policy.stored(scale_set))[upgrade_policy.ROLLING_POLICY]["max_surge"]
         )
         self.earlier: frozenset[str] = frozenset()  # done before this watch, by the upgrade that it has adopted
 

@@ -39,10 +39,10 @@ _NO_SUCCESS = ("stopped", "rolled_back", "failed")
 class RollingRun:
     """One call for one scale set. `latest` is the upgrade that Azure showed first: unless it runs it is an old one.
 
-    `ours_started`: when the upgrade started that is meant, as an earlier call has told it. It alone is awaited, judged
-    and cancelled; so is, from its first look on, the one that this call starts, adopts or cancels.
+    `current_started`: when the upgrade started that is meant, as an earlier call has told it. It alone is awaited,
+    judged and cancelled; so is, from its first look on, the one that this call starts, adopts or cancels.
     `known`: the latest upgrade at an earlier look, where there was one; what came since is the one that is meant.
-    `tried`: Azure's own attempt at the same target that has failed; only who insists waits for another one.
+    `failed_attempt`: Azure's own attempt at the same target that has failed; with `retry_anyway` another is awaited.
     `history`: Azure's, where it was read with `latest`; None where not, or where it may not be read.
     """
 
@@ -54,10 +54,10 @@ class RollingRun:
         now: float,
         wanted: str,
         patience: Patience,
-        ours_started: float | None = None,
+        current_started: float | None = None,
         known: Known | None = None,
-        tried: PastUpgrade | None = None,
-        insist: bool = True,
+        failed_attempt: PastUpgrade | None = None,
+        retry_anyway: bool = True,
         history: t.Sequence[PastUpgrade] | None = None,
     ) -> None:
         self.watch = watch
@@ -65,20 +65,20 @@ class RollingRun:
         self.patience = patience
         self.report = Report(started=now, max_unavailable_seen=watch.max_seen)
         self.latest = latest
-        self.ours: RollingUpgrade | None = None
-        self.past: PastUpgrade | None = None
+        self.current: RollingUpgrade | None = None
+        self.history_entry: PastUpgrade | None = None
         self.reason: stop_reason.StopReason | None = None
         self.adopted = False
         self.acted = False  # Azure accepted a start or a cancel of ours
         self._before = latest
         if known is not None:
             self._before = None if known.started is None else RollingUpgrade("", known.started)
-        self._ours_started = ours_started
+        self._current_started = current_started
         self._history = history
         self._kind_asked = None if history is None or latest is None else latest.started
         self._gone_since: float | None = None  # since when Azure shows no upgrade where ours ran
-        self._tried = tried
-        self._insist = insist
+        self._failed_attempt = failed_attempt
+        self._retry_anyway = retry_anyway
         self._scale_set = watch.scale_set
         self._phase: t.Callable[[float], Step] = self._decide
         self._problem = Problem(problems.LOST, "", "")
@@ -109,15 +109,15 @@ class RollingRun:
             return self._enter(now, self._replaced)
         if self.wanted == CANCELLED:
             if running:
-                self.ours = latest
+                self.current = latest
                 return Cancel()
-            if self.ours is None and self._ours_started is None:
+            if self.current is None and self._current_started is None:
                 return self._end(now, "unchanged", "no rolling upgrade of Azure's runs")
-            self.ours = latest
+            self.current = latest
             return self._ending(now)
         if latest is not None and running:
             return self._adopt(now, latest)
-        if latest is not None and (started_at(latest, self._ours_started) or self._is_new(latest)):
+        if latest is not None and (started_at(latest, self._current_started) or self._is_new(latest)):
             return self._adopt(now, latest)
         rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
         if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
@@ -127,15 +127,15 @@ class RollingRun:
         if not self.watch.before:
             return self._end(now, "unchanged", "the scale set has no instances")
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
-            if self._tried is not None and not self._insist:
-                return self._give_up(now, "upgrade_tried_before", self._words_of_trial())
+            if self._failed_attempt is not None and not self._retry_anyway:
+                return self._give_up(now, "upgrade_tried_before", self._words_of_attempt())
             self._waiting(now, "Azure is to start an upgrade by itself", now + self.patience.start)
             return self._enter(now, self._await_azure)
         return Start()
 
     def _take(self, now: float, latest: RollingUpgrade) -> None:
         """Of an upgrade that this call has not started, what it has done before is its work too."""
-        self.ours, self.adopted = latest, not started_at(latest, self._ours_started)
+        self.current, self.adopted = latest, not started_at(latest, self._current_started)
         self.watch.adopt(now, latest.started)
 
     def _adopt(self, now: float, latest: RollingUpgrade) -> Step:
@@ -160,7 +160,7 @@ class RollingRun:
 
         In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
         """
-        if started_at(latest, self._ours_started):
+        if started_at(latest, self._current_started):
             return self.watch.kind
         if self._history is None or latest.started is None or self._kind_asked != latest.started:
             return None
@@ -202,16 +202,16 @@ class RollingRun:
     @property
     def _meant(self) -> float | None:
         """When the upgrade started that this call is about; None while there is none yet, or Azure tells no start."""
-        return self.ours.started if self.ours is not None else self._ours_started
+        return self.current.started if self.current is not None else self._current_started
 
     def _is_meant(self, latest: RollingUpgrade) -> bool:
         return latest.started is None or self._meant is None or started_at(latest, self._meant)
 
-    def _current(self, now: float) -> Step | None:
+    def _take_current(self, now: float) -> Step | None:
         """Take what was just read of ours; a step where Azure shows another one, or none, in its place."""
         latest = self.latest
         if latest is not None and self._is_meant(latest):
-            self.ours, self._gone_since = latest, None
+            self.current, self._gone_since = latest, None
             return None
         if latest is not None and not self._is_old(latest):
             return self._enter(now, self._replaced)
@@ -224,20 +224,20 @@ class RollingRun:
 
     def _replaced(self, now: float) -> Step:
         """Azure's latest is not, or no longer, the upgrade that is meant. Only the history tells how that ended."""
-        started, self.ours = self._meant, RollingUpgrade("", self._meant)
+        started, self.current = self._meant, RollingUpgrade("", self._meant)
 
         def judged(then: float) -> Step:
             shown = f"shows {self._shown()}"
             ended = f"it has ended, and how is not known: Azure {shown}, and its history does not tell"
-            if self.past is None or self.past.code.startswith("Rolling"):
-                self.watch.ended(self.ours, None)
+            if self.history_entry is None or self.history_entry.code.startswith("Rolling"):
+                self.watch.ended(self.current, None)
                 if self.wanted == CANCELLED:
                     return self._give_up(then, "upgrade_end_unknown", ended, outcome="stopped")
                 return self._give_up(
                     then, "upgrade_end_unknown", f"the upgrade that started at {timestamp(started)}: {ended}"
                 )
-            past = self.past
-            self.ours = RollingUpgrade(past.code, past.started, past.counts, past.problem)
+            past = self.history_entry
+            self.current = RollingUpgrade(past.code, past.started, past.counts, past.problem)
             hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
             if self.wanted == CANCELLED and self.acted and hit:
                 return self._give_up(
@@ -275,27 +275,27 @@ class RollingRun:
             )
         if now - self._since >= self.patience.start:
             waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
-            return self._give_up(now, "upgrade_not_started", f"{waited}. {self._words_of_trial()}".strip())
+            return self._give_up(now, "upgrade_not_started", f"{waited}. {self._words_of_attempt()}".strip())
         due = now - self._listed_at >= _LISTED_AGAIN * self._pages
         at = min(now + self.patience.poll * (2 if self._listed else 1), self._since + self.patience.start)
         return Look(at, instances=due, scale_set=due)
 
-    def _words_of_trial(self) -> str:
+    def _words_of_attempt(self) -> str:
         """Of an attempt that is not this call's, and may be why nothing starts."""
-        tried = self._tried
-        if tried is None:
+        attempt = self._failed_attempt
+        if attempt is None:
             return ""
-        reason = stop_reason.of(tried.problem)
-        back = f" It put the previous OS disk back at {tried.restored} of the instances." if tried.restored else ""
+        reason = stop_reason.of(attempt.problem)
+        back = f" It put the previous OS disk back at {attempt.restored} of the instances." if attempt.restored else ""
         return (
-            f"Azure has tried this version by itself already, at {timestamp(tried.started)}, and ended as {tried.code}"
-            f"{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
+            f"Azure has tried this version by itself already, at {timestamp(attempt.started)}, and ended as "
+            f"{attempt.code}{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
         )
 
     def _await_visible(self, now: float) -> Step:
         """Our start was accepted; the latest upgrade may for a while still be an old one, a stale failure included."""
         if self.latest is not None and self._is_new(self.latest):
-            self.ours = self.latest
+            self.current = self.latest
             self.report.event(now, "started", upgrade_started=timestamp(self.latest.started), **self.latest.counts)
             if self.latest.running and self.wanted == STARTED:
                 return self._end(now, None)
@@ -320,9 +320,9 @@ class RollingRun:
 
     def _follow(self, now: float) -> Step:
         """Ours runs. Instances are listed only when Azure's counts have moved, and then the next look is later."""
-        if (other := self._current(now)) is not None:
+        if (other := self._take_current(now)) is not None:
             return other
-        if self.ours is None or not self.ours.running:
+        if self.current is None or not self.current.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
             return self._give_up(
@@ -337,9 +337,9 @@ class RollingRun:
 
     def _cancelling(self, now: float) -> Step:
         """Azure finishes the batch in progress first."""
-        if (other := self._current(now)) is not None:
+        if (other := self._take_current(now)) is not None:
             return other
-        if self.ours is None or not self.ours.running:
+        if self.current is None or not self.current.running:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
             return self._give_up(
@@ -352,7 +352,7 @@ class RollingRun:
         problem = self._problem
         if self.latest is not None and not self.latest.running and self._is_new(self.latest):
             if problem.kind == problems.LOST and self.wanted != CANCELLED:
-                self.ours, self.acted = self.latest, True
+                self.current, self.acted = self.latest, True
                 return self._ending(now)
             self._before = self.latest
         tired = now - self._began > self.patience.upgrade or self._refusals > _MOST_REFUSALS
@@ -371,8 +371,8 @@ class RollingRun:
     def _judge(self, now: float) -> Step:
         if not self._listed:
             return Look(now, instances=True, history=True)
-        self.watch.ended(self.ours, self.past)
-        code = self.ours.code if self.ours else ""
+        self.watch.ended(self.current, self.history_entry)
+        code = self.current.code if self.current else ""
         unsettled = self.watch.changing if code in ("Faulted", "Cancelled") else self.watch.unsettled
         if unsettled and now - self._since < self.patience.settle:
             return Look(now + 2 * self.patience.poll, instances=True)
@@ -380,18 +380,18 @@ class RollingRun:
             # Somebody's upgrade to something else is over: now comes the one that was asked for, watched from here.
             watch = self.watch.anew(now, self._target, self._proven_since)
             if watch.to_do or watch.kind != OS:
-                self.watch, self.past, self._before, self._began = watch, None, self.ours, now
-                self.adopted, self.ours, self._ours_started = False, None, None
+                self.watch, self.history_entry, self._before, self._began = watch, None, self.current, now
+                self.adopted, self.current, self._current_started = False, None, None
                 self._phase = self._decide
                 return Look(now, instances=True, scale_set=True)
         return self._conclude(now, code)
 
     def _conclude(self, now: float, code: str) -> Step:
-        told = self.ours.problem if self.ours else None
-        if told is None and self.past is not None:
-            told = self.past.problem
+        told = self.current.problem if self.current else None
+        if told is None and self.history_entry is not None:
+            told = self.history_entry.problem
         self.reason = stop_reason.of(told)
-        restored = self.past.restored if self.past else 0
+        restored = self.history_entry.restored if self.history_entry else 0
         self.report.instances = self.watch.reports(
             failed_first=self.reason.instance_id if self.reason else "", restored=restored
         )
@@ -403,7 +403,7 @@ class RollingRun:
             if report.outcome in ("failed", "rolled_back"):
                 self.report.event(now, report.outcome, instance=one, why=report.why)
         if code == "Faulted":
-            back = restored and not failed and not (self.past and self.past.not_restored)
+            back = restored and not failed and not (self.history_entry and self.history_entry.not_restored)
             outcome: Outcome = "rolled_back" if back else "stopped"
             why = str(self.reason or "Azure gave no reason")
             return self._give_up(now, "upgrade_stopped", why, outcome=outcome)
@@ -421,16 +421,16 @@ class RollingRun:
             )
             said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
             return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}", culprits=culprits)
-        earlier = self.ours is not None and started_at(self.ours, self._ours_started)
+        earlier = self.current is not None and started_at(self.current, self._current_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")
 
     @property
     def restored(self) -> int | None:
         """How many instances Azure gave their previous OS disk back; None where only the history would tell."""
-        if self.past is not None:
-            return self.past.restored
-        by_policy = self.ours is not None and self.ours.policy.get("rollbackFailedInstancesOnPolicyBreach")
-        return 0 if self.ours is None or (self.acted and not by_policy) else None
+        if self.history_entry is not None:
+            return self.history_entry.restored
+        by_policy = self.current is not None and self.current.policy.get("rollbackFailedInstancesOnPolicyBreach")
+        return 0 if self.current is None or (self.acted and not by_policy) else None
 
     def _remaining(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
@@ -441,10 +441,10 @@ class RollingRun:
         What an upgrade to the target has left out failed or was rejected, and is nobody's to start by hand.
         """
         if self.watch.kind != OS:
-            return self.past is not None
-        if self.past is None:
+            return self.history_entry is not None
+        if self.history_entry is None:
             return self._history_read
-        ran, wanted = self.past.target, self._target
+        ran, wanted = self.history_entry.target, self._target
         if ran is None or ran.follows_latest or wanted is None:
             return False
         mine, ours = (images.version_key(i.version or i.gallery_version) for i in (ran, wanted))
@@ -512,7 +512,7 @@ class RollingRun:
             self._operation = operation
         if history is not None:
             self._history_read, self._history = True, history
-            self.past = entry_of(history, self.ours.started) if self.ours is not None else None
+            self.history_entry = entry_of(history, self.current.started) if self.current is not None else None
         if instances is not None:
             seen = len(self.watch.batches)
             self.watch.saw(now, instances)
@@ -522,7 +522,7 @@ class RollingRun:
                 self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
             self._moved, self._listed_at = False, now
         counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
-        if latest is not None and self.ours is not None and started_at(latest, self.ours.started):
+        if latest is not None and self.current is not None and started_at(latest, self.current.started):
             self.watch.counted(latest.counts)
         if latest is not None and counted != self._counted and not self._is_old(latest):
             self._moved = instances is None
@@ -578,11 +578,11 @@ class RollingRun:
         report = self.report
         report.end = end
         report.batches = self.watch.batches if end.outcome else []
-        if not report.instances and self.ours is not None and end.outcome:
+        if not report.instances and self.current is not None and end.outcome:
             report.instances = self.watch.reports()
         upgraded = any(one.outcome in ("upgraded", "failed", "rolled_back") for one in report.instances.values())
         report.max_unavailable_seen = max(self.watch.max_seen, int(upgraded))
-        report.max_unavailable_allowed = self.watch.most_unavailable(self.ours)
+        report.max_unavailable_allowed = self.watch.most_unavailable(self.current)
         ended = "stopped" if end.outcome in _NO_SUCCESS else "ended"
         report.event(end.finished or 0.0, ended, outcome=end.outcome or "", why=end.why)
         return Finished(end.outcome)

@@ -91,7 +91,7 @@ def stored(scale_set: ScaleSet) -> t.Mapping[str, t.Any]:
     return scale_set.document.get("properties", {}).get("upgradePolicy") or {}
 
 
-def shown(policy: t.Mapping[str, t.Any]) -> Policy:
+def current(policy: t.Mapping[str, t.Any]) -> Policy:
     """A policy of Azure's in the words of the module's options, every member given, defaults where Azure says none."""
     mode = str(policy.get("mode") or MANUAL)
     result: Policy = {"mode": mode[:1].upper() + mode[1:].lower()}
@@ -105,7 +105,7 @@ def _or_default(member: Member, value: object) -> object:
     return member.default if value is None else value
 
 
-def asked(request: UpgradePolicyRequest) -> Policy:
+def desired(request: UpgradePolicyRequest) -> Policy:
     """What the options ask for, and nothing else. Raises Refused with all that is out of range."""
     wanted: Policy = {"mode": request.mode} if request.mode else {}
     wrong = []
@@ -139,9 +139,9 @@ def _out_of_range(member: Member, value: t.Any) -> str:
     return ""
 
 
-def after(policy: t.Mapping[str, t.Any], wanted: Policy) -> Policy:
+def merged(policy: t.Mapping[str, t.Any], wanted: Policy) -> Policy:
     """The policy, shown, as it is once what is asked for is written."""
-    before = shown(policy)
+    before = current(policy)
     result = {**before, **{name: value for name, value in wanted.items() if name == "mode"}}
     for section in SECTIONS:
         given = wanted.get(section, {})
@@ -176,7 +176,7 @@ def enables(before: Policy, later: Policy) -> bool:
 
 
 def findings(scale_set: ScaleSet, policy: Policy) -> t.Iterator[Finding]:
-    """What does not fit together in a policy as `after` gives it."""
+    """What does not fit together in a policy as `merged` gives it."""
     rolling = policy[ROLLING_POLICY]
     if scale_set.service_fabric and policy["mode"] not in (AUTOMATIC, scale_set.upgrade_mode):
         yield Finding(

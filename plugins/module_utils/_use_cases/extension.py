@@ -88,10 +88,10 @@ class _Write:
         return f"{'delete' if self.absent else 'write'} extension {self.name} of scale set {scale_set.name}"
 
     def now(self, scale_set: ScaleSet) -> Shown | None:
-        return extension.shown(extension.find(scale_set, self.name))
+        return extension.current(extension.find(scale_set, self.name))
 
     def after(self, scale_set: ScaleSet) -> Shown | None:
-        return None if self.absent else extension.after(self.now(scale_set), self.request)
+        return None if self.absent else extension.merged(self.now(scale_set), self.request)
 
     def protected(self, scale_set: ScaleSet) -> bool:
         return not self.absent and not self._taken and extension.writes_protected(self.now(scale_set), self.request)

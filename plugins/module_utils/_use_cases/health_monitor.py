@@ -50,7 +50,7 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
     deadline = clock.now() + request.timeout
     may = request.azure_may_upgrade
     scale_set = azure.scale_set(request.resource_group, request.name)
-    before, after = health_source.shown(scale_set), health_source.wanted(scale_set, request)
+    before, after = health_source.current(scale_set), health_source.desired(scale_set, request)
     if before == after:
         return SourceChange(scale_set, before, after)
     acting = upgrade_policy.acting_on_a_write(scale_set, may=may)
@@ -86,7 +86,7 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
         steps.pop(0)
         written += 1
         notes += [note] if note else []
-    return SourceChange(scale_set, before, health_source.shown(scale_set), notes, warnings)
+    return SourceChange(scale_set, before, health_source.current(scale_set), notes, warnings)
 
 
 class _Needed(Exception):
@@ -111,8 +111,8 @@ class _Write:
     first: bool
 
     def stands(self, fresh: ScaleSet, name: str) -> bool:
-        now = health_source.shown(fresh)[name]
-        return now is None if self.remove else bool(now == health_source.wanted(fresh, self.request)[name])
+        now = health_source.current(fresh)[name]
+        return now is None if self.remove else bool(now == health_source.desired(fresh, self.request)[name])
 
     def judge(self, fresh: ScaleSet, name: str, what: str) -> None:
         upgrade_policy.acting_on_a_write(fresh, may=self.may)
@@ -128,11 +128,11 @@ class _Write:
     def extension(self, fresh: ScaleSet, _what: str) -> OperationRef:
         if self.remove:
             return self.azure.delete_extension(fresh, str((health_source.extension(fresh) or {}).get("name")))
-        body = health_source.document(fresh, health_source.wanted(fresh, self.request)[EXTENSION])
+        body = health_source.document(fresh, health_source.desired(fresh, self.request)[EXTENSION])
         return self.azure.write_extension(fresh, body["name"], body, whole=True)
 
     def probe(self, fresh: ScaleSet, what: str) -> OperationRef | None:
-        wanted = None if self.remove else {"id": health_source.wanted(fresh, self.request)[PROBE]}
+        wanted = None if self.remove else {"id": health_source.desired(fresh, self.request)[PROBE]}
         # Whether PATCH merges the network profile is unverified, so it carries the interfaces too.
         network = {**health_source.network(fresh), "healthProbe": wanted}
         body = model_write.patch(fresh, {"virtualMachineProfile": {"networkProfile": network}})

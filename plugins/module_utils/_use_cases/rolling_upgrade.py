@@ -50,11 +50,11 @@ def run(
         now=clock.now(),
         wanted=request.state,
         patience=_patience(request, scale_set),
-        ours_started=seconds_of(request.upgrade_started),
+        current_started=seconds_of(request.upgrade_started),
         known=_known(request),
         history=_history(azure, scale_set) if latest is not None and latest.running and not idle else None,
-        tried=_tried(azure, scale_set, latest, watch, request),
-        insist=request.wait_for_start is not None,
+        failed_attempt=_failed_attempt(azure, scale_set, latest, watch, request),
+        retry_anyway=request.wait_for_start is not None,
     )
     first = machine.next(clock.now())
     findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
@@ -176,7 +176,7 @@ def _proof(azure: Azure, scale_set: ScaleSet, target: Image) -> float | None:
     return max(done, default=None)
 
 
-def _tried(
+def _failed_attempt(
     azure: Azure, scale_set: ScaleSet, latest: RollingUpgrade | None, watch: Watch, request: RollingUpgradeRequest
 ) -> PastUpgrade | None:
     """Azure's own attempt at the target that has not reached every instance, where one by Azure would be waited for."""
@@ -278,10 +278,10 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
         "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
         "rollout_result": {**shown, "arm": azure.usage.as_dict()},
         "after": views.rolling_upgrade(machine.latest),
-        "upgrade_started": _started(machine.ours),
+        "upgrade_started": _started(machine.current),
         "adopted": machine.adopted,
         "reason": machine.reason.as_dict() if machine.reason else None,
-        "started_by": machine.past.started_by if machine.past else "",
+        "started_by": machine.history_entry.started_by if machine.history_entry else "",
         "restored": machine.restored,
         "put_back": watch.put_back(report.instances),
         **_lists(watch),
@@ -295,7 +295,7 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
 
 def _id(machine: RollingRun) -> str | None:
     """Azure's upgrades have no id; this one is when it started."""
-    started = _started(machine.ours)
+    started = _started(machine.current)
     return f"azure-{started}" if started else None
 
 
@@ -335,7 +335,7 @@ def _planned(azure: Azure, machine: RollingRun, first: Step, previous: Image | N
         "upgrade_known": known,
         "rollout_result": {**shown, "arm": azure.usage.as_dict()},
         "after": views.rolling_upgrade(machine.latest),
-        "upgrade_started": _started(machine.ours),
+        "upgrade_started": _started(machine.current),
         "adopted": machine.adopted,
         **_lists(watch),
         "diff": {

@@ -46,7 +46,7 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
 
     The findings are those of the last document that was judged, which is the one that was written.
     """
-    wanted = upgrade_policy.asked(request)
+    wanted = upgrade_policy.desired(request)
     may = request.azure_may_upgrade
     deadline = clock.now() + request.timeout
     scale_set = azure.scale_set(request.resource_group, request.name)
@@ -63,7 +63,7 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
 
     def done(fresh: ScaleSet) -> bool:
         now = upgrade_policy.stored(fresh)
-        return upgrade_policy.shown(now) == upgrade_policy.after(now, wanted)
+        return upgrade_policy.current(now) == upgrade_policy.merged(now, wanted)
 
     def send(fresh: ScaleSet) -> OperationRef | None:
         body = model_write.patch(fresh, {"upgradePolicy": upgrade_policy.patch(upgrade_policy.stored(fresh), wanted)})
@@ -71,13 +71,13 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
 
     write = model_write.ModelWrite(what, done, judge, send)
     written, note = model_write.write_model_until(azure, clock, scale_set, deadline, write)
-    return replace(change, after=upgrade_policy.shown(upgrade_policy.stored(written)), findings=found, note=note)
+    return replace(change, after=upgrade_policy.current(upgrade_policy.stored(written)), findings=found, note=note)
 
 
 def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str, *, may: bool) -> PolicyChange:
     """What the write would change on this document. Raises Refused where it must not be."""
-    before = upgrade_policy.shown(upgrade_policy.stored(scale_set))
-    later = upgrade_policy.after(upgrade_policy.stored(scale_set), wanted)
+    before = upgrade_policy.current(upgrade_policy.stored(scale_set))
+    later = upgrade_policy.merged(upgrade_policy.stored(scale_set), wanted)
     found = _findings(azure, scale_set, wanted, later, may=may)
     change = PolicyChange(scale_set, before, later, found)
     if change.changed and (errors := readiness.errors(found)):
@@ -103,7 +103,7 @@ def _purposes(wanted: Policy) -> list[str]:
 
 def _findings(azure: Azure, scale_set: ScaleSet, wanted: Policy, later: Policy, *, may: bool) -> list[Finding]:
     """What is in the way of what the write would turn on; of what is on already, it is a warning."""
-    before = upgrade_policy.shown(upgrade_policy.stored(scale_set))
+    before = upgrade_policy.current(upgrade_policy.stored(scale_set))
     found: list[Finding] = []
     turned_on = {
         readiness.AUTOMATIC: upgrade_policy.enables(before, later),

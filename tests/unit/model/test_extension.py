@@ -24,7 +24,7 @@ STORED = {
         "settings": {"timestamp": 1, "skipDos2Unix": True},
     },
 }
-BEFORE = extension.shown(STORED)
+BEFORE = extension.current(STORED)
 
 
 def options(**given: Any) -> dict[str, Any]:
@@ -32,17 +32,17 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def test_what_is_not_given_stays() -> None:
-    after = extension.after(
+    after = extension.merged(
         BEFORE, request(ExtensionRequest, options(settings={"timestamp": 2}, force_update_tag="june"))
     )
     assert BEFORE is not None
     assert after == {**BEFORE, "settings": {"timestamp": 2, "skipDos2Unix": True}, "force_update_tag": "june"}
-    assert extension.after(BEFORE, request(ExtensionRequest, options())) == BEFORE
+    assert extension.merged(BEFORE, request(ExtensionRequest, options())) == BEFORE
 
 
 def test_only_what_is_given_is_written_with_the_settings_whole() -> None:
     given = options(settings={"timestamp": 2}, protected_settings={"secret": "s"})
-    after = extension.after(BEFORE, request(ExtensionRequest, given))
+    after = extension.merged(BEFORE, request(ExtensionRequest, given))
     assert extension.document(after, request(ExtensionRequest, given), protected=True)["properties"] == {
         "settings": {"timestamp": 2, "skipDos2Unix": True},
         "protectedSettings": {"secret": "s"},
@@ -72,7 +72,7 @@ def test_protected_settings_are_written_unless_the_tag_says_they_are_there(
 
 def test_a_new_extension_says_what_it_is() -> None:
     with pytest.raises(Refused, match="a new one needs type, type_handler_version"):
-        extension.after(None, request(ExtensionRequest, options(publisher="p")))
+        extension.merged(None, request(ExtensionRequest, options(publisher="p")))
     full = options(publisher="p", type="t", type_handler_version="1.0", protected_settings={"a": "b"})
-    assert extension.after(None, request(ExtensionRequest, full))["type"] == "t"
+    assert extension.merged(None, request(ExtensionRequest, full))["type"] == "t"
     assert extension.writes_protected(None, request(ExtensionRequest, {**full, "force_update_tag": "any"}))

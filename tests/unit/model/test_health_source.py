@@ -69,11 +69,11 @@ def test_what_is_written_is_what_is_shown_and_asked_for_once(
     stored: dict[str, Any] | None, asked: dict[str, Any]
 ) -> None:
     before = scale_set(OTHER, *([stored] if stored else []), sources=(EXTENSION,) if stored else ())
-    wanted = health_source.wanted(before, request(HealthMonitorRequest, asked))
+    wanted = health_source.desired(before, request(HealthMonitorRequest, asked))
     written = health_source.document(before, wanted[EXTENSION])
     after = scale_set(OTHER, written, sources=(EXTENSION,))
-    assert health_source.shown(after) == wanted
-    assert health_source.wanted(after, request(HealthMonitorRequest, asked)) == wanted, (
+    assert health_source.current(after) == wanted
+    assert health_source.desired(after, request(HealthMonitorRequest, asked)) == wanted, (
         "asked for again, nothing changes"
     )
     settings = written["properties"]["settings"]
@@ -94,25 +94,26 @@ def test_a_number_out_of_range_is_refused(name: str, side: str) -> None:
     edge = getattr(setting, side)
     given = options(protocol="http", request_path="/", health_states="rich")
     assert (
-        health_source.wanted(scale_set(), request(HealthMonitorRequest, {**given, name: edge}))[EXTENSION][name] == edge
+        health_source.desired(scale_set(), request(HealthMonitorRequest, {**given, name: edge}))[EXTENSION][name]
+        == edge
     )
     beyond = edge - 1 if side == "least" else edge + 1
     with pytest.raises(
         Refused, match=f"{name} {beyond} is out of range: Azure takes {setting.least} to {setting.most}"
     ):
-        health_source.wanted(scale_set(), request(HealthMonitorRequest, {**given, name: beyond}))
+        health_source.desired(scale_set(), request(HealthMonitorRequest, {**given, name: beyond}))
 
 
 def test_a_minor_version_is_kept() -> None:
     owner = scale_set(health("2.3", protocol="tcp", port=22), sources=(EXTENSION,))
-    wanted = health_source.wanted(owner, request(HealthMonitorRequest, options(port=23)))
+    wanted = health_source.desired(owner, request(HealthMonitorRequest, options(port=23)))
     assert health_source.document(owner, wanted[EXTENSION])["properties"]["typeHandlerVersion"] == "2.3"
 
 
 def test_the_same_probe_in_other_letters_is_the_same() -> None:
     owner = scale_set(probe=PROBE_ID.upper(), sources=(PROBE,))
-    wanted = health_source.wanted(owner, request(HealthMonitorRequest, options(source=PROBE, probe_id=PROBE_ID)))
-    assert wanted == health_source.shown(owner)
+    wanted = health_source.desired(owner, request(HealthMonitorRequest, options(source=PROBE, probe_id=PROBE_ID)))
+    assert wanted == health_source.current(owner)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +126,12 @@ def test_the_same_probe_in_other_letters_is_the_same() -> None:
 )
 def test_a_set_that_cannot_take_the_extension(members: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
-        health_source.wanted(scale_set(**members), request(HealthMonitorRequest, options(protocol="tcp", port=22)))
+        health_source.desired(scale_set(**members), request(HealthMonitorRequest, options(protocol="tcp", port=22)))
 
 
 def test_service_fabric_takes_no_probe() -> None:
     with pytest.raises(Refused, match="Service Fabric"):
-        health_source.wanted(
+        health_source.desired(
             scale_set(service_fabric=True), request(HealthMonitorRequest, options(source=PROBE, probe_id=PROBE_ID))
         )
 
@@ -138,7 +139,7 @@ def test_service_fabric_takes_no_probe() -> None:
 def test_one_of_two_sources_may_go_though_one_is_needed() -> None:
     sources = {"sources": (EXTENSION, PROBE), "probe": PROBE_ID}
     owner = scale_set(health(protocol="tcp", port=22), upgrade_mode="Rolling", **sources)
-    left = health_source.wanted(owner, request(HealthMonitorRequest, options(state="absent", source=PROBE)))
+    left = health_source.desired(owner, request(HealthMonitorRequest, options(state="absent", source=PROBE)))
     assert left[PROBE] is None and left[EXTENSION] is not None
     with pytest.raises(Refused, match="the upgrade mode is Rolling"):
-        health_source.wanted(owner, request(HealthMonitorRequest, options(state="absent", source=None)))
+        health_source.desired(owner, request(HealthMonitorRequest, options(state="absent", source=None)))

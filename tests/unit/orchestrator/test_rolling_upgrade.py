@@ -66,7 +66,7 @@ def test_an_old_failure_is_not_ours(before: RollingUpgrade | None, visible_after
     azure = Azure(fleet(4), latest=before, visible_after=visible_after)
     run = drive(azure)
     assert (run.report.outcome, run.reason, run.report.end.why) == ("upgraded", None, "")
-    assert run.ours is not None and run.ours.started == T0 + visible_after
+    assert run.current is not None and run.current.started == T0 + visible_after
 
 
 def test_a_stale_failure_and_nothing_to_do_is_unchanged() -> None:
@@ -103,9 +103,9 @@ def test_started_returns_once_the_upgrade_shows() -> None:
     azure = Azure(fleet(8), latest=STALE, visible_after=40)
     run = drive(azure, STARTED)
     assert (run.report.outcome, run.acted) == (None, True)
-    assert run.ours is not None and run.ours.started == T0 + 40
+    assert run.current is not None and run.current.started == T0 + 40
     azure.advance(T0 + 7200)
-    later = drive(azure, COMPLETED, ours_started=run.ours.started)
+    later = drive(azure, COMPLETED, current_started=run.current.started)
     assert (later.report.outcome, later.acted, azure.starts) == ("upgraded", False, [T0])
 
 
@@ -113,7 +113,7 @@ def test_the_end_of_the_upgrade_that_an_earlier_call_started_is_ours() -> None:
     azure = Azure(fleet(8), breaks_at=2)
     run = drive(azure, STARTED)
     azure.advance(T0 + 7200)
-    later = drive(azure, COMPLETED, ours_started=run.ours.started if run.ours else None)
+    later = drive(azure, COMPLETED, current_started=run.current.started if run.current else None)
     assert (later.report.outcome, azure.starts) == ("stopped", [T0])
     assert later.reason is not None and later.reason.threshold == "maxUnhealthyUpgradedInstancePercent"
 
@@ -140,14 +140,14 @@ def test_azure_that_never_starts_is_given_up_in_time() -> None:
     assert len(azure.gets) <= 2 * 180 + 2 + 10800 / 300  # the instances are listed now and then
 
 
-@pytest.mark.parametrize("insist", [False, True])
-def test_azures_failed_attempt_at_this_version_is_told_and_waited_for_only_on_request(insist: bool) -> None:
+@pytest.mark.parametrize("retry_anyway", [False, True])
+def test_azures_failed_attempt_at_this_version_is_told_and_waited_for_only_on_request(retry_anyway: bool) -> None:
     tried = PastUpgrade("Faulted", STALE.started, T0 - 6 * 86400, {}, "Platform", NEW, UNHEALTHY, 2)
     azure = Azure(fleet(4), latest=STALE)
-    run = drive(azure, start=600, tried=tried, insist=insist)
+    run = drive(azure, start=600, failed_attempt=tried, retry_anyway=retry_anyway)
     assert (run.report.outcome, azure.starts, run.reason) == ("failed", [], None)
-    assert azure.now == (T0 + 600 if insist else T0)
-    assert ("within 600 s" in run.report.end.why) == insist
+    assert azure.now == (T0 + 600 if retry_anyway else T0)
+    assert ("within 600 s" in run.report.end.why) == retry_anyway
     for words in ("has tried this version by itself already", "instance 0 failed first", "back at 2 of the instances"):
         assert words in run.report.end.why
 
@@ -180,7 +180,7 @@ def test_what_only_the_history_tells_of_the_disks(by_policy: bool, readable: boo
 def test_azure_restores_the_disks_after_an_automatic_one() -> None:
     azure = Azure(fleet(10), breaks_at=0, restores=True, platform_starts=T0 + 60)
     run = drive(azure, start=10800)
-    assert (run.report.outcome, run.past.restored if run.past else 0) == ("rolled_back", 1)
+    assert (run.report.outcome, run.history_entry.restored if run.history_entry else 0) == ("rolled_back", 1)
     assert outcomes(run)["rolled_back"] == ["0"]
     assert len(outcomes(run)["not_started"]) == 9
 
@@ -189,7 +189,7 @@ def test_cancel_finishes_the_batch_in_progress() -> None:
     azure = Azure(fleet(10), began=T0 - 130)
     run = drive(azure, CANCELLED)
     assert (run.report.outcome, run.acted, len(azure.cancels), azure.starts) == ("stopped", True, 1, [])
-    assert run.ours is not None and run.ours.code == "Cancelled"
+    assert run.current is not None and run.current.code == "Cancelled"
     assert outcomes(run) == {"upgraded": ["2", "3"], "not_started": ["4", "5", "6", "7", "8", "9"]}
 
 
@@ -530,6 +530,6 @@ def test_whatever_happens_it_ends_starts_little_and_says_what_is_true(
         truth = azure.instances[instance_id]
         assert (one.outcome == "upgraded") == (truth.exact_version == "2.0.0" and truth.health == "healthy")
         assert instance_id in to_do
-    assert run.reason is None or run.ours is not stale
+    assert run.reason is None or run.current is not stale
     if poll >= 30:
         assert len(azure.gets) <= 2 * (azure.now - T0) / 60 + 6 + 4 * len(refuses)

@@ -65,7 +65,7 @@ STORED = st.fixed_dictionaries(
 def test_what_is_asked_is_written_and_nothing_else_changes(
     stored: dict[str, Any], options: upgrade_policy.Policy
 ) -> None:
-    wanted = upgrade_policy.asked(request(UpgradePolicyRequest, options))
+    wanted = upgrade_policy.desired(request(UpgradePolicyRequest, options))
     written = upgrade_policy.patch(stored, wanted)
     assert written.get("aMemberOfTomorrow") == stored.get("aMemberOfTomorrow")
     for section, (wire, members) in SECTIONS.items():
@@ -74,9 +74,9 @@ def test_what_is_asked_is_written_and_nothing_else_changes(
         asked_for = {members[name].wire for name in wanted.get(section, {})}
         assert {name for name in {*before, *now} if before.get(name) != now.get(name)} <= asked_for
     # Written once, the same is asked for in vain.
-    shown = upgrade_policy.shown(written)
-    assert upgrade_policy.after(written, wanted) == shown
-    later = upgrade_policy.after(stored, wanted)
+    shown = upgrade_policy.current(written)
+    assert upgrade_policy.merged(written, wanted) == shown
+    later = upgrade_policy.merged(stored, wanted)
     for section in SECTIONS:
         for name, value in wanted.get(section, {}).items():
             found = later[section][name]
@@ -93,18 +93,18 @@ def test_a_percentage_out_of_range_is_refused(name: str, off: int) -> None:
     member = SECTIONS[ROLLING_POLICY][1][name]
     value = member.least - 1 if off < 0 else member.most + 1
     with pytest.raises(Refused) as refused:
-        upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: value}}))
+        upgrade_policy.desired(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: value}}))
     for word in (name, str(value), f"{member.least} to {member.most}", "Nothing was written"):
         assert word in str(refused.value)
     for edge in (member.least, member.most):
-        assert upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: edge}})) == {
+        assert upgrade_policy.desired(request(UpgradePolicyRequest, {ROLLING_POLICY: {name: edge}})) == {
             ROLLING_POLICY: {name: edge}
         }
 
 
 def test_all_that_is_out_of_range_is_named_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        upgrade_policy.asked(
+        upgrade_policy.desired(
             request(
                 UpgradePolicyRequest,
                 {
@@ -122,7 +122,7 @@ def test_all_that_is_out_of_range_is_named_at_once() -> None:
 
 def test_nothing_asked_for_is_refused() -> None:
     with pytest.raises(Refused, match="nothing is asked for"):
-        upgrade_policy.asked(
+        upgrade_policy.desired(
             request(UpgradePolicyRequest, {"mode": None, ROLLING_POLICY: {"max_surge": None}, AUTOMATIC_POLICY: None})
         )
 
@@ -151,16 +151,18 @@ def test_durations(text: object, seconds: float | None) -> None:
 
 
 def test_defaults_of_azures_are_no_change() -> None:
-    wanted = upgrade_policy.asked(
+    wanted = upgrade_policy.desired(
         request(
             UpgradePolicyRequest,
             {"mode": "Manual", ROLLING_POLICY: {"max_batch_instance_percent": 20, "max_surge": False}},
         )
     )
-    assert upgrade_policy.after({}, wanted) == upgrade_policy.shown({})
-    pause = upgrade_policy.asked(request(UpgradePolicyRequest, {ROLLING_POLICY: {"pause_time_between_batches": "60"}}))
+    assert upgrade_policy.merged({}, wanted) == upgrade_policy.current({})
+    pause = upgrade_policy.desired(
+        request(UpgradePolicyRequest, {ROLLING_POLICY: {"pause_time_between_batches": "60"}})
+    )
     stored = {"rollingUpgradePolicy": {"pauseTimeBetweenBatches": "PT1M"}}
-    assert upgrade_policy.after(stored, pause) == upgrade_policy.shown(stored)
+    assert upgrade_policy.merged(stored, pause) == upgrade_policy.current(stored)
 
 
 FITS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -178,13 +180,13 @@ FITS: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_what_does_not_fit_together(code: str) -> None:
     stored, severity, orchestration = FITS[code]
     owner = ScaleSet("id", "web", "shop", "westeurope", orchestration_mode=orchestration)
-    found = list(upgrade_policy.findings(owner, upgrade_policy.shown(stored)))
+    found = list(upgrade_policy.findings(owner, upgrade_policy.current(stored)))
     assert [(one.code, one.severity) for one in found] == [(code, severity)]
     assert found[0].remedy
-    assert not list(upgrade_policy.findings(owner, upgrade_policy.shown({})))
+    assert not list(upgrade_policy.findings(owner, upgrade_policy.current({})))
     if orchestration == FLEXIBLE:
         uniform = ScaleSet("id", "web", "shop", "westeurope")
-        assert not list(upgrade_policy.findings(uniform, upgrade_policy.shown(stored)))
+        assert not list(upgrade_policy.findings(uniform, upgrade_policy.current(stored)))
 
 
 TARGET = images.parse("Canonical:ubuntu:server:2.0.0")
@@ -219,7 +221,7 @@ def test_what_proves_that_an_instance_has_the_model(members: dict[str, Any], sin
 @pytest.mark.parametrize("may", [True, False])
 @pytest.mark.parametrize("behind", [0, 3])
 def test_a_mode_that_would_bring_instances_along(mode: str, may: bool, behind: int) -> None:
-    later = upgrade_policy.shown({"mode": mode})
+    later = upgrade_policy.current({"mode": mode})
     instances = [replace(HAS_IT, instance_id=str(n), power="deallocated" if n == 2 else "running") for n in range(5)]
     unproven = {str(n): "because" for n in range(behind)}
     found = list(upgrade_policy.would_bring_instances(WEB, later, instances, unproven, may=may))
@@ -253,15 +255,15 @@ def test_a_write_of_the_model_in_a_mode_that_acts_on_it(mode: str, fabric: bool)
 @pytest.mark.parametrize("mode", ["Manual", "Rolling"])
 def test_service_fabric_takes_mode_automatic_only(mode: str) -> None:
     owner = replace(WEB, service_fabric=True, upgrade_mode="Automatic")
-    found = list(upgrade_policy.findings(owner, upgrade_policy.shown({"mode": mode})))
+    found = list(upgrade_policy.findings(owner, upgrade_policy.current({"mode": mode})))
     assert [(one.code, one.severity) for one in found] == [("service_fabric_mode", "error")]
-    assert not list(upgrade_policy.findings(owner, upgrade_policy.shown({"mode": "Automatic"})))
+    assert not list(upgrade_policy.findings(owner, upgrade_policy.current({"mode": "Automatic"})))
 
 
 def test_what_turns_automatic_upgrades_on() -> None:
     off, on = (
-        upgrade_policy.shown({}),
-        upgrade_policy.shown({"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}),
+        upgrade_policy.current({}),
+        upgrade_policy.current({"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}),
     )
     assert upgrade_policy.enables(off, on)
     assert not upgrade_policy.enables(on, on) and not upgrade_policy.enables(on, off)

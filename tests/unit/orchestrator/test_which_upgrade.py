@@ -91,7 +91,7 @@ def test_somebodys_upgrade_to_something_else_is_followed_by_what_was_asked_for(
 ) -> None:
     azure = Tolerant(fleet(4), began=T0 - 10)
     azure.target = target
-    run = drive(azure, most=100, ours_started=T0 - 10 if earlier_call else None)
+    run = drive(azure, most=100, current_started=T0 - 10 if earlier_call else None)
     assert len(azure.starts) == 1
     waits = Tolerant(fleet(4), began=T0 - 10)
     waits.target = target
@@ -213,9 +213,9 @@ def test_the_upgrade_that_was_adopted_is_judged_and_not_the_one_that_took_its_pl
     azure.end, azure.known = end, known
     run = drive(azure, poll=60)
     assert azure.starts == [] and azure.now < B + 600
-    assert run.ours is not None and run.ours.started == A
+    assert run.current is not None and run.current.started == A
     if known:
-        assert (run.report.outcome, run.ours.code) == (outcome, end)
+        assert (run.report.outcome, run.current.code) == (outcome, end)
         assert (run.reason is not None) == (end == "Faulted")
     else:
         assert run.report.outcome == "failed" and run.reason is None
@@ -229,7 +229,7 @@ def test_a_cancellation_is_of_the_upgrade_that_was_seen(lost: bool, end: str) ->
     azure.end, azure.lost = end, lost
     run = drive(azure, CANCELLED, poll=60)
     assert len(azure.cancels) == 1, "not sent again at the other one"
-    assert run.ours is not None and (run.ours.started, run.ours.code) == (A, end)
+    assert run.current is not None and (run.current.started, run.current.code) == (A, end)
     assert run.report.outcome == ("upgraded" if end == "Completed" else "stopped")
     assert run.acted == (end == "Cancelled" or not lost), "a lost answer is told by what it did"
     assert azure.now < B + 600, "the other one is not waited for"
@@ -251,9 +251,9 @@ def test_a_cancellation_that_met_another_upgrade_says_so() -> None:
 @pytest.mark.parametrize("wanted", [COMPLETED, CANCELLED])
 def test_an_earlier_calls_upgrade_is_meant_though_another_one_runs(wanted: str) -> None:
     azure = Replaced(fleet(4), now=B + 10)
-    run = drive(azure, wanted, ours_started=A)
+    run = drive(azure, wanted, current_started=A)
     assert (run.report.outcome, azure.cancels, azure.starts) == ("stopped", [], [])
-    assert run.ours is not None and (run.ours.started, run.ours.code) == (A, "Faulted")
+    assert run.current is not None and (run.current.started, run.current.code) == (A, "Faulted")
 
 
 @pytest.mark.parametrize("starts", [None, 60.0], ids=["by hand", "by Azure"])
