@@ -15,6 +15,8 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
+from ._facts.scale_set import UpgradeMode
+
 FilePath = t.NewType("FilePath", str)
 Spec = dict[str, dict[str, t.Any]]
 R = t.TypeVar("R")
@@ -24,7 +26,6 @@ HealthSource = t.Literal["application_health_extension", "load_balancer_probe"]
 OrderBy = t.Literal["domain", "fault_domain", "zone", "none"]
 RecordState = t.Literal["in_progress", "going_back", "finished", "stopped", "rolled_back"]
 Service = t.Literal["AutomaticRepairs", "AutomaticZoneRebalancing"]
-UpgradeMode = t.Literal["Manual", "Automatic", "Rolling"]
 
 _TYPES = {str: "str", int: "int", float: "float", bool: "bool", FilePath: "path", t.Any: "raw"}
 _NO_LOG = {"no_log": True}

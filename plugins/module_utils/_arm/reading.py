@@ -16,7 +16,13 @@ from .._facts.foreign_text import LONGEST_MESSAGE, printable
 from .._facts.images import Image
 from .._facts.problems import Operation, Problem
 from .._facts.scale_set import (
+    AUTOMATIC,
     FLEXIBLE,
+    MANUAL,
+    NOT_RUNNING,
+    ROLLING,
+    RUNNING,
+    SUSPENDED,
     UNIFORM,
     ImageFacts,
     ImageVersion,
@@ -24,6 +30,8 @@ from .._facts.scale_set import (
     PastUpgrade,
     RollingUpgrade,
     ScaleSet,
+    ServiceState,
+    UpgradeMode,
 )
 from .._facts.times import seconds_of
 from .error_tree import words
@@ -66,6 +74,19 @@ def dicts(value: object) -> list[dict[str, t.Any]]:
 def _word(value: object) -> str:
     """A state's name, capitalised as Azure's documents do; "" for anything but text (an old API sent 0)."""
     return value[:1].upper() + value[1:] if isinstance(value, str) else ""
+
+
+def _upgrade_mode(value: object) -> UpgradeMode:
+    """Without a policy (Flexible) it is Manual. A mode that is not known is taken for the one that acts at once."""
+    word = _word(value)
+    modes: dict[str, UpgradeMode] = {"": MANUAL, MANUAL: MANUAL, ROLLING: ROLLING}
+    return modes.get(word[:1] + word[1:].lower(), AUTOMATIC)
+
+
+def service_state(value: object) -> ServiceState:
+    """A state that is not known is taken for one that nothing can be done about."""
+    states: dict[object, ServiceState] = {RUNNING: RUNNING, SUSPENDED: SUSPENDED}
+    return states.get(value, NOT_RUNNING) if isinstance(value, str) else NOT_RUNNING
 
 
 def _whole(value: object) -> int | None:
@@ -115,7 +136,7 @@ def scale_set(document: Document, etag: str | None = None) -> ScaleSet:
         capacity=_whole(at(document, "sku", "capacity")) or 0,
         zones=_names(document.get("zones")),
         provisioning_state=_word(at(properties, "provisioningState")),
-        upgrade_mode=_word(at(policy, "mode")) or "Manual",
+        upgrade_mode=_upgrade_mode(at(policy, "mode")),
         automatic_os_upgrade=at(automatic, "enableAutomaticOSUpgrade") is True,
         deferred_os_upgrade=at(automatic, "osRollingUpgradeDeferral") is True,
         automatic_repairs=at(properties, "automaticRepairsPolicy", "enabled") is True,

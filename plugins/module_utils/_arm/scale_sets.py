@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._facts import problems
-from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet, ServiceState
 from . import reading
 from .connection import Connection, as_object
 from .errors import AzureError
@@ -120,8 +120,8 @@ class ScaleSets(Connection):
             raise
         return [reading.past_upgrade(item) for page in pages for item in page]
 
-    def services(self, scale_set: ScaleSet) -> dict[str, str]:
-        """Each orchestration service's state: NotRunning, Running, Suspended; {} where Azure shows none (Flexible)."""
+    def services(self, scale_set: ScaleSet) -> dict[str, ServiceState]:
+        """Each orchestration service's state; {} where Azure shows none (Flexible)."""
         try:
             answer = self._call(
                 f"read the instance view of scale set {scale_set.name}",
@@ -135,7 +135,7 @@ class ScaleSets(Connection):
                 return {}
             raise
         listed = reading.dicts(as_object(answer).get("orchestrationServices"))
-        return {str(one.get("serviceName")): str(one.get("serviceState")) for one in listed}
+        return {str(one.get("serviceName")): reading.service_state(one.get("serviceState")) for one in listed}
 
     def instance_document(self, scale_set: ScaleSet, instance_id: str) -> dict[str, t.Any]:
         """One instance as Azure sent it, every member included."""

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from . import images
 from .images import Image
 from .scale_set import Instance
 
-CURRENT = "current"
-OUTDATED = "outdated"
-NEWER = "newer"
-UNPROVEN = "unproven"
-FOREIGN = "foreign"  # of a Flexible scale set: a VM that was attached to it and made of something else
+Verdict = t.Literal["current", "outdated", "newer", "unproven", "foreign"]
+CURRENT: t.Final = "current"
+OUTDATED: t.Final = "outdated"
+NEWER: t.Final = "newer"
+UNPROVEN: t.Final = "unproven"
+FOREIGN: t.Final = "foreign"  # of a Flexible scale set: a VM that was attached to it and made of something else
 
 
 def judge(
@@ -24,7 +27,7 @@ def judge(
     model_names_target: bool = True,
     since: float | None = None,
     before: Instance | None = None,
-) -> str:
+) -> Verdict:
     """current, outdated, newer or unproven: the one notion of proof.
 
     An exact version proves, and else an OS disk that was made after the model named the target: a time later than
@@ -49,7 +52,7 @@ def judge(
     return OUTDATED
 
 
-def judge_model(instance: Instance, *, since: float | None = None, disk: bool = False) -> str:
+def judge_model(instance: Instance, *, since: float | None = None, disk: bool = False) -> Verdict:
     """current, outdated or unproven against all of the latest model; one that failed has not got it either.
 
     latestModelApplied proves what Azure brings to a running instance. `disk`: what only a new OS disk brings, such as
@@ -85,14 +88,14 @@ def _exact(instance: Instance, reported: Image) -> Image:
     return reported.with_version(instance.exact_version.rsplit("/", 1)[-1])
 
 
-def _by_version(running: Image, target: Image) -> str:
+def _by_version(running: Image, target: Image) -> Verdict:
     mine, wanted = (images.version_key(i.version or i.gallery_version) for i in (running, target))
     if mine == wanted:
         return CURRENT
     return NEWER if mine > wanted else OUTDATED
 
 
-def _by_disk(instance: Instance, since: float | None, before: Instance | None) -> str:
+def _by_disk(instance: Instance, since: float | None, before: Instance | None) -> Verdict:
     replaced = disk_replaced(instance, before) if before is not None else made_since(instance, since)
     return CURRENT if replaced else UNPROVEN
 

@@ -15,7 +15,15 @@ from .problems import Problem
 UNIFORM = "Uniform"
 FLEXIBLE = "Flexible"
 
-MANUAL, AUTOMATIC, ROLLING = "Manual", "Automatic", "Rolling"  # upgrade modes
+UpgradeMode = t.Literal["Manual", "Automatic", "Rolling"]
+MANUAL: t.Final = "Manual"
+AUTOMATIC: t.Final = "Automatic"
+ROLLING: t.Final = "Rolling"
+
+ServiceState = t.Literal["NotRunning", "Running", "Suspended"]  # of an orchestration service
+NOT_RUNNING: t.Final = "NotRunning"
+RUNNING: t.Final = "Running"
+SUSPENDED: t.Final = "Suspended"
 AT_WORK = ("Updating", "Creating", "Migrating")  # provisioning states beside which Azure takes no other write
 
 
@@ -62,7 +70,7 @@ class ScaleSet:
     capacity: int = 0
     zones: tuple[str, ...] = ()
     provisioning_state: str = "Succeeded"
-    upgrade_mode: str = "Manual"  # Manual, Automatic, Rolling
+    upgrade_mode: UpgradeMode = MANUAL
     automatic_os_upgrade: bool = False
     deferred_os_upgrade: bool = False  # an automatic upgrade waits until somebody approves it
     automatic_repairs: bool = False

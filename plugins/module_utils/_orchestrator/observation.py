@@ -13,6 +13,7 @@ from .._facts import availability, images, running_image
 from .._facts.domains import domains, instance_order
 from .._facts.images import Image
 from .._facts.report import BatchReport, InstanceOutcome, InstanceReport
+from .._facts.running_image import Verdict
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from . import upgrade_policy
 
@@ -23,7 +24,7 @@ EXTENSIONS = "extensions"
 _MAX_UNHEALTHY = 20
 
 
-def verdict(instance: Instance, target: Image, since: float | None) -> str:
+def verdict(instance: Instance, target: Image, since: float | None) -> Verdict:
     """Whether the instance runs what its image, which follows the newest, means now: as `running_image.judge`.
 
     Azure may report such an image without the version that is on the disk.

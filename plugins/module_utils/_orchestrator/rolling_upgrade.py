@@ -17,7 +17,7 @@ from .._facts import images, problems
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem, with_azures_words
 from .._facts.report import End, Outcome, Report
-from .._facts.scale_set import AT_WORK, Instance, PastUpgrade, RollingUpgrade, ScaleSet
+from .._facts.scale_set import AT_WORK, ROLLING, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
 from .history import entry_of, started_at
@@ -119,7 +119,7 @@ class RollingRun:
             return self._adopt(now, latest)
         if latest is not None and (started_at(latest, self._current_started) or self._is_new(latest)):
             return self._adopt(now, latest)
-        rolls = self._scale_set.upgrade_mode == "Rolling"  # a write then runs an upgrade inside itself
+        rolls = self._scale_set.upgrade_mode == ROLLING  # a write then runs an upgrade inside itself
         if self._scale_set.provisioning_state in AT_WORK and (rolls or self.watch.to_do):
             return self._wait_for_write(now)
         if self.watch.kind == OS and not self.watch.to_do:
@@ -166,7 +166,7 @@ class RollingRun:
             return None
         if entry_of(self._history, latest.started):
             return OS
-        return None if self._scale_set.upgrade_mode == "Rolling" else EXTENSIONS
+        return None if self._scale_set.upgrade_mode == ROLLING else EXTENSIONS
 
     def _wait_out(self, now: float) -> Step:
         """One of the other kind runs, and Azure runs one at a time. Ours is decided on when it is over."""

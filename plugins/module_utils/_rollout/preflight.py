@@ -13,7 +13,7 @@ from .._facts import availability, catalogue, commands, images, model_limit, mod
 from .._facts.codes import Code
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
-from .._facts.scale_set import MANUAL, ImageFacts, RollingUpgrade, ScaleSet
+from .._facts.scale_set import AUTOMATIC, MANUAL, ImageFacts, RollingUpgrade, ScaleSet
 from . import resume
 from .batches import remaining_batches
 from .policy import breach_after, breach_before
@@ -88,11 +88,7 @@ def _canary(survey: Survey) -> t.Iterator[Finding]:
 def _mode(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
     name = f"scale set {scale_set.name}"
     if scale_set.upgrade_mode != MANUAL:
-        reaction = (
-            "every instance at once"
-            if scale_set.upgrade_mode.lower() == "automatic"
-            else "a rolling upgrade of its own"
-        )
+        reaction = "every instance at once" if scale_set.upgrade_mode == AUTOMATIC else "a rolling upgrade of its own"
         if not request.to_manual:
             yield Finding(
                 ERROR,

@@ -25,12 +25,12 @@ from .._options import RecordState
 PREFIX = "steady-vmss-"
 
 # The states. A record is written before the first action, so a run that was killed has left one of the first two.
-IN_PROGRESS = "in_progress"
-GOING_BACK = "going_back"  # in progress, by the role rollback
-FINISHED = "finished"
-STOPPED = "stopped"
-ROLLED_BACK = "rolled_back"
-STATES = t.get_args(RecordState)
+IN_PROGRESS: t.Final = "in_progress"
+GOING_BACK: t.Final = "going_back"  # in progress, by the role rollback
+FINISHED: t.Final = "finished"
+STOPPED: t.Final = "stopped"
+ROLLED_BACK: t.Final = "rolled_back"
+STATES: tuple[RecordState, ...] = t.get_args(RecordState)
 SERVICES = ("AutomaticRepairs", "AutomaticZoneRebalancing")
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
@@ -54,7 +54,7 @@ class Record:
     selection: str
     started: float
     suspended: tuple[str, ...] = ()  # orchestration services that ran before, and that the rollout puts back
-    state: str = IN_PROGRESS
+    state: RecordState = IN_PROGRESS
 
     def tags(self) -> dict[str, str]:
         values = (
@@ -124,7 +124,7 @@ class Record:
             return False
         return not all(images.same(running_image.running_image(one), previous) for one in instances)
 
-    def ended(self, state: str, suspended: t.Sequence[str] = ()) -> Record:
+    def ended(self, state: RecordState, suspended: t.Sequence[str] = ()) -> Record:
         return replace(self, state=state, suspended=tuple(suspended))
 
 
@@ -140,6 +140,9 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
     """The record in these tags; None where there is none, or it is not one that a rollout has written."""
     ours = {name[len(PREFIX) :]: str(value) for name, value in tags.items() if name.startswith(PREFIX)}
     started = seconds_of(ours.get("started"))
+    state = next((one for one in STATES if one == ours.get("state", IN_PROGRESS)), None)
+    if state is None:
+        return None
     record = Record(
         ours.get("rollout", ""),
         _joined(ours, "target"),
@@ -147,7 +150,7 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
         _joined(ours, "selection") or "all",
         started or 0.0,
         tuple(name for name in ours.get("suspended", "").split(",") if name in SERVICES),
-        ours.get("state", IN_PROGRESS),
+        state,
     )
     return record if _is_sound(record) else None
 
@@ -158,7 +161,6 @@ def _is_sound(record: Record) -> bool:
         and record.target_image is not None
         and (not record.previous or record.previous_image is not None)
         and _EARLIEST <= record.started <= _LATEST
-        and record.state in STATES
     )
 
 

@@ -22,7 +22,7 @@ from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_bat
 from .policy import REIMAGE as REIMAGE_UNPROVEN
 from .policy import breach_after
 from .survey import Survey
-from .verification import Verdict
+from .verification import Progress
 
 Request = t.Literal["upgrade", "reimage", "start"]
 UPGRADE: t.Final = "upgrade"
@@ -31,10 +31,10 @@ START: t.Final = "start"
 CANCELLED: t.Final = "cancelled"
 
 # What a batch may need beside its upgrade, in this order.
-_MORE: dict[Verdict, Request] = {verification.START: START, verification.RETRY: UPGRADE, verification.REIMAGE: REIMAGE}
+_MORE: dict[Progress, Request] = {verification.START: START, verification.RETRY: UPGRADE, verification.REIMAGE: REIMAGE}
 
 # What an instance's last verdict makes of it.
-_OUTCOMES: dict[Verdict, InstanceOutcome] = {
+_OUTCOMES: dict[Progress, InstanceOutcome] = {
     verification.DONE: "upgraded",
     verification.FAILED: "failed",
     verification.GONE: "gone",
@@ -293,7 +293,7 @@ class Upgrade:
                 self._resolve(instance_id, verification.FAILED, by_id.get(instance_id), now)
         return self._close(batch, now)
 
-    def _needs_the_model(self, verdicts: t.Iterable[Verdict]) -> bool:
+    def _needs_the_model(self, verdicts: t.Iterable[Progress]) -> bool:
         """A request brings what the model names then, whoever wrote it: it is read before each, and before a failure is
         believed."""
         asked, failed = (any(v in kinds for v in verdicts) for kinds in (_MORE, (verification.FAILED,)))
@@ -307,7 +307,7 @@ class Upgrade:
         self._sending = self._ask(kind, tuple(i.instance_id for i in now_possible), now)
         return self._sending
 
-    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> Verdict:
+    def _observe(self, instance_id: str, instance: Instance | None, now: float) -> Progress:
         terms = verification.Terms(
             self.survey.target, self.patience, self.survey.scale_set.has_health_source, self._can_reimage
         )
@@ -319,7 +319,7 @@ class Upgrade:
         asked = not policy.whole_model or policy.unproven == REIMAGE_UNPROVEN
         return asked and not self.survey.scale_set.flexible
 
-    def _resolve(self, instance_id: str, verdict: Verdict, instance: Instance | None, now: float) -> None:
+    def _resolve(self, instance_id: str, verdict: Progress, instance: Instance | None, now: float) -> None:
         track = self._tracks[instance_id]
         self._open.discard(instance_id)
         outcome = _OUTCOMES[verdict]

@@ -14,6 +14,7 @@ from functools import cached_property
 from .._facts import availability, images, running_image
 from .._facts.domains import Domain, Selection, domains, instance_order
 from .._facts.images import Image
+from .._facts.running_image import Verdict
 from .._facts.scale_set import Instance, ScaleSet
 from . import record
 from .policy import REIMAGE, Policy
@@ -58,11 +59,11 @@ class Survey:
     # -- what is ------------------------------------------------------------------------------
 
     @cached_property
-    def verdicts(self) -> dict[str, str]:
-        """instance id -> current | outdated | newer | unproven | foreign."""
+    def verdicts(self) -> dict[str, Verdict]:
+        """By instance id."""
         return {i.instance_id: self._verdict(i) for i in self.instances}
 
-    def _verdict(self, instance: Instance) -> str:
+    def _verdict(self, instance: Instance) -> Verdict:
         if instance.instance_id in self.verified:
             return running_image.CURRENT
         if self.scale_set.flexible and not self._made_here(instance):

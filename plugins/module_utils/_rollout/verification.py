@@ -15,7 +15,7 @@ from .._facts.problems import Operation, with_azures_words
 from .._facts.scale_set import Instance
 from .._options import InstanceUpgradeRequest
 
-Verdict = t.Literal["pending", "done", "not_started", "reimage", "start", "retry", "failed", "gone", "cancelled"]
+Progress = t.Literal["pending", "done", "not_started", "reimage", "start", "retry", "failed", "gone", "cancelled"]
 PENDING: t.Final = "pending"
 DONE: t.Final = "done"
 NOT_STARTED: t.Final = "not_started"  # Azure did nothing to it: plan it anew
@@ -104,7 +104,7 @@ class Track:
     idle_since: float | None = None
     why: str = ""
 
-    def observe(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Verdict:
+    def observe(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Progress:
         """Judge one read. `operation` is how the request ended, None while that is not known."""
         verdict = self._judge(instance, now, terms, operation)
         problem = operation.problem if operation else None
@@ -112,7 +112,7 @@ class Track:
             self.why = with_azures_words(self.why, problem.of(instance.instance_id) or str(problem))
         return verdict
 
-    def _judge(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Verdict:
+    def _judge(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Progress:
         if instance is None:
             self.why = "the instance is gone from the scale set"
             self.seen.absences += 1  # one list may miss an instance that moved between two pages
@@ -140,7 +140,7 @@ class Track:
 
     def _judge_idle(
         self, instance: Instance, idle: float, terms: Terms, operation: Operation | None, *, on_target: bool
-    ) -> Verdict:
+    ) -> Progress:
         """Nobody works on it, and it is not done."""
         if self._fell(instance):
             return self._await_start(idle, terms.patience)
@@ -207,7 +207,7 @@ class Track:
         now: float,
         terms: Terms,
         operation: Operation | None,
-    ) -> Verdict:
+    ) -> Progress:
         patience, has_health_source = terms.patience, terms.has_health_source
         if self.on_target_since is None:
             self.on_target_since = now
@@ -244,7 +244,7 @@ class Track:
         idle: float,
         terms: Terms,
         operation: Operation | None,
-    ) -> Verdict:
+    ) -> Progress:
         """No work shows, and the target is not proven."""
         patience, target = terms.patience, terms.target
         # Whether Azure has got as far as the instance's model.
@@ -282,7 +282,7 @@ class Track:
         running = running_image.running_image(instance)
         return f"runs {running}" if running and not self.task.whole_model else self._behind
 
-    def _await_start(self, idle: float, patience: Patience) -> Verdict:
+    def _await_start(self, idle: float, patience: Patience) -> Progress:
         """Nobody works on it, and it is deallocated: a failed allocation leaves one so, and an upgrade may."""
         if idle < patience.start_lag:
             return PENDING
@@ -291,7 +291,7 @@ class Track:
         self.why = f"it is deallocated, and could not be started: {self.why}"
         return FAILED
 
-    def _await_success(self, idle: float, patience: Patience) -> Verdict:
+    def _await_success(self, idle: float, patience: Patience) -> Progress:
         """It runs the target, and its last operation did not succeed."""
         if idle < patience.start_lag:
             return PENDING

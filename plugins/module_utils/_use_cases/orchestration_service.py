@@ -11,14 +11,12 @@ import typing as t
 from .._arm import operations
 from .._arm.client import Azure, Clock
 from .._facts.problems import Operation, Refused
+from .._facts.scale_set import NOT_RUNNING, RUNNING, SUSPENDED, ServiceState
 from .._options import OrchestrationServiceRequest
 
-SUSPENDED = "Suspended"
-RUNNING = "Running"
-NOT_RUNNING = "NotRunning"
-_ACTIONS = {SUSPENDED: "Suspend", RUNNING: "Resume"}
+_ACTIONS: dict[ServiceState, str] = {SUSPENDED: "Suspend", RUNNING: "Resume"}
 
-States = dict[str, str]
+States = dict[str, ServiceState]
 
 
 def set_state(
@@ -26,18 +24,18 @@ def set_state(
 ) -> tuple[States, States]:
     """Bring the services to the state; returns their states before and after. A service that does not run stays so."""
     scale_set = azure.scale_set(request.resource_group, request.name)
-    wanted: str = request.state
+    wanted: ServiceState = request.state
     services: list[str] = list(request.services)
     found = azure.services(scale_set)
-    before = {name: found.get(name, NOT_RUNNING) for name in services}
-    after = {name: state if state == NOT_RUNNING else wanted for name, state in before.items()}
+    before: States = {name: found.get(name, NOT_RUNNING) for name in services}
+    after: States = {name: state if state == NOT_RUNNING else wanted for name, state in before.items()}
     deadline = clock.now() + request.timeout
     for service in [] if check_mode else [name for name in services if before[name] != after[name]]:
         _set(azure, clock, scale_set, service, wanted, deadline)
     return before, after
 
 
-def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: str, deadline: float) -> None:
+def _set(azure: Azure, clock: Clock, scale_set: t.Any, service: str, wanted: ServiceState, deadline: float) -> None:
     def done() -> bool:
         state = azure.services(scale_set).get(service, NOT_RUNNING)
         if state == NOT_RUNNING:

@@ -17,7 +17,7 @@ from .._facts.domains import Selection, select
 from .._facts.images import Image
 from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
-from .._facts.scale_set import MANUAL, ImageFacts, ScaleSet
+from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ScaleSet, ServiceState
 from .._facts.times import seconds_of, timestamp
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
 from .._rollout import preflight, record, resume
@@ -25,7 +25,7 @@ from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unche
 from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
 from .._rollout.survey import Survey
-from . import orchestration_service, views
+from . import views
 
 _REPAIRS = "AutomaticRepairs"
 
@@ -49,18 +49,18 @@ class Plan:
     all_on_target: bool
     replaces_rollout: str  # the id of the record on the set that this rollout's may replace, "" for none
     follow_latest: bool
-    services: t.Mapping[str, str]  # the states of the orchestration services
+    services: t.Mapping[str, ServiceState]  # the states of the orchestration services
     check: t.Sequence[Batch] = ()
     unproven: t.Sequence[str] = ()
 
     @property
     def to_suspend(self) -> list[str]:
-        return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.RUNNING]
+        return [name for name in self.record.suspended if self.services.get(name) == RUNNING]
 
     @property
     def still_suspended(self) -> list[str]:
         """What an interrupted rollout left suspended."""
-        return [name for name in self.record.suspended if self.services.get(name) == orchestration_service.SUSPENDED]
+        return [name for name in self.record.suspended if self.services.get(name) == SUSPENDED]
 
     @property
     def nothing_to_do(self) -> bool:
@@ -172,7 +172,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         to_manual=to_manual,
         take_over=request.take_over,
         protected=request.protected,
-        repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == orchestration_service.SUSPENDED,
+        repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == SUSPENDED,
         passed=passed or request.going_back,
     )
     plan = Plan(
@@ -193,7 +193,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     return replace(plan, check=unchecked_batches(survey))
 
 
-def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
+def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, ServiceState]:
     """Read only where the set has some, or where a rollout may have left one suspended."""
     earlier = record.read(scale_set.tags)
     if scale_set.automatic_repairs or scale_set.zone_rebalancing or (earlier and earlier.suspended):
@@ -201,7 +201,7 @@ def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, str]:
     return {}
 
 
-def _suspended(scale_set: ScaleSet, services: t.Mapping[str, str], suspend: bool) -> tuple[str, ...]:
+def _suspended(scale_set: ScaleSet, services: t.Mapping[str, ServiceState], suspend: bool) -> tuple[str, ...]:
     """What an earlier rollout suspended and never put back, and what runs and is to be suspended.
 
     What the user suspended stays so. Nothing is suspended without a record on the set that says so.
@@ -211,8 +211,7 @@ def _suspended(scale_set: ScaleSet, services: t.Mapping[str, str], suspend: bool
     return tuple(
         name
         for name, state in sorted(services.items())
-        if (state == orchestration_service.RUNNING and suspend)
-        or (state == orchestration_service.SUSPENDED and name in ours)
+        if (state == RUNNING and suspend) or (state == SUSPENDED and name in ours)
     )
 
 

@@ -182,6 +182,7 @@ def extension(kind: str) -> dict[str, Any]:
         ({"id": ID, "zones": ["1", "2"]}, "zones", ("1", "2")),
         ({"id": ID, "properties": {"orchestrationMode": "Flexible"}}, "orchestration_mode", "Flexible"),
         ({"id": ID, "properties": {"upgradePolicy": {"mode": "rolling"}}}, "upgrade_mode", "Rolling"),
+        ({"id": ID, "properties": {"upgradePolicy": {"mode": "Surge"}}}, "upgrade_mode", "Automatic"),
         (
             {
                 "id": ID,
@@ -312,3 +313,17 @@ def test_of_very_many_failed_extensions_some_are_told_and_none_is_overlooked() -
     found = reading.instance({"properties": {"instanceView": {"extensions": extensions}}})
     assert not found.extensions_settled and len(found.extension_versions) == 100
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"),
+    [
+        ("Running", "Running"),
+        ("Suspended", "Suspended"),
+        ("NotRunning", "NotRunning"),
+        ("New", "NotRunning"),
+        (0, "NotRunning"),
+    ],
+)
+def test_a_services_state_is_one_of_three(sent: object, state: str) -> None:
+    assert reading.service_state(sent) == state
