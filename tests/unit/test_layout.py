@@ -207,6 +207,19 @@ def test_the_readme_names_every_module_role_and_playbook(name: str) -> None:
     assert re.search(rf"steady\.vmss\.{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_a_page_names_files_that_exist(page: str) -> None:
+    """A path stands in backticks or as a link; a bare file name is beside the path before it."""
+    beside = ROOT
+    named = re.findall(r"`([\w./-]+\.(?:py|yml|md))`|\]\(([\w./-]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    paths = [path for pair in named for path in pair if path and "NAME" not in path]
+    assert len(paths) > 3
+    for path in paths:
+        found = next((base / path for base in (ROOT, beside, UTILS) if (base / path).is_file()), None)
+        assert found or any((ROOT / "roles" / role / path).is_file() for role in ROLES), path
+        beside = found.parent if found else beside
+
+
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_playbook_names_the_variables_that_it_reads(name: str) -> None:
     """Roles have argument_specs; a playbook has the comment at its head. Every one takes the scale set."""
