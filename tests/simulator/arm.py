@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .compute import BASE
+from .compute import BASE, SET
 from .compute_extensions import Extensions
 from .compute_images import Images
 from .compute_instances import Instances
@@ -66,6 +66,8 @@ class Arm:
         add("GET", BASE + "/resourceGroups/{group}", "ResourceGroups_Get", None, groups, self.resource_group)
         provider = "Microsoft.Resources/subscriptions/providers/read"
         add("GET", BASE + "/providers", "Providers_List", None, provider, self.providers)
+        rights = "Microsoft.Authorization/permissions"
+        add("GET", f"{SET}/providers/{rights}", "Permissions_ListForResource", None, f"{rights}/read", self.permissions)
         add("GET", BASE + "/providers/{namespace}", "Providers_Get", None, provider, self.provider)
 
     def reset_counts(self) -> None:
@@ -154,6 +156,8 @@ class Arm:
         shown, refusal = "", None
         try:
             self._check_subscription(request)
+            if route is not None:
+                self.scenario.permissions.check(self.account.client_id, route.action, request.path)
             if not request.api_version and route is not None:
                 raise ArmError(
                     400,
@@ -278,6 +282,9 @@ class Arm:
             self.accepted_writes += 200 <= reply.status < 300
 
     # Account.
+
+    def permissions(self, _request: Request) -> Reply:
+        return Reply(200, {"value": self.scenario.permissions.shown()})
 
     def _subscription(self) -> dict[str, Any]:
         return {

@@ -19,6 +19,7 @@ from .images import Catalogue, GalleryImage, GalleryVersion, ManagedImage, Platf
 from .instance import seeded_uuid
 from .instance_faults import InstanceFault
 from .knobs import KnobError, Knobs, override
+from .permissions import Permissions
 from .scale_set import ScaleSet
 from .world import Waiting, World
 
@@ -29,6 +30,7 @@ TOP = {
     "knobs",
     "server",
     "images",
+    "permissions",
     "scale_sets",
     "resources",
     "faults",
@@ -82,6 +84,7 @@ class Scenario:
     faults: list[WireFault]
     resource_groups: dict[str, str]
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    permissions: Permissions = field(default_factory=Permissions)
 
 
 def _keys(value: object, allowed: set[str], where: str) -> dict[str, Any]:
@@ -143,7 +146,10 @@ def build(data: object, started: datetime) -> Scenario:
     for index, entry in enumerate(_list(top.get("events"), "events")):
         schedule(world, entry, f"events[{index}]")
     resources = {str(entry["id"]).lower(): entry for entry in _list(top.get("resources"), "resources")}
-    return Scenario(world, account, server, faults, groups, resources)
+    rights = _keys(top.get("permissions"), set(Permissions.__dataclass_fields__), "permissions")
+    for name, value in rights.items():
+        _list(value, f"permissions.{name}")
+    return Scenario(world, account, server, faults, groups, resources, Permissions(**rights))
 
 
 def _account(values: dict[str, Any]) -> Account:

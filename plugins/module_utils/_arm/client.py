@@ -16,6 +16,7 @@ from .connection import OperationRef
 from .errors import AzureError
 from .images import Images
 from .lifecycle_events import LifecycleEvents
+from .permissions import RolePermissions
 from .policies import Clock, Usage
 from .redaction import know_secrets
 from .scale_sets import ScaleSets
@@ -44,7 +45,7 @@ def connect(options: ConnectionOptions, environment: t.Mapping[str, str], clock:
     )
 
 
-class Azure(ScaleSets, Images, Addresses, LifecycleEvents, Writes):
+class Azure(ScaleSets, Images, Addresses, LifecycleEvents, RolePermissions, Writes):
     """One signed-in client, with everything that the collection asks of Azure. Every method raises AzureError."""
 
 

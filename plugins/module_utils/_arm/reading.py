@@ -14,6 +14,7 @@ import typing as t
 from .._facts import images, problems
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
 from .._facts.images import Image
+from .._facts.permissions import Grant, Permissions
 from .._facts.problems import Operation, Problem
 from .._facts.scale_set import (
     AUTOMATIC,
@@ -262,6 +263,19 @@ def _os_disk_time(view: object, name: object) -> float | None:
         if name and disk.get("name") == name:
             return moment(at(_status(dicts(disk.get("statuses")), "ProvisioningState"), "time"))
     return None
+
+
+def permissions(document: Document) -> Permissions:
+    """Microsoft.Authorization/permissions, its first page."""
+    listed = at(document, "value")
+    grants = tuple(Grant(_texts(at(one, "actions")), _texts(at(one, "notActions"))) for one in dicts(listed))
+    if not isinstance(listed, list) or len(grants) != len(listed) or not all(one.actions for one in grants):
+        return Permissions(grants, "Azure's list of them has an unknown form")
+    return Permissions(grants, "Azure's list of them has more pages" if at(document, "nextLink") else "")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def rolling_upgrade(document: Document) -> RollingUpgrade:

@@ -112,6 +112,8 @@ Code = t.Literal[
     "all_down",
     "half_down",
     "no_instances",
+    "permission_missing",
+    "permissions_not_checked",
     "cancelled",
     "rollout_changed",
     "rollout_ended",
@@ -452,6 +454,14 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Scale out first where one cannot bear the load.",
         ),
         "no_instances": Entry("The scale set has no running instances.", "Nothing; only the model changes."),
+        "permission_missing": Entry(
+            "The principal's roles do not allow an action that the rollout needs, or, as a note, may need.",
+            "Assign the role that the message names, or add the action to the custom role.",
+        ),
+        "permissions_not_checked": Entry(
+            "What the principal may do could not be read, or not all of it.",
+            "Nothing; Microsoft.Authorization/permissions/read lets it be checked before anything is written.",
+        ),
     },
     "Rollout": {
         "cancelled": Entry("Whoever asked for the work is gone, or asked to end it.", "Run the same again to go on."),

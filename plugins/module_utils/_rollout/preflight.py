@@ -13,8 +13,9 @@ from .._facts import availability, catalogue, commands, images, model_limit, mod
 from .._facts.codes import Code
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
+from .._facts.permissions import Permissions
 from .._facts.scale_set import AUTOMATIC, MANUAL, ImageFacts, RollingUpgrade, ScaleSet
-from . import resume
+from . import permissions, resume
 from .batches import remaining_batches
 from .policy import breach_after, breach_before
 from .record import Record
@@ -40,7 +41,8 @@ class Observed:
 
     `standing`: the rollout that the model is in. `image_before`: of the image that the target replaces, where it is
     another one and no other version of the same. `ran`: the images that the outdated instances run, the most common
-    first, where the first is taken for the previous one. `now`: Azure's clock.
+    first, where the first is taken for the previous one. `now`: Azure's clock. `permissions`: None where nothing is to
+    do. `services`: some are to be suspended or resumed.
     """
 
     image: ImageFacts
@@ -49,6 +51,8 @@ class Observed:
     image_before: ImageFacts | None = None
     ran: t.Sequence[Image] = ()
     now: float | None = None
+    permissions: Permissions | None = None
+    services: bool = False
 
 
 def findings(survey: Survey, observed: Observed, request: Request = Request()) -> list[Finding]:
@@ -67,8 +71,14 @@ def findings(survey: Survey, observed: Observed, request: Request = Request()) -
         *_previous(observed.ran),
         *_canary(survey),
         *model_references.findings(scale_set.document, observed.now),
+        *_permissions(survey, observed),
     ]
     return sorted(found, key=lambda f: (ERROR, WARNING, INFO).index(f.severity))
+
+
+def _permissions(survey: Survey, observed: Observed) -> t.Iterator[Finding]:
+    if observed.permissions is not None:
+        yield from permissions.findings(survey, observed.permissions, services=observed.services)
 
 
 def _canary(survey: Survey) -> t.Iterator[Finding]:

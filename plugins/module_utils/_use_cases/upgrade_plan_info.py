@@ -160,14 +160,6 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
     close_record = ours is not None and ours.resumable and not survey.remaining and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
-    observed = preflight.Observed(
-        image=facts,
-        rolling_upgrade=azure.latest_rolling_upgrade(scale_set),
-        standing=standing,
-        image_before=_facts_before(azure, scale_set, previous, target),
-        ran=() if ours else ran,
-        now=azure.server_time,
-    )
     asked = preflight.Request(
         to_manual=to_manual,
         take_over=request.take_over,
@@ -177,7 +169,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     )
     plan = Plan(
         survey=survey,
-        findings=preflight.findings(survey, observed, asked),
+        findings=[],
         record=mine,
         previous=previous,
         write_model=write_model,
@@ -188,6 +180,17 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         services=services,
         unproven=unproven,
     )
+    observed = preflight.Observed(
+        image=facts,
+        rolling_upgrade=azure.latest_rolling_upgrade(scale_set),
+        standing=standing,
+        image_before=_facts_before(azure, scale_set, previous, target),
+        ran=() if ours else ran,
+        now=azure.server_time,
+        permissions=None if plan.nothing_to_do else azure.permissions(scale_set),
+        services=bool(plan.to_suspend or plan.still_suspended),
+    )
+    plan = replace(plan, findings=preflight.findings(survey, observed, asked))
     if passed or request.going_back or (plan.nothing_to_do and not close_record):
         return plan
     return replace(plan, check=unchecked_batches(survey))

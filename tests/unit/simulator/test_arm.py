@@ -212,3 +212,41 @@ def test_members_and_states_that_no_client_knows() -> None:
     codes = [status["code"] for status in item["instanceView"]["statuses"]]
     assert codes == ["ProvisioningState/rehydrating", "PowerState/dreaming", "SomeNewState/pending"]
     assert client.arm.world.find("rg", "web").instances["1"].available  # type: ignore[union-attr]
+
+
+class TestPermissions:
+    RIGHTS = f"{SET}/providers/Microsoft.Authorization/permissions"
+
+    def client(self, **permissions: Any) -> Client:
+        client = Client(permissions=permissions)
+        client.sign_in()
+        return client
+
+    def test_everything_is_allowed_where_the_scenario_says_nothing(self, client: Client) -> None:
+        empty: dict[str, Any] = {"notActions": [], "dataActions": [], "notDataActions": []}
+        assert client.get(self.RIGHTS).body == {"value": [{"actions": ["*"], **empty}]}
+
+    def test_what_the_roles_show_is_what_holds(self) -> None:
+        roles = [
+            {"actions": ["*/READ"], "notActions": ["*/instanceView/*"]},
+            {"actions": ["Microsoft.Compute/*/start/action"]},
+        ]
+        client = self.client(roles=roles)
+        assert client.get().status == 200
+        assert client.get(f"{SET}/instanceView").status == 403
+        assert client.ask("POST", f"{SET}/start?api-version=1", {"instanceIds": ["0"]}).status == 202
+        refused = client.ask("POST", f"{SET}/manualupgrade?api-version=1", {"instanceIds": ["0"]})
+        assert (refused.status, refused.body["error"]["code"]) == (403, "AuthorizationFailed")
+        assert "'Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action'" in refused.body["error"]["message"]
+        assert [role["actions"] for role in client.get(self.RIGHTS).body["value"]] == [
+            role["actions"] for role in roles
+        ]
+
+    def test_a_deny_assignment_holds_and_is_not_shown(self) -> None:
+        client = self.client(denied=["*/manualupgrade/action"])
+        refused = client.ask("POST", f"{SET}/manualupgrade?api-version=1", {"instanceIds": ["0"]})
+        assert (refused.status, refused.body["error"]["code"]) == (403, "DenyAssignmentAuthorizationFailed")
+        assert client.get(self.RIGHTS).body["value"][0]["notActions"] == []
+
+    def test_the_list_itself_needs_a_permission(self) -> None:
+        assert self.client(roles=[{"actions": ["Microsoft.Compute/*"]}]).get(self.RIGHTS).status == 403

@@ -91,3 +91,23 @@ def test_the_new_image_must_be_readable(azure: Azure, arm: FakeAzure) -> None:
     arm.on("GET", f"{GALLERY}/two/versions/1.0.0", (403, {}, {"error": {"code": "No", "message": "No."}}))
     with pytest.raises(AzureError, match=r"read image .*/two/"):
         codes(azure, f"{GALLERY}/two/versions/1.0.0")
+
+
+RIGHTS = f"{WEB}/providers/Microsoft.Authorization/permissions"
+PINNED = {**SERIES, "sku": "server", "version": "1.0.0"}
+
+
+@pytest.mark.parametrize(("version", "asked"), [("1.0.0", 0), ("2.0.0", 1)])
+def test_permissions_are_asked_for_once_and_only_where_something_is_to_do(
+    azure: Azure, arm: FakeAzure, version: str, asked: int
+) -> None:
+    serve(arm, PINNED, {**PINNED, "exactVersion": "1.0.0"})
+    for one in ("1.0.0", "2.0.0"):
+        arm.on("GET", f"{OFFER}/server/versions/{one}", answer())
+    upgrade = "Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action"
+    arm.on("GET", RIGHTS, (200, {}, {"value": [{"actions": ["*"], "notActions": [upgrade]}]}))
+    options = {**OPTIONS, "image": f"Canonical:ubuntu:server:{version}"}
+    plan = upgrade_plan_info.make(azure, request(UpgradePlanInfoRequest, options))
+    assert plan.nothing_to_do is not bool(asked)
+    assert [path for _method, path in arm.sent()].count(RIGHTS) == asked
+    assert [upgrade in f.message for f in plan.findings if f.severity == "error"] == [True] * asked
