@@ -35,9 +35,8 @@ options:
   image:
     description:
       - The image, as a dictionary of one form or as one string.
-      - "A platform image: C(publisher), C(offer), C(sku), C(version), or the URN V(publisher:offer:sku:version).
-        What is
-        left out is taken from the model, so V({version: 22.04.202611180}) or the version alone is enough."
+      - "A platform image: C(publisher), C(offer), C(sku), C(version), or the URN V(publisher:offer:sku:version). What
+        is left out is taken from the model, so V({version: 22.04.202611180}) or the version alone is enough."
       - "A managed image, a gallery image or gallery image version: C(id), or its resource id. A gallery image without a
         version follows the newest."
       - "C(shared_gallery_image_id) and C(community_gallery_image_id)."

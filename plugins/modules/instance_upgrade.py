@@ -11,9 +11,9 @@ short_description: Bring instances of a scale set to the model's image
 version_added: 1.0.0
 description:
   - Makes the chosen instances of a virtual machine scale set run the image that its model names, and be available.
-  - Works in batches that never take more than O(max_unavailable) instances of the set away and never touch two
-    domains at
-    once. Each batch is upgraded, its running image is verified, and its health is awaited before the next one starts.
+  - Works in batches that never take more than O(max_unavailable) instances of the set away and never touch two domains
+    at once. Each batch is upgraded, its running image is verified, and its health is awaited before the next one
+    starts.
   - An instance that already runs the image is not touched, so the module can be run again at any time.
   - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data
     disks are never reset. Where Azure has left it deallocated, for want of capacity, it is started once.
@@ -99,9 +99,8 @@ options:
     default: 3600
   health_lag:
     description:
-      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be
-        newer than
-        the upgrade must hold for so long.
+      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer
+        than the upgrade must hold for so long.
     type: float
     default: 120
   version_lag:

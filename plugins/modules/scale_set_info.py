@@ -26,9 +26,8 @@ options:
     type: str
   image:
     description:
-      - Judge the instances against this image, in any form that O(steady.vmss.image#module:image) takes. Unset
-        means the
-        image that the model of each scale set names.
+      - Judge the instances against this image, in any form that O(steady.vmss.image#module:image) takes. Unset means
+        the image that the model of each scale set names.
       - V(latest) is resolved to the newest exact version.
     type: raw
   instances:
@@ -122,8 +121,7 @@ scale_sets:
     rollout:
       description: The rollout record on the tags, of the rollout that runs or of the last one. C(state) says which, and
         C(way_back) is the image that the role P(steady.vmss.rollback#role) would go back to by itself. It is null where
-        a
-        person has to name it, because the recorded image is no version of what the model names, and Azure reports it
+        a person has to name it, because the recorded image is no version of what the model names, and Azure reports it
         neither of an instance nor of an upgrade of its own; others than the rollout may have written tags.
       type: dict
     target_image:

@@ -13,8 +13,7 @@ description:
   - Reads a virtual machine scale set, its instances, its rolling upgrade and the image, and says what a rollout to that
     image would do now. It writes nothing.
   - V(latest), or a gallery image without a version, is resolved to the newest exact version that can be used in the
-    scale
-    set's region. An unfinished rollout keeps the version it once chose.
+    scale set's region. An unfinished rollout keeps the version it once chose.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._facts import documents
 from .._facts.scale_set import ScaleSet
 from . import reading
 from .connection import Connection, as_json
@@ -24,11 +25,11 @@ class Addresses(Connection):
         found: dict[str, list[str]] = {one: [] for one in explicit_ids(ids)}
         by_lower = {one.lower(): one for one in found}
         for interface in self._interfaces(scale_set, list(found)):
-            owner = str(reading.at(interface, "properties", "virtualMachine", "id") or interface.get("id") or "")
+            owner = str(documents.at(interface, "properties", "virtualMachine", "id") or interface.get("id") or "")
             instance = by_lower.get(reading.part_of_id(owner, "virtualMachines").lower())
             if instance is not None:
                 mine = reading.private_addresses(interface)
-                primary = reading.at(interface, "properties", "primary") is True
+                primary = documents.at(interface, "properties", "primary") is True
                 found[instance] = mine + found[instance] if primary else found[instance] + mine
         return found
 

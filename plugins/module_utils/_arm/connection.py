@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .._facts import problems
+from .._facts import documents, problems
 from .._facts.problems import Problem
 from . import reading, sdk
 from .clouds import Cloud
@@ -114,8 +114,8 @@ class Connection:
     def _following(self, attempted: str, scale_set: str, body: t.Any) -> t.Iterator[list[dict[str, t.Any]]]:
         followed: set[str] = set()
         for _page in range(_MOST_PAGES):
-            yield reading.dicts(reading.at(body, "value"))
-            link = reading.at(body, "nextLink")
+            yield reading.dicts(documents.at(body, "value"))
+            link = documents.at(body, "nextLink")
             if not link:
                 return
             if not isinstance(link, str) or link in followed:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .._facts import images, problems
+from .._facts.documents import at
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
 from .._facts.images import Image
 from .._facts.permissions import Grant, Permissions
@@ -52,13 +53,6 @@ def moment(value: object) -> float | None:
     """Seconds since the epoch of a time that Azure can mean."""
     seconds = seconds_of(value)
     return seconds if seconds is not None and _FIRST_MOMENT <= seconds < _LAST_MOMENT else None
-
-
-def at(document: object, *path: str) -> t.Any:
-    """The member at the path, None where any step of it is missing or null."""
-    for name in path:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
 
 
 def _truth(value: object) -> bool | None:

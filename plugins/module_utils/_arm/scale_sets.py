@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._facts import problems
+from .._facts import documents, problems
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet, ServiceState
 from . import reading
 from .connection import Connection, as_object
@@ -64,12 +64,11 @@ class ScaleSets(Connection):
         )
         for page in pages:
             for item in page:
-                belongs_to = reading.at(item, "properties", "virtualMachineScaleSet", "id")
+                belongs_to = documents.at(item, "properties", "virtualMachineScaleSet", "id")
                 if belongs_to and str(belongs_to).lower() != scale_set.id.lower():
                     continue
-                complete = (
-                    item if reading.at(item, "properties", "instanceView") else self._flexible_instance(scale_set, item)
-                )
+                shown = documents.at(item, "properties", "instanceView")
+                complete = item if shown else self._flexible_instance(scale_set, item)
                 if complete:
                     yield reading.instance(complete)
 

@@ -13,16 +13,17 @@ from .scale_set import ScaleSet
 
 def profile(scale_set: ScaleSet) -> dict[str, t.Any]:
     """The model: `virtualMachineProfile`."""
-    found = member(scale_set.document, "properties", "virtualMachineProfile")
+    found = at(scale_set.document, "properties", "virtualMachineProfile")
     return found if isinstance(found, dict) else {}
 
 
-def member(document: object, *path: str) -> t.Any:
+def at(document: object, *path: str) -> t.Any:
+    """The member at the path, None where any step of it is missing or null."""
     for name in path:
         document = document.get(name) if isinstance(document, t.Mapping) else None
     return document
 
 
 def extensions(scale_set: ScaleSet) -> list[dict[str, t.Any]]:
-    listed = member(profile(scale_set), "extensionProfile", "extensions")
+    listed = at(profile(scale_set), "extensionProfile", "extensions")
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

@@ -64,7 +64,7 @@ def network(scale_set: ScaleSet) -> dict[str, t.Any]:
 
 
 def probe_id(scale_set: ScaleSet) -> str:
-    return str(documents.member(network(scale_set), "healthProbe", "id") or "")
+    return str(documents.at(network(scale_set), "healthProbe", "id") or "")
 
 
 def current(scale_set: ScaleSet) -> Shown:
@@ -137,7 +137,7 @@ def refuse_last(scale_set: ScaleSet, name: str) -> None:
 
 def is_source(properties: t.Mapping[str, t.Any] | None) -> bool:
     """Whether an extension of these properties tells health."""
-    return str(documents.member(properties, "type")).lower().startswith("applicationhealth")
+    return str(documents.at(properties, "type")).lower().startswith("applicationhealth")
 
 
 def half_done(scale_set: ScaleSet | None, before: Shown, after: Shown) -> str:

@@ -34,7 +34,7 @@ def answer(scale_set: ScaleSet, versions: t.Sequence[ImageVersion]) -> dict[str,
         usable = [v.version for v in versions if catalogue.why_not(v, scale_set.location, as_latest=True) is None]
         newest = images.newest(usable)
         installs = model.with_version(newest) if newest else None
-    around = readiness.Surroundings(versions=tuple(versions))
+    around = readiness.Prerequisites(versions=tuple(versions))
     found = readiness.errors(readiness.findings(scale_set, readiness.AUTOMATIC, around))
     never = _CUSTOM
     if model is not None and (model.kind == images.PLATFORM or model.is_gallery):

@@ -69,7 +69,7 @@ class NodeType:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Prerequisites:
     """What lies outside of the scale set's own document. None where it was not needed or not readable."""
 
     versions: tuple[ImageVersion, ...] | None = None  # of the image that the model names
@@ -79,7 +79,7 @@ class Surroundings:
 
 
 def findings(
-    scale_set: ScaleSet, purpose: str, around: Surroundings = Surroundings(), *, now: float | None = None
+    scale_set: ScaleSet, purpose: str, around: Prerequisites = Prerequisites(), *, now: float | None = None
 ) -> list[Finding]:
     """What stands in the way of `purpose`, errors first. `now`: Azure's clock, None where it is not known."""
     found = [
@@ -109,7 +109,7 @@ def service_fabric_extension(scale_set: ScaleSet) -> dict[str, t.Any]:
     """The properties of the Service Fabric node extension, {} where the set has none."""
     for one in documents.extensions(scale_set):
         properties = one.get("properties")
-        if str(documents.member(properties, "type")).lower().startswith("servicefabric"):
+        if str(documents.at(properties, "type")).lower().startswith("servicefabric"):
             return dict(properties or {})
     return {}
 
@@ -119,7 +119,7 @@ def _update(scale_set: ScaleSet, path: str, value: str) -> str:
     return commands.az("vmss update", scale_set.resource_group, scale_set.name, "--set", setting)
 
 
-def _image(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterator[Finding]:
+def _image(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
     image = scale_set.image
     if image is None or image.kind in (images.MANAGED, images.VHD):
@@ -160,7 +160,7 @@ def _is_supported(image: Image) -> bool:
     return image.sku.lower() in SUPPORTED.get((image.publisher.lower(), image.offer.lower()), "").split()
 
 
-def _versions(scale_set: ScaleSet, image: Image, around: Surroundings) -> t.Iterator[Finding]:
+def _versions(scale_set: ScaleSet, image: Image, around: Prerequisites) -> t.Iterator[Finding]:
     if why := around.not_read.get("image"):
         yield Finding(WARNING, "image_not_checked", f"the versions of image {image} were not checked: {why}.")
     if around.versions is None:
@@ -185,7 +185,7 @@ def _versions(scale_set: ScaleSet, image: Image, around: Surroundings) -> t.Iter
             )
 
 
-def _health(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterator[Finding]:
+def _health(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
     sources = scale_set.health_sources
     if len(sources) > 1:
@@ -215,11 +215,11 @@ def _health(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterat
         yield from _probe(scale_set, around)
 
 
-def _probe(scale_set: ScaleSet, around: Surroundings) -> t.Iterator[Finding]:
+def _probe(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
-    name = str(documents.member(documents.profile(scale_set), "networkProfile", "healthProbe", "id") or "").rsplit(
-        "/", 1
-    )[-1]
+    name = str(documents.at(documents.profile(scale_set), "networkProfile", "healthProbe", "id") or "").rsplit("/", 1)[
+        -1
+    ]
     if scale_set.flexible:
         yield Finding(
             ERROR,
@@ -233,7 +233,7 @@ def _probe(scale_set: ScaleSet, around: Surroundings) -> t.Iterator[Finding]:
     probe = around.probe
     if probe is None:
         return
-    several = documents.member(scale_set.document, "properties", "singlePlacementGroup") is False
+    several = documents.at(scale_set.document, "properties", "singlePlacementGroup") is False
     if several and probe.load_balancer_sku.lower() == "basic":
         yield Finding(
             ERROR,
@@ -260,16 +260,16 @@ def _probe(scale_set: ScaleSet, around: Surroundings) -> t.Iterator[Finding]:
 def _system(scale_set: ScaleSet, purpose: str) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
     system = f"{scale_set.os_type.lower()}Configuration"
-    configuration = documents.member(documents.profile(scale_set), "osProfile", system)
+    configuration = documents.at(documents.profile(scale_set), "osProfile", system)
     # Left out, Azure takes it for true.
-    if scale_set.os_type == "Windows" and documents.member(configuration, "enableAutomaticUpdates") is not False:
+    if scale_set.os_type == "Windows" and documents.at(configuration, "enableAutomaticUpdates") is not False:
         yield Finding(
             ERROR,
             "windows_updates",
             f"Windows Update is on in the model of {this} (enableAutomaticUpdates), and patches beside the image.",
             f"Turn it off: {_update(scale_set, 'osProfile.windowsConfiguration.enableAutomaticUpdates', 'false')}",
         )
-    mode = str(documents.member(configuration, "patchSettings", "patchMode") or "")
+    mode = str(documents.at(configuration, "patchSettings", "patchMode") or "")
     if mode.lower() == "automaticbyplatform":
         other = "Manual" if scale_set.os_type == "Windows" else "ImageDefault"
         yield Finding(
@@ -280,7 +280,7 @@ def _system(scale_set: ScaleSet, purpose: str) -> t.Iterator[Finding]:
         )
 
 
-def _service_fabric(scale_set: ScaleSet, purpose: str, around: Surroundings) -> t.Iterator[Finding]:
+def _service_fabric(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Iterator[Finding]:
     this = f"scale set {scale_set.name}"
     extension = service_fabric_extension(scale_set)
     if not extension:
@@ -293,7 +293,7 @@ def _service_fabric(scale_set: ScaleSet, purpose: str, around: Surroundings) -> 
             "Leave the mode Automatic.",
         )
         return
-    durability = str(documents.member(extension, "settings", "durabilityLevel") or "Bronze")
+    durability = str(documents.at(extension, "settings", "durabilityLevel") or "Bronze")
     stateless = around.node_type is not None and around.node_type.stateless
     if durability.lower() not in ("silver", "gold") and not stateless:
         yield Finding(
@@ -314,7 +314,7 @@ def _service_fabric(scale_set: ScaleSet, purpose: str, around: Surroundings) -> 
     yield from _service_fabric_cluster(this, durability, around)
 
 
-def _service_fabric_cluster(this: str, durability: str, around: Surroundings) -> t.Iterator[Finding]:
+def _service_fabric_cluster(this: str, durability: str, around: Prerequisites) -> t.Iterator[Finding]:
     if around.node_type and around.node_type.durability.lower() != durability.lower():
         yield Finding(
             ERROR,

@@ -11,7 +11,7 @@ import typing as t
 from .._arm import reading
 from .._arm.client import Azure
 from .._arm.errors import AzureError
-from .._facts import problems
+from .._facts import documents, problems
 from .._facts.problems import Refused
 from .._facts.scale_set import ScaleSet
 from .._facts.times import seconds_of
@@ -102,22 +102,22 @@ def _events(azure: Azure, scale_set: ScaleSet) -> list[LifecycleEvent]:
 
 
 def read(document: t.Mapping[str, t.Any]) -> LifecycleEvent:
-    properties = reading.at(document, "properties")
-    listed = reading.at(properties, "targetResources")
+    properties = documents.at(document, "properties")
+    listed = documents.at(properties, "targetResources")
     targets = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     return LifecycleEvent(
         name=str(document.get("name") or ""),
-        type=str(reading.at(properties, "type") or ""),
-        active=str(reading.at(properties, "state") or "").lower() == "active",
+        type=str(documents.at(properties, "type") or ""),
+        active=str(documents.at(properties, "state") or "").lower() == "active",
         targets=tuple(_target(item) for item in targets),
-        default_action=str(reading.at(properties, "defaultAction") or ""),
-        created=reading.moment(reading.at(properties, "timeCreated")),
-        wait_until=reading.moment(reading.at(properties, "waitUntil")),
-        max_wait_until=reading.moment(reading.at(properties, "maxWaitUntil")),
+        default_action=str(documents.at(properties, "defaultAction") or ""),
+        created=reading.moment(documents.at(properties, "timeCreated")),
+        wait_until=reading.moment(documents.at(properties, "waitUntil")),
+        max_wait_until=reading.moment(documents.at(properties, "maxWaitUntil")),
     )
 
 
 def _target(item: t.Mapping[str, t.Any]) -> Target:
-    resource_id = str(reading.at(item, "resource", "id") or "")
-    state = str(reading.at(item, "actionState") or "")
+    resource_id = str(documents.at(item, "resource", "id") or "")
+    state = str(documents.at(item, "actionState") or "")
     return Target(resource_id, reading.part_of_id(resource_id, "virtualMachines"), state[:1].upper() + state[1:])

@@ -17,7 +17,7 @@ from .._arm.errors import AzureError
 from .._facts import documents, problems
 from .._facts.scale_set import ScaleSet
 from .._orchestrator import readiness
-from .._orchestrator.readiness import NodeType, Probe, Surroundings
+from .._orchestrator.readiness import NodeType, Prerequisites, Probe
 
 _LOAD_BALANCERS = "2023-09-01"
 _CLUSTERS = "2021-06-01"
@@ -26,7 +26,7 @@ _UNREADABLE = (problems.DENIED, problems.MISSING, problems.REFUSED)
 Found = t.TypeVar("Found")
 
 
-def read(azure: Azure, scale_set: ScaleSet, purpose: str) -> Surroundings:
+def read(azure: Azure, scale_set: ScaleSet, purpose: str) -> Prerequisites:
     """Ask for what `purpose` needs, in at most three calls."""
     not_read: dict[str, str] = {}
 
@@ -48,18 +48,18 @@ def read(azure: Azure, scale_set: ScaleSet, purpose: str) -> Surroundings:
         probe = attempt("probe", lambda: _probe(azure, scale_set, not_read))
     if scale_set.service_fabric:
         node_type = attempt("cluster", lambda: _node_type(azure, scale_set, not_read))
-    return Surroundings(versions, probe, node_type, not_read)
+    return Prerequisites(versions, probe, node_type, not_read)
 
 
 def _probe(azure: Azure, scale_set: ScaleSet, not_read: dict[str, str]) -> Probe | None:
-    probe_id = str(reading.at(documents.profile(scale_set), "networkProfile", "healthProbe", "id"))
+    probe_id = str(documents.at(documents.profile(scale_set), "networkProfile", "healthProbe", "id"))
     balancer, _dummy, name = probe_id.rpartition("/probes/")
     document = azure.resource(balancer, _LOAD_BALANCERS, f"the load balancer of health probe {name}")
     for one in _items(document, "properties", "probes"):
         if str(one.get("name")).lower() == name.lower():
             return Probe(
-                interval=float(reading.at(one, "properties", "intervalInSeconds") or 0),
-                load_balancer_sku=str(reading.at(document, "sku", "name") or "Basic"),
+                interval=float(documents.at(one, "properties", "intervalInSeconds") or 0),
+                load_balancer_sku=str(documents.at(document, "sku", "name") or "Basic"),
                 rules=len(_items(one, "properties", "loadBalancingRules")),
             )
     not_read["probe"] = "the load balancer has no probe of that name"
@@ -69,12 +69,12 @@ def _probe(azure: Azure, scale_set: ScaleSet, not_read: dict[str, str]) -> Probe
 def _node_type(azure: Azure, scale_set: ScaleSet, not_read: dict[str, str]) -> NodeType | None:
     """The cluster that the extension names by its endpoint, among all of the subscription."""
     settings = readiness.service_fabric_extension(scale_set).get("settings")
-    endpoint, name = (str(reading.at(settings, key) or "").lower() for key in ("clusterEndpoint", "nodeTypeRef"))
+    endpoint, name = (str(documents.at(settings, key) or "").lower() for key in ("clusterEndpoint", "nodeTypeRef"))
     subscription = reading.part_of_id(scale_set.id, "subscriptions")
     path = f"/subscriptions/{subscription}/providers/Microsoft.ServiceFabric/clusters"
     clusters = azure.resource(path, _CLUSTERS, "the Service Fabric clusters")
     for one in _items(clusters, "value"):
-        if endpoint and str(reading.at(one, "properties", "clusterEndpoint") or "").lower() == endpoint:
+        if endpoint and str(documents.at(one, "properties", "clusterEndpoint") or "").lower() == endpoint:
             for node_type in _items(one, "properties", "nodeTypes"):
                 if str(node_type.get("name")).lower() == name:
                     durability = str(node_type.get("durabilityLevel") or "Bronze")
@@ -84,5 +84,5 @@ def _node_type(azure: Azure, scale_set: ScaleSet, not_read: dict[str, str]) -> N
 
 
 def _items(document: object, *path: str) -> list[dict[str, t.Any]]:
-    listed = reading.at(document, *path)
+    listed = documents.at(document, *path)
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image, parse
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, ImageVersion, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import readiness
-from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.readiness import NodeType, Probe, Surroundings
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.readiness import NodeType, Prerequisites, Probe
 
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/company/images/web"
 MANAGED = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/golden"
@@ -29,7 +29,7 @@ FABRIC: dict[str, Any] = {
     "typeHandlerVersion": "1.1",
     "settings": {"durabilityLevel": "Silver", "nodeTypeRef": "front", "clusterEndpoint": "https://c"},
 }
-SILVER = Surroundings(node_type=NodeType("Silver"))
+SILVER = Prerequisites(node_type=NodeType("Silver"))
 
 
 def scale_set(profile: dict[str, Any] | None = None, **members: Any) -> ScaleSet:
@@ -49,10 +49,10 @@ def fabric(**changes: Any) -> ScaleSet:
     return scale_set(profile, service_fabric=True, health_sources=())
 
 
-def versions(**fields: Any) -> Surroundings:
+def versions(**fields: Any) -> Prerequisites:
     image = parse(GALLERY)
     older = ImageVersion("1.9.0", image, regions=("westeurope",))
-    return Surroundings(versions=(older, replace(ImageVersion("1.10.0", image, regions=("westeurope",)), **fields)))
+    return Prerequisites(versions=(older, replace(ImageVersion("1.10.0", image, regions=("westeurope",)), **fields)))
 
 
 def windows(**configuration: Any) -> dict[str, Any]:
@@ -70,72 +70,72 @@ def probed(**members: Any) -> ScaleSet:
     return scale_set(profile, **{"health_sources": PROBES, **members})
 
 
-Broken = tuple[ScaleSet, Surroundings, str]
+Broken = tuple[ScaleSet, Prerequisites, str]
 # One precondition broken in each; the words are of the sentence or the remedy.
 ERRORS: dict[str, Broken] = {
     "image_pinned": (
         scale_set(image=JAMMY.with_version("22.04.202611180")),
-        Surroundings(),
+        Prerequisites(),
         "steady.vmss.image with image: {version: latest}",
     ),
     "image_pinned in a gallery": (
         scale_set(image=parse(f"{GALLERY}/versions/1.9.0")),
-        Surroundings(),
+        Prerequisites(),
         f"image: '{GALLERY}'",
     ),
-    "image_custom": (scale_set(image=parse(MANAGED)), Surroundings(), "create a scale set from there"),
+    "image_custom": (scale_set(image=parse(MANAGED)), Prerequisites(), "create a scale set from there"),
     "image_custom vhd": (
         scale_set(image=parse("https://a/b.vhd?sig=secret")),
-        Surroundings(),
+        Prerequisites(),
         "names the vhd image https://a/b.vhd,",
     ),
     "image_not_usable": (
         scale_set(image=parse(GALLERY)),
-        Surroundings(versions=(ImageVersion("1.9.0", parse(GALLERY), regions=("northeurope",)),)),
+        Prerequisites(versions=(ImageVersion("1.9.0", parse(GALLERY), regions=("northeurope",)),)),
         "not replicated to westeurope (it is in northeurope)",
     ),
     "image_not_usable excluded": (
         scale_set(image=parse(GALLERY)),
-        Surroundings(versions=(ImageVersion("1.9.0", parse(GALLERY), excluded_from_latest=True),)),
+        Prerequisites(versions=(ImageVersion("1.9.0", parse(GALLERY), excluded_from_latest=True),)),
         "do not exclude it from latest",
     ),
-    "image_not_usable none": (scale_set(), Surroundings(versions=()), "it has none at all"),
-    "no_health_source": (scale_set(health_sources=()), Surroundings(), "steady.vmss.health_monitor"),
+    "image_not_usable none": (scale_set(), Prerequisites(versions=()), "it has none at all"),
+    "no_health_source": (scale_set(health_sources=()), Prerequisites(), "steady.vmss.health_monitor"),
     "health_sources": (
         scale_set(health_sources=("application_health_extension", "external_health_policy")),
-        Surroundings(),
+        Prerequisites(),
         "2 health sources (application_health_extension, external_health_policy)",
     ),
     "probe_flexible": (
         probed(orchestration_mode=FLEXIBLE),
-        Surroundings(probe=PROBE),
+        Prerequisites(probe=PROBE),
         "Use the Application Health extension",
     ),
     "load_balancer_basic": (
         probed(properties={"singlePlacementGroup": False}),
-        Surroundings(probe=replace(PROBE, load_balancer_sku="Basic")),
+        Prerequisites(probe=replace(PROBE, load_balancer_sku="Basic")),
         "Standard load balancer",
     ),
-    "probe_interval": (probed(), Surroundings(probe=replace(PROBE, interval=120)), "asks every 120 s"),
+    "probe_interval": (probed(), Prerequisites(probe=replace(PROBE, interval=120)), "asks every 120 s"),
     "windows_updates": (
         scale_set(windows(enableAutomaticUpdates=True), os_type="Windows"),
-        Surroundings(),
+        Prerequisites(),
         "-n web --set virtualMachineProfile.osProfile.windowsConfiguration.enableAutomaticUpdates=false",
     ),
-    "windows_updates left out": (scale_set(windows(), os_type="Windows"), Surroundings(), "Windows Update is on"),
+    "windows_updates left out": (scale_set(windows(), os_type="Windows"), Prerequisites(), "Windows Update is on"),
     "patch_mode": (
         scale_set({"osProfile": {"linuxConfiguration": {"patchSettings": {"patchMode": "AutomaticByPlatform"}}}}),
-        Surroundings(),
+        Prerequisites(),
         "linuxConfiguration.patchSettings.patchMode=ImageDefault",
     ),
     "patch_mode of Windows": (
         scale_set(
             windows(enableAutomaticUpdates=False, patchSettings={"patchMode": "AutomaticByPlatform"}), os_type="Windows"
         ),
-        Surroundings(),
+        Prerequisites(),
         "windowsConfiguration.patchSettings.patchMode=Manual",
     ),
-    "expired_sas": (scale_set(signed("2026-05-01T00%3A00%3A00Z")), Surroundings(), "Write a new one"),
+    "expired_sas": (scale_set(signed("2026-05-01T00%3A00%3A00Z")), Prerequisites(), "Write a new one"),
     "service_fabric_probe": (
         replace(fabric(), health_sources=PROBES),
         SILVER,
@@ -143,33 +143,33 @@ ERRORS: dict[str, Broken] = {
     ),
     "service_fabric_durability": (
         fabric(durabilityLevel="Bronze"),
-        Surroundings(node_type=NodeType("Bronze")),
+        Prerequisites(node_type=NodeType("Bronze")),
         "has durability Bronze",
     ),
     "service_fabric_version": (fabric(typeHandlerVersion="1.0"), SILVER, "typeHandlerVersion 1.0"),
-    "service_fabric_mismatch": (fabric(), Surroundings(node_type=NodeType("Gold")), "the cluster's node type Gold"),
+    "service_fabric_mismatch": (fabric(), Prerequisites(node_type=NodeType("Gold")), "the cluster's node type Gold"),
 }
 NOT_READ = {"image": "AuthorizationFailed: no", "probe": "NotFound: no", "cluster": "AuthorizationFailed: no"}
 WARNINGS: dict[str, Broken] = {
-    "image_support_unknown": (scale_set(image=parse("a:b:c:latest")), Surroundings(), "a:b:c:latest"),
+    "image_support_unknown": (scale_set(image=parse("a:b:c:latest")), Prerequisites(), "a:b:c:latest"),
     "image_version_held_back": (scale_set(image=parse(GALLERY)), versions(excluded_from_latest=True), "1.10.0"),
-    "image_not_checked": (scale_set(), Surroundings(not_read=NOT_READ), "AuthorizationFailed"),
-    "probe_not_checked": (probed(), Surroundings(not_read={"probe": "NotFound: no"}), "NotFound"),
-    "probe_shared": (probed(), Surroundings(probe=replace(PROBE, rules=1)), "a probe of its own"),
-    "service_fabric_not_checked": (fabric(), Surroundings(not_read={"cluster": "denied"}), "denied"),
+    "image_not_checked": (scale_set(), Prerequisites(not_read=NOT_READ), "AuthorizationFailed"),
+    "probe_not_checked": (probed(), Prerequisites(not_read={"probe": "NotFound: no"}), "NotFound"),
+    "probe_shared": (probed(), Prerequisites(probe=replace(PROBE, rules=1)), "a probe of its own"),
+    "service_fabric_not_checked": (fabric(), Prerequisites(not_read={"cluster": "denied"}), "denied"),
 }
-READY: dict[str, tuple[ScaleSet, Surroundings]] = {
-    "plain": (scale_set(), Surroundings()),
+READY: dict[str, tuple[ScaleSet, Prerequisites]] = {
+    "plain": (scale_set(), Prerequisites()),
     "gallery": (scale_set(image=parse(GALLERY)), versions()),
     "community gallery": (scale_set(image=Image("community_gallery", id="/CommunityGalleries/a/Images/b")), versions()),
-    "probe": (probed(), Surroundings(probe=PROBE)),
-    "Basic in one placement group": (probed(), Surroundings(probe=replace(PROBE, load_balancer_sku="Basic"))),
-    "Windows": (scale_set(windows(enableAutomaticUpdates=False), os_type="Windows"), Surroundings()),
-    "SAS": (scale_set(signed("2099-05-01T00%3A00%3A00Z")), Surroundings()),
+    "probe": (probed(), Prerequisites(probe=PROBE)),
+    "Basic in one placement group": (probed(), Prerequisites(probe=replace(PROBE, load_balancer_sku="Basic"))),
+    "Windows": (scale_set(windows(enableAutomaticUpdates=False), os_type="Windows"), Prerequisites()),
+    "SAS": (scale_set(signed("2099-05-01T00%3A00%3A00Z")), Prerequisites()),
     "Service Fabric": (fabric(), SILVER),
     "Service Fabric, stateless": (
         fabric(durabilityLevel="Bronze"),
-        Surroundings(node_type=NodeType("Bronze", stateless=True)),
+        Prerequisites(node_type=NodeType("Bronze", stateless=True)),
     ),
 }
 
@@ -240,7 +240,7 @@ def test_a_pinned_set_of_service_fabric_is_told_a_way_that_is_open_to_it() -> No
 
 def test_what_each_purpose_needs() -> None:
     pinned = replace(ERRORS["image_pinned"][0], health_sources=())
-    around = Surroundings()
+    around = Prerequisites()
     assert found((pinned, around, ""), readiness.ROLLING_MODE) == [("error", "no_health_source")]
     assert found((pinned, around, ""), readiness.OS_UPGRADE) == [
         ("error", "image_pinned"),
