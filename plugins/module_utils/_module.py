@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import sanitize_keys
 
 from ._arm import client, sdk
 from ._arm.errors import AzureError
@@ -47,14 +48,25 @@ class Module(AnsibleModule):
     """What Azure, a guest or a tag supplied leaves it as plain text, and no secret that is known leaves it at all."""
 
     def exit_json(self, **kwargs: t.Any) -> t.Any:
-        self.no_log_values.update(known_secrets())
-        return super().exit_json(**all_printable(kwargs))
+        return super().exit_json(**all_printable(kwargs), **self._invocation())
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.Any:
         """With a `code` in `kwargs` but where Ansible itself calls this, for options that it refuses."""
-        self.no_log_values.update(known_secrets())
         trace = {name: kwargs.pop(name) for name in ("exception",) if name in kwargs}
-        return super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace)
+        return super().fail_json(**all_printable({"msg": msg, **kwargs}), **trace, **self._invocation())
+
+    def _log_invocation(self) -> None:
+        self._hide()
+        super()._log_invocation()
+
+    def _invocation(self) -> dict[str, t.Any]:
+        """Ansible adds the options to each result, and hides nothing in a name."""
+        self._hide()
+        return {"invocation": {"module_args": sanitize_keys(self.params, self.no_log_values)}}
+
+    def _hide(self) -> None:
+        """Ansible replaces these values in whatever it prints or logs; it may do so before the options are checked."""
+        self.no_log_values.update(known_secrets(), signatures(self.params))
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         super().warn(all_printable(warning), **kwargs)
@@ -80,7 +92,6 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
     """Sign in, run the body with its kind of request, and exit or fail with its result and the count of ARM calls."""
     spec = argument_spec(kind)
     module = Module(argument_spec=spec, supports_check_mode=True, **rules)
-    module.no_log_values.update(signatures(module.params))
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
             role = _IN_THE_ROLE.get(name)

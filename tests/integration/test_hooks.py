@@ -162,6 +162,27 @@ def test_only_the_batch_whose_check_failed_is_put_back(simulator: StartSimulator
         assert model_version(sim) == scenes.OLD
 
 
+HIDDEN = [
+    {**FAILS, "no_log": True},
+    {**FAILS, "no_log": "{{ rollout_scale_set == 'web' }}", "loop": [1, 2]},
+    {**FAILS, "no_log": "{{ item == 1 }}", "loop": [1]},
+    {"block": [FAILS], "no_log": True},
+]
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(HIDDEN[0], id="0"), *(pytest.param(one, marks=pytest.mark.long) for one in HIDDEN[1:])]
+)
+def test_of_a_task_that_is_no_log_only_its_name_is_told(
+    simulator: StartSimulator, tmp_path: Path, task: dict[str, Any]
+) -> None:
+    run = scenes.roll(
+        simulator(scenes.scenario(2), 120), variables={"rollout_health_check": str(hook(tmp_path / "check.yml", task))}
+    )
+    assert run.rc == 2 and "your task 'Ask the shop' failed, and its words are not shown" in run.failures[-1]
+    assert "503" not in run.failures[-1] + str(run.fact("rollout_result"))  # Ansible itself says more
+
+
 @pytest.mark.long
 def test_who_is_gone_keeps_nobody_from_being_put_back(simulator: StartSimulator, tmp_path: Path) -> None:
     gone = {"when": {"upgraded": 2}, "do": "remove", "instance": "0", "scale_in": True, "seconds": 0}

@@ -17,6 +17,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm import client, redaction
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem, Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
@@ -80,6 +81,54 @@ def test_only_a_query_of_a_uri_is_hidden(capsys: pytest.CaptureFixture[str]) -> 
     _result, out = ended(capsys, lambda *_a, **_k: {"echo": settings, "words": "every letter e"}, settings=settings)
     assert "every letter e" in out and "ready?e" in out
     assert "abcdef" not in out
+
+
+SIGNATURE = "zZ9%2Fsignature%3D"
+QUERY = f"sv=2024-01-01&se=2027-01-01&sig={SIGNATURE}"
+BLOB = "https://store.blob.core.windows.net/vhds/web.vhd"
+FORMS = [
+    f"{BLOB}?{QUERY}",
+    f"  {BLOB}?{QUERY} \t\n",
+    f"{BLOB}?{QUERY}".upper().replace("SIGNATURE", "signature"),
+    json.dumps({"vhd_uri": f"{BLOB}?{QUERY}"}),
+    json.dumps({"vhd_uri": f"{BLOB}?{QUERY}"}).replace("/", "\\/").replace("&", "\\u0026").replace("?", "\\u003f"),
+    str({"vhd_uri": f"{BLOB}?{QUERY}"}),
+    f"{BLOB}%3F{QUERY}",
+    {"vhd_uri": f"{BLOB}?{QUERY}"},
+    {"vhd_uri": f"{BLOB}?{QUERY} "},
+    {f"vhd_uri {BLOB}?{QUERY}": "x"},
+    [f"{BLOB}?{QUERY}"],
+    [{"vhd_uri": [f"{BLOB}?{QUERY}"]}],
+    QUERY,
+    f"sig={SIGNATURE}",
+    f"https://bob:signature@host/web.vhd?{QUERY}",
+]
+
+
+def parsed(_azure: object, request: Any, **_options: Any) -> dict[str, Any]:
+    return {"image": str(images.parse(request.image))}
+
+
+@pytest.mark.parametrize("image", FORMS, ids=range(len(FORMS)))
+def test_no_image_is_shown_with_its_signature(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, image: Any
+) -> None:
+    """Neither in a result, nor where Ansible refuses another option, nor in the system's log of the invocation."""
+    logged: list[str] = []
+    monkeypatch.setattr(_module.Module, "log", lambda _self, msg, **_more: logged.append(str(msg)))
+    for body, wrong in ((parsed, {}), (parsed, {"settings": "no dict"}), (raising(Refused("not_ready", "no")), {})):
+        result, out = ended(capsys, body, image=image, secret=SECRET, _ansible_inject_invocation=True, **wrong)
+        assert "invocation" in result and "ignature" not in out.replace("IGNATURE", "ignature"), out
+    assert logged and "ignature" not in "".join(logged)
+
+
+@pytest.mark.parametrize("image", FORMS, ids=range(len(FORMS)))
+def test_no_words_about_an_image_hold_its_signature(image: Any) -> None:
+    try:
+        said = str(images.parse(image))
+    except images.ImageError as error:
+        said = str(error)
+    assert "signature" not in said.lower()
 
 
 @pytest.mark.parametrize("error", [None, Refused("not_ready", "no")])

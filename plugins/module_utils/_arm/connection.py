@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from .._facts import documents, problems
@@ -138,9 +138,7 @@ class Connection:
         with _translate_errors(attempted, scale_set, []):
             answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body), **options)
         if answer.status_code >= 300:
-            raise AzureError(
-                problem_of_answer(answer.status_code, answer.headers, body_text(answer)), attempted, scale_set
-            )
+            raise AzureError(_problem_in(answer), attempted, scale_set)
         return answer
 
 
@@ -180,8 +178,15 @@ def _problem_from_unread(answers: list[t.Any]) -> Problem:
     """The problem in an answer that the SDK could not read."""
     if not answers:
         return Problem(problems.LOST, "", "the answer is nested too deeply to be read")
-    answer = answers[-1].http_response
-    return problem_of_answer(answer.status_code, answer.headers, body_text(answer))
+    return _problem_in(answers[-1].http_response)
+
+
+def _problem_in(answer: t.Any) -> Problem:
+    """The problem in an answer; of what is missing, with the subscription that was searched."""
+    problem = problem_of_answer(answer.status_code, answer.headers, body_text(answer))
+    if problem.kind != problems.MISSING:
+        return problem
+    return replace(problem, searched=reading.part_of_id(urlsplit(answer.request.url).path, "subscriptions"))
 
 
 def _is_good(answers: list[t.Any]) -> bool:
@@ -191,7 +196,7 @@ def _is_good(answers: list[t.Any]) -> bool:
 def _problem_from(exc: Exception) -> Problem:
     response = getattr(exc, "response", None)
     if response is not None and response.status_code >= 300:
-        return problem_of_answer(response.status_code, response.headers, body_text(response))
+        return _problem_in(response)
     if isinstance(exc, sdk.exceptions.AzureError):
         return Problem(problems.LOST, "", f"the connection to Azure was lost before it answered ({root_words(exc)})")
     return Problem(problems.REFUSED, "", message_text(exc))  # the SDK's own check of what it was given

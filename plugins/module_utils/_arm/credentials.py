@@ -37,7 +37,10 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
-_SECRET_HOWTO = "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT"
+_SECRET_HOWTO = (
+    "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT (in roles and playbooks: "
+    "rollout_client_id, rollout_secret, rollout_tenant)"
+)
 _MIXED = (
     "{part} is given by {one} and {rest} by {other}, which may be another principal's: give client_id, secret and "
     "tenant in one place."
@@ -184,8 +187,8 @@ def require_subscription(settings: Settings) -> str:
         return settings.subscription_id
     raise CredentialError(
         "subscription_missing",
-        "No subscription is named. Give subscription_id, set AZURE_SUBSCRIPTION_ID, write subscription_id into the "
-        "profile, or choose one with 'az account set'.",
+        "No subscription is named. Give subscription_id (in roles and playbooks: rollout_subscription_id), set "
+        "AZURE_SUBSCRIPTION_ID, write subscription_id into the profile, or choose one with 'az account set'.",
     )
 
 

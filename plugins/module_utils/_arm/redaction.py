@@ -44,6 +44,11 @@ _ESCAPED = re.compile(
 )
 _ENTITIES = {"amp": "&", "quot": '"', "#39": "'", "#x3f": "?", "#63": "?"}
 
+# In the value of an option, which may be JSON or Python in text.
+_QUERY = re.compile(r"(?:\?|%(?:25){0,3}3f|\\u003f|&#(?:63|x3f);)([^\s'\"<>{}\[\]]+)", re.I)
+_SIGNATURE = re.compile(r"(?<![a-z])sig(?:nature)?(?:=|%(?:25){0,3}3d|\\u003d)([^&\s'\"<>{}\\]+)", re.I)
+_PASSWORD = re.compile(r"//[^/@\s:]{0,300}:([^/@\s]{1,300})@")
+
 _SECRET_VARIABLES = (
     "AZURE_SECRET",
     "AZURE_CLIENT_SECRET",
@@ -77,16 +82,19 @@ def _texts(value: object) -> t.Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
             yield from _texts(item)
 
 
 def signatures(value: object) -> t.Iterator[str]:
-    """The queries of the URIs in an option's value; a shorter one is no signature and would hide too much."""
+    """What is secret in the URIs of an option's value, whatever it is written in: queries, signatures and passwords. A
+    shorter one than a secret's is none and would hide too much.
+    """
     for text in _texts(value):
-        address, mark, query = text.partition("?")
-        if mark and "://" in address and len(query) >= _SHORTEST_SECRET:
-            yield query
+        found = [*_SIGNATURE.findall(text), *_PASSWORD.findall(text)]
+        if "//" in text or found:
+            found += _QUERY.findall(text)
+        yield from (one for one in found if len(one) >= _SHORTEST_SECRET)
 
 
 def redact(text: object, secrets: t.Iterable[str] = ()) -> str:

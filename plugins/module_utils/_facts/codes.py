@@ -193,7 +193,8 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "~/.azure/credentials has no such profile.", "Correct the name or write the profile."
         ),
         "subscription_missing": Entry(
-            "No subscription is named.", "Give subscription_id, or choose one with 'az account set'."
+            "No subscription is named.",
+            "Give subscription_id (rollout_subscription_id in playbooks), or choose one with 'az account set'.",
         ),
         "tenant_not_found": Entry("Microsoft Entra does not know the tenant.", "Correct the tenant, or the cloud."),
         "sign_in_refused": Entry(

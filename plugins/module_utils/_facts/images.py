@@ -56,6 +56,9 @@ _VHD = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _QUERY = re.compile(r"[?#]|%(?:25){0,3}(?:3f|23)|\\u003f", re.IGNORECASE)
+# Where a query may start, or a part of one.
+_PAIRS = re.compile(r"[?#&=]|%(?:25){0,3}(?:3f|23|26|3d)|\\u00(?:3f|23|26|3d)", re.IGNORECASE)
+_USER = re.compile(r"//[^/@]*@")
 _FORMS = (
     "publisher, offer, sku and version of a platform image; id of a managed image or gallery image (version); "
     "shared_gallery_image_id; community_gallery_image_id; or vhd_uri"
@@ -221,7 +224,8 @@ def _vhd(text: str) -> Image:
 
 
 def _shown(text: str) -> str:
-    return printable(without_query(text), LONGEST_NAME)
+    """What may be told of a text that names no image: nothing from where a query may start, and nobody's password."""
+    return printable(_USER.sub("//***@", _PAIRS.split(text, maxsplit=1)[0]), LONGEST_NAME)
 
 
 def _from_id(text: str) -> Image:

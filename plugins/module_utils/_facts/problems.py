@@ -49,10 +49,12 @@ class Problem:
     status: int | None = None
     retry_after: float | None = None
     details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance or below it
+    searched: str = ""  # the subscription in which something is missing
 
     def __str__(self) -> str:
         head, causes = _told(self.code, self.message), self.causes
-        return ": ".join(filter(None, (head.rstrip("."), "; ".join(causes)))) if causes else head
+        said = ": ".join(filter(None, (head.rstrip("."), "; ".join(causes)))) if causes else head
+        return f"{said} (subscription {self.searched})" if self.searched and self.searched not in said else said
 
     @property
     def causes(self) -> list[str]:

@@ -44,6 +44,31 @@ def test_scale_set_keeps_members_that_the_sdk_does_not_know(azure: Azure, arm: F
     assert arm.sent() == [("GET", WEB)]
 
 
+GONE = {"error": {"code": "ResourceGroupNotFound", "message": "Resource group 'rg' could not be found."}}
+
+
+def test_what_is_missing_is_told_with_the_subscription_that_was_searched(azure: Azure, arm: FakeAzure) -> None:
+    other = "/subscriptions/5b1c/providers/Microsoft.Network/loadBalancers/front"
+    arm.on("GET", WEB, (404, {}, GONE))
+    arm.on("GET", other, (404, {}, GONE))
+    with pytest.raises(AzureError) as raised:
+        azure.scale_set("rg", "web")
+    assert str(raised.value).endswith(f"Resource group 'rg' could not be found. (subscription {SUBSCRIPTION})")
+    assert raised.value.problem.message == "Resource group 'rg' could not be found."
+    with pytest.raises(AzureError, match=r"\(subscription 5b1c\)"):
+        azure.resource(other, "2024-01-01", "read a load balancer")
+
+
+def test_a_subscription_is_told_once_and_where_something_is_missing(azure: Azure, arm: FakeAzure) -> None:
+    said = f"The subscription '{SUBSCRIPTION}' could not be found."
+    missing = (404, {}, {"error": {"code": "SubscriptionNotFound", "message": said}})
+    arm.on("GET", WEB, missing, (400, {}, {"error": {"code": "Bad", "message": "bad"}}))
+    for _time in range(2):
+        with pytest.raises(AzureError) as raised:
+            azure.scale_set("rg", "web")
+        assert "(subscription" not in str(raised.value)
+
+
 def test_instances_follow_pages_and_ask_for_the_instance_view_only(azure: Azure, arm: FakeAzure) -> None:
     items = [{"instanceId": str(i), "name": f"web_{i}", "properties": {"instanceView": {}}} for i in range(3)]
     more = f"https://management.azure.com:443{WEB}/virtualMachines?api-version=2024-07-01&$expand=instanceView&$skiptoken=abc"
@@ -159,9 +184,11 @@ def test_a_refused_write_says_what_and_is_never_sent_again(
         arm.requests.clear()
         with pytest.raises(AzureError) as raised:
             send()
-        assert raised.value.problem == problems.Problem(kind, code, "Because.", status, 7.0)
+        searched = SUBSCRIPTION if kind == problems.MISSING else ""
+        assert raised.value.problem == problems.Problem(kind, code, "Because.", status, 7.0, searched=searched)
         assert len(arm.requests) == 1
-    assert str(raised.value) == f"Cannot reimage instance 3 of scale set web: {code}: Because."
+    where = f" (subscription {SUBSCRIPTION})" if kind == problems.MISSING else ""
+    assert str(raised.value) == f"Cannot reimage instance 3 of scale set web: {code}: Because.{where}"
     assert clock.slept == []
     assert azure.usage.conflicts == (3 if code == "Conflict" else 0)
 

@@ -144,6 +144,8 @@ def test_who_signs_in(
     ("options", "environment", "words"),
     [
         ({}, {}, "No subscription is named"),
+        ({}, {}, "Give subscription_id (in roles and playbooks: rollout_subscription_id)"),
+        ({"auth_source": "env"}, SUB, "(in roles and playbooks: rollout_client_id, rollout_secret, rollout_tenant)"),
         ({}, PASSWORD, "user name and password is not supported"),
         (
             {},
