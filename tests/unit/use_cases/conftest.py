@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from .. import simulated  # lets the files here import the simulator, also where one is collected alone
 from ..fake_azure import arm, azure, clock, session
 
-__all__ = ["arm", "azure", "clock", "session"]
+__all__ = ["arm", "azure", "clock", "session", "simulated"]

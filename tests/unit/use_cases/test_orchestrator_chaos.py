@@ -5,7 +5,8 @@
 """Random plays of policy, health source, extensions and Azure's own upgrades, beside other clients, in virtual time.
 
 One seed, one set and one play; `ORCHESTRATOR_SEED=17` replays one, `ORCHESTRATOR_SEEDS=1000` plays more. The judge
-looks at the simulator's truth only, and at each request against what was last read before it.
+looks at the simulator's truth only, and at each request against what was last read before it. An outsider's judge
+(tests/unit/orchestrator_judge.py) watches beside it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     upgrade_policy,
 )
 
+from .. import orchestrator_judge as outsider
 from ..asking import request
 from ..simulated import Reply, Request, Simulated
+from .test_orchestrator_outsider import plain, tolerated
 
 SEEDS = (
     [int(os.environ["ORCHESTRATOR_SEED"])]
@@ -53,6 +56,12 @@ SET = {"resource_group": "shop", "name": "web", "timeout": 1800}
 PROBE = "/subscriptions/{}/resourceGroups/shop/providers/Microsoft.Network/loadBalancers/web-lb/probes/health"
 BOOT = {"publisher": "p", "type": "CustomScript", "type_handler_version": "2.1"}
 ROLLING = {"state": "completed", "type": "os", "timeout": 3600, "health_timeout": 120, "poll_interval": 10}
+MODULES = {
+    "policy": outsider.POLICY,
+    "health": outsider.HEALTH,
+    "extension": outsider.EXTENSION,
+    "rolling": outsider.UPGRADE,
+}
 CANCEL = "VirtualMachineScaleSetRollingUpgrades_Cancel"
 LONGEST = 4 * 3600.0  # seconds of one call
 
@@ -266,24 +275,27 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
 
     azure.before += [between, judge.ahead]
     azure.after.append(judge.look)
-    for _number in range(random.randint(2, 6)):
+    beside = outsider.Judge(azure, tolerated)
+    for number in range(random.randint(2, 6)):
         name, options = drawn_call(random, azure.options["subscription_id"])
         judge.may, judge.accepted, judge.cancelled = bool(options.get("azure_may_upgrade")), [], []
         rate = 0.04
         if options.get("state") == "cancelled":  # of an upgrade that soon ends, and another one follows
             rate = 0.2
             azure.fault(operation=CANCEL, action="lost_answer", times=1)
-        client = connect(
-            request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, azure.clock, azure.session()
-        )
         check_mode = random.random() < 0.1
         given, began = {**SET, **options}, azure.now()
+        call = outsider.Call(f"call {number}", MODULES[name], given, check_mode)
+        clock = outsider.Watch(beside, call)
+        client = connect(request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, clock, azure.session())
         changed: bool | None = None
-        said = ""
+        said, failed, result = "", False, {}
+        beside.began(call)
+        beside.acting = call
         try:
             if name == "rolling":
                 result, failure = rolling_upgrade.run(
-                    client, azure.clock, request(RollingUpgradeRequest, given), check_mode=check_mode
+                    client, clock, request(RollingUpgradeRequest, given), check_mode=check_mode
                 )
                 said = failure.message if failure else ""
                 changed = result["changed"]
@@ -297,12 +309,16 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
                     "health": (health_monitor.set_source, HealthMonitorRequest),
                     "extension": (extension.set_extension, ExtensionRequest),
                 }[name]
-                changed = use(client, azure.clock, request(kind, given), check_mode=check_mode).changed
+                result = plain(use(client, clock, request(kind, given), check_mode=check_mode))
+                changed = result["changed"]
         except (Refused, AzureError) as error:
-            said = str(error)
+            said, failed = str(error), True
+        beside.acting = None
+        beside.ended(call, result=result, failed=failed or bool(said), message=said)
         judge.claims(f"{name} {options}", changed, said)
         if check_mode and judge.accepted:
             judge.wrong.append(f"{name} wrote in check mode: {judge.accepted}")
         if azure.now() - began > LONGEST:
             judge.wrong.append(f"{name} {options} took {azure.now() - began:.0f} s")
         assert judge.wrong == [], (seed, name, options, said)
+        beside.check()
