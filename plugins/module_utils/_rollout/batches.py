@@ -31,6 +31,10 @@ class Batch:
     adopted: bool = False
     reimage: bool = False
 
+    def as_dict(self, number: int) -> dict[str, t.Any]:
+        ids = list(self.instance_ids)
+        return {"number": number, "label": self.label, "instance_ids": ids, "adopted": self.adopted}
+
 
 @dataclass(frozen=True)
 class Wait:

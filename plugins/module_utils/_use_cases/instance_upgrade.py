@@ -73,7 +73,7 @@ def _result(
     result = machine.report.as_dict(rollout.id if rollout else None, survey.scale_set.id, survey.target, previous)
     if planned is not None:
         numbered = enumerate(planned, len(earlier) + 1)
-        result["batches"] = [upgrade_plan_info.batch_as_dict(batch, number) for number, batch in numbered]
+        result["batches"] = [batch.as_dict(number) for number, batch in numbered]
         result["outcome"] = "upgraded" if planned else "unchanged"
     touched = [i for batch in planned for i in batch.instance_ids] if planned is not None else machine.report.upgraded
     by_id = {i.instance_id: i for i in survey.instances}
@@ -222,7 +222,7 @@ def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.An
     following = next_batch(survey)
     number = len(earlier) + len(upgrade.report.batches) + 1
     return {
-        "next_batch": upgrade_plan_info.batch_as_dict(following, number) if isinstance(following, Batch) else None,
+        "next_batch": following.as_dict(number) if isinstance(following, Batch) else None,
         "left": survey.remaining,
         "unproven": [i.instance_id for i in survey.unproven],
         "outdated": [i.instance_id for i in survey.outdated],

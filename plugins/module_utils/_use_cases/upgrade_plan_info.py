@@ -265,9 +265,9 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
             "state": plan.record.state,
         },
         "findings": [finding.as_dict() for finding in plan.findings],
-        "check": [batch_as_dict(batch, 0) for batch in plan.check],
-        "batches": [batch_as_dict(batch, number) for number, batch in enumerate(remaining_batches(survey), 1)],
-        "next_batch": batch_as_dict(following, 1) if isinstance(following, Batch) else None,
+        "check": [batch.as_dict(0) for batch in plan.check],
+        "batches": [batch.as_dict(number) for number, batch in enumerate(remaining_batches(survey), 1)],
+        "next_batch": following.as_dict(1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
         "left": survey.remaining,
         "unproven": list(plan.unproven),
@@ -276,10 +276,6 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "instances": [views.instance(i, survey) for i in survey.instances],
         "unavailable": {"max_allowed": survey.max_unavailable, "now": len(survey.unavailable)},
     }
-
-
-def batch_as_dict(batch: Batch, number: int) -> dict[str, t.Any]:
-    return {"number": number, "label": batch.label, "instance_ids": list(batch.instance_ids), "adopted": batch.adopted}
 
 
 def record_from(options: RecordOptions | None) -> Record | None:
