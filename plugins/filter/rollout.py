@@ -38,9 +38,12 @@ def rollout_result(steps: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]
     return merge(steps)
 
 
-def playbook_command(variables: t.Mapping[str, t.Any], playbook: str) -> str:
-    """The command that runs a playbook of this collection with these variables."""
-    return commands.playbook(str(playbook), {str(name): value for name, value in variables.items()})
+def playbook_command(
+    variables: t.Mapping[str, t.Any], playbook: str, connection: t.Mapping[str, t.Any] | None = None
+) -> str:
+    """The command that runs a playbook of this collection with these variables and connection options."""
+    signed_in = {f"rollout_{name}": value for name, value in (connection or {}).items()}
+    return commands.playbook(str(playbook), {**{str(name): value for name, value in variables.items()}, **signed_in})
 
 
 def journal_path(directory: str, scale_set: str, rollout_id: str) -> str:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.vmss.plugins.filter.rollout import FilterModule
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = FilterModule().filters()
@@ -26,6 +28,13 @@ def test_a_command_of_a_role_is_quoted() -> None:
         "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}' "
         "-e rollout_image=... -e rollout_canary=1"
     )
+
+
+def test_a_command_signs_in_as_the_role_did_and_shows_no_secret() -> None:
+    given = {one.name: "s3cr3t" if one.metadata.get("no_log") else "shown" for one in fields(ConnectionOptions)}
+    said = FILTERS["playbook_command"]({"rollout_scale_set": "web"}, "rollback", given)
+    assert "s3cr3t" not in said and "-e rollout_secret=..." in said
+    assert said.count("=shown") == len(given) - 1 and "-e rollout_subscription_id=shown" in said
 
 
 def test_the_path_of_a_journal() -> None:

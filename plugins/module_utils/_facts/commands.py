@@ -35,11 +35,12 @@ def _names_an_image(text: str) -> bool:
         return False
 
 
-# What is of one form wherever it came from. Any other variable is one that the user set.
+# What is of one form wherever it came from. Any other variable is one that the user set. A secret is never shown.
 _FORMS: dict[str, t.Callable[[str], bool]] = {
     "resource_group": lambda text: bool(_NAME.fullmatch(text)),
     "scale_set": lambda text: bool(_NAME.fullmatch(text)),
     "image": _names_an_image,
+    "secret": lambda _text: False,
     "instance_ids": lambda text: not text or bool(_INSTANCE_IDS.fullmatch(text)),
 }
 
