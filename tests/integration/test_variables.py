@@ -57,6 +57,7 @@ def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> 
     typed: dict[str, Any] = {
         "rollout_resource_group": GROUP,
         "rollout_scale_set": "typed",
+        "rollout_subscription_id": azure.subscription,
         "rollout_image": {"sku": "server", "version": NEW},
         "rollout_upgrade_mode": "Manual",
         "rollout_instance_ids": [0, 1, 2, 3, 4],
