@@ -118,6 +118,14 @@ def test_every_connection_option_has_its_variables() -> None:
     assert list(VARIABLES) == [one.name for one in fields(_options.ConnectionOptions)]
 
 
+def test_the_role_has_every_connection_option() -> None:
+    """`lookup('steady.vmss.connection')` reads them all."""
+    path = Path(__file__).resolve().parents[2] / "roles" / "rollout" / "meta" / "argument_specs.yml"
+    spec = yaml.safe_load(path.read_text("utf-8"))["argument_specs"]["main"]["options"]
+    for name, option in _options.argument_spec(_options.ConnectionOptions).items():
+        assert spec[f"rollout_{name}"].get("no_log", False) == option.get("no_log", False)
+
+
 def test_every_member_of_the_upgrade_policy_is_an_option() -> None:
     spec = _options.argument_spec(_options.UpgradePolicyRequest)
     kinds = {bool: "bool", int: "int", str: "str"}

@@ -330,8 +330,8 @@ def _azure_cli(settings: Settings, notices: list[str]) -> t.Callable[[], t.Any]:
         if "subscription" not in inspect.signature(sdk.AzureCliCredential.__init__).parameters:  # azure-identity 1.19
             arguments = {"tenant_id": _text(account, "tenantId")}
             notice = (
-                f"The azure-identity that is installed cannot tell az that subscription '{chosen}' is meant: the token "
-                "is of its tenant and az's current account. A newer azure-identity can."
+                f"The azure-identity that is installed cannot tell the Azure CLI that subscription '{chosen}' is meant:"
+                " the token is of its tenant and az's current account. A newer azure-identity can."
             )
 
     def check(_token: str) -> None:
