@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import requests
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     ConnectionOptions,
@@ -58,11 +59,16 @@ class Client(Protocol):
 
 
 class Failed(Exception):
-    """A task of the play failed. `code` as its result has it."""
+    """A task of the play failed, one of the user's where nothing else is said. `code` as its result has it."""
 
-    def __init__(self, message: str, code: str = "stopped") -> None:
+    def __init__(self, message: str, code: Code = "hook_failed", findings: Sequence[dict[str, str]] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.codes = {code, *_errors(findings)}
+
+
+def _errors(findings: Sequence[dict[str, str]]) -> list[str]:
+    return [one["code"] for one in findings if one["severity"] == "error"]
 
 
 class Play:
@@ -89,11 +95,13 @@ class Play:
         self.plan: dict[str, Any] = {}
         self.outcome = "refused"
         self.why = ""
+        self.codes: set[str] = set()  # of the refusal or the stop, and of the findings that it rests on
         self.warnings: list[str] = []
         self.batches: list[dict[str, Any]] = []
         self.changed = False
         self.rolls = self.closes = True  # False: as a run that is killed before that
         self.back_failed = ""
+        self.back_codes: set[str] = set()
 
     # -- the tasks ------------------------------------------------------------------------------
 
@@ -105,7 +113,7 @@ class Play:
         )
         errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
         if errors and not self.plan["nothing_to_do"]:
-            self.why = " ".join(errors)
+            self.why, self.codes = " ".join(errors), {"preflight_failed", *_errors(self.plan["findings"])}
             return self
         self.outcome = "unchanged"
         code = ""
@@ -115,6 +123,7 @@ class Play:
                 self.outcome = "upgraded"
             except Failed as failure:
                 self.outcome, self.why, code = "stopped", str(failure), failure.code
+                self.codes = failure.codes
                 self._stop(code)
             resumed = self._resume()
         else:
@@ -165,7 +174,7 @@ class Play:
                     replaces_rollout=plan["record"]["id"],
                 )
         except Failed as failure:
-            self.back_failed = str(failure)
+            self.back_failed, self.back_codes = str(failure), failure.codes
             return
         self.model_back = True
         if not rolls_back:
@@ -245,4 +254,4 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (Refused, AzureError) as error:
-        raise Failed(str(error), error.code) from error
+        raise Failed(str(error), error.code, getattr(error, "fields", {}).get("findings", ())) from error

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from .._facts import model_limit, problems
 from .._facts.codes import Code
 from .._facts.foreign_text import LONGEST_MESSAGE, printable
-from .._facts.problems import CODE_OF, Kind, Problem
+from .._facts.problems import Kind, Problem
 from . import error_tree
 from .redaction import LONGEST_READ, message_text, name_text
 
@@ -34,7 +34,7 @@ class AzureError(Exception):
     """
 
     def __init__(self, problem: Problem, attempted: str, scale_set: str = "", *, code: Code | None = None) -> None:
-        self.code: Code = code or CODE_OF[problem.kind]
+        self.code: Code = code or problem.failure_code
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set

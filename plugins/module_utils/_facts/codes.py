@@ -36,6 +36,7 @@ Code = t.Literal[
     "azure_denied",
     "azure_not_found",
     "azure_unanswered",
+    "azure_failed",
     "certificate_not_trusted",
     "cloud_not_usable",
     "address_not_trusted",
@@ -206,7 +207,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
     },
     "Azure": {
         "azure_refused": Entry(
-            "Azure refused the request, or the operation failed.",
+            "Azure refused the request.",
             "See Azure's own code and message in error, and in the module's message.",
         ),
         "azure_conflict": Entry(
@@ -229,6 +230,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "azure_unanswered": Entry(
             "Azure gave no answer that can be read.", "Retry: the state is read again before anything is sent."
+        ),
+        "azure_failed": Entry(
+            "Azure's own work failed, with the reason that it gives.",
+            "See Azure's own code and message; retry once the cause is gone.",
         ),
         "certificate_not_trusted": Entry(
             "The server's certificate cannot be verified.", "Name its authority's certificate in REQUESTS_CA_BUNDLE."

@@ -24,7 +24,7 @@ LOST: t.Final = "lost"  # 5xx, a lost connection, an unreadable answer: it may h
 # Azure surely did nothing, or a fresh read can tell whether it did.
 RETRYABLE: t.Final = (PRECONDITION, CONFLICT, LOST, THROTTLED)
 
-CODE_OF: t.Final[dict[Kind, Code]] = {
+_CODES: t.Final[dict[Kind, Code]] = {
     REFUSED: "azure_refused",
     CONFLICT: "azure_conflict",
     PRECONDITION: "azure_precondition",
@@ -50,6 +50,13 @@ class Problem:
     retry_after: float | None = None
     details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance or below it
     searched: str = ""  # the subscription in which something is missing
+
+    @property
+    def failure_code(self) -> Code:
+        """Our code of it."""
+        if self.kind == LOST and self.code:  # Azure has answered, that its work failed
+            return "azure_failed"
+        return _CODES[self.kind]
 
     def __str__(self) -> str:
         head, causes = _told(self.code, self.message), self.causes

@@ -305,7 +305,7 @@ class RollingRun:
             if ended.problem.kind == problems.CONFLICT:  # preempted: read, and plan anew
                 self._plan_anew(now, ended.problem)
                 return self._phase(now)
-            return self._give_up(now, problems.CODE_OF[ended.problem.kind], problem=ended.problem)
+            return self._give_up(now, ended.problem.failure_code, problem=ended.problem)
         unseen = now - self._since > self.patience.unseen
         if unseen and self.wanted == STARTED:
             return self._end(now, None)
@@ -358,7 +358,7 @@ class RollingRun:
         tired = now - self._began > self.patience.upgrade or self._refusals > _MOST_REFUSALS
         running = self.latest is not None and self.latest.running
         if tired and not (running and self.wanted != CANCELLED):
-            return self._give_up(now, problems.CODE_OF[problem.kind], problem=problem)
+            return self._give_up(now, problem.failure_code, problem=problem)
         self._phase = self._decide
         return self._decide(now)
 
@@ -466,7 +466,7 @@ class RollingRun:
         self._lost = self._lost or problem.kind == problems.LOST
         allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
         if problem.kind not in problems.RETRYABLE and not allowed_later:
-            self._give_up(now, problems.CODE_OF[problem.kind], problem=problem)
+            self._give_up(now, problem.failure_code, problem=problem)
             return
         self._refusals += problem.kind not in problems.RETRYABLE
         self._plan_anew(now, problem)

@@ -448,7 +448,7 @@ class Upgrade:
             if not self._batch_sent:
                 self._abandon()
             words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
-            self._stop(now, problems.CODE_OF[problem.kind], words, problem=problem)
+            self._stop(now, problem.failure_code, words, problem=problem)
             return
         if problem.kind == problems.LOST:
             self._taken(now)

@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure, OperationRef
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ScaleSet
 
 from ..fake_azure import GROUP, SUBSCRIPTION, WEB, FakeAzure, FakeClock
+from ..refusals import refused
 
 POLL = f"https://management.azure.com/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/operations/one?s=x"
 
@@ -102,7 +102,7 @@ def test_a_list_without_items_is_empty(azure: Azure, arm: FakeAzure, body: Any) 
 
 def test_an_answer_that_is_no_json_says_where(azure: Azure, arm: FakeAzure) -> None:
     arm.on("GET", WEB, (200, {"Content-Type": "text/html"}, b"<html>Sign in to the hotel's network"))
-    with pytest.raises(AzureError, match=f"Cannot read {WEB}: the answer is no JSON"):
+    with refused("azure_unanswered", f"{WEB}", by=AzureError):
         azure.scale_set("rg", "web")
 
 
@@ -204,7 +204,7 @@ def test_upgrade_names_its_instances_in_bytes(azure: Azure, arm: FakeAzure) -> N
 @pytest.mark.parametrize("ids", [[], (), ["*"], ["0", "*"], "*", "0", None, [""], [" "], [None], [0], {"0"}, ["0,1"]])
 @pytest.mark.parametrize("action", ["upgrade_instances", "reimage_instances"])
 def test_an_action_without_explicit_ids_never_leaves(azure: Azure, arm: FakeAzure, action: str, ids: Any) -> None:
-    with pytest.raises(Refused, match="instance"):
+    with refused("instance_ids_invalid"):
         getattr(azure, action)(scale_set(), ids)
     assert arm.requests == []
 

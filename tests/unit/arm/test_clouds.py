@@ -24,6 +24,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import Connec
 
 from ..asking import request
 from ..fake_azure import OPTIONS, SUBSCRIPTION, TENANT, FakeAzure, FakeClock
+from ..refusals import refused
 
 ARM = "https://arm.test:8443"
 AUTHENTICATION = {"loginEndpoint": "https://login.test/", "audiences": ["https://audience.test/", f"{ARM}/"]}
@@ -99,7 +100,7 @@ def test_authority_of_the_environment(session: requests.Session) -> None:
 )
 def test_an_endpoint_without_metadata(session: requests.Session, arm: FakeAzure, answer: Any, words: str) -> None:
     arm.on("GET", "/metadata/endpoints", answer)
-    with pytest.raises(AzureError, match=f"Cannot use the cloud '{ARM}.*{words}"):
+    with refused("cloud_not_usable", f"{ARM}.*{words}", by=AzureError):
         find_cloud(ARM, {}, session)
 
 

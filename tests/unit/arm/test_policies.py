@@ -17,6 +17,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ScaleSet
 
 from ..fake_azure import WEB, FakeAzure, FakeClock
+from ..refusals import refused
 
 FINE = (200, {}, {"id": WEB, "name": "web"})
 SET = ScaleSet(WEB, "web", "rg", "westus")
@@ -81,7 +82,7 @@ def test_an_answer_that_cannot_be_read_is_a_lost_answer(
 
 def test_an_answer_that_is_never_readable_is_given_up_as_lost(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     arm.on("GET", WEB, UNREADABLE["html"])
-    with pytest.raises(AzureError, match="the answer is no JSON") as raised:
+    with refused("azure_unanswered", by=AzureError) as raised:
         azure.scale_set("rg", "web")
     assert raised.value.problem.kind == problems.LOST
     assert sum(clock.slept) <= policies.PATIENCE_WHEN_LOST < sum(clock.slept) + policies.LONGEST_PAUSE
@@ -192,7 +193,7 @@ def test_an_accepted_write_with_a_broken_body_is_accepted(azure: Azure, arm: Fak
 
 def test_a_bad_certificate_is_not_waited_for(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     arm.on("GET", WEB, requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
-    with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE"):
+    with refused("certificate_not_trusted", "REQUESTS_CA_BUNDLE", by=AzureError):
         azure.scale_set("rg", "web")
     assert clock.slept == []
 
@@ -218,7 +219,7 @@ def test_a_token_that_azure_no_longer_takes_is_replaced_once(
 
 def test_a_second_401_is_the_answer(azure: Azure, arm: FakeAzure) -> None:
     arm.on("GET", WEB, (401, {}, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "m"}}))
-    with pytest.raises(AzureError, match="InvalidAuthenticationTokenTenant") as raised:
+    with refused("azure_denied", "InvalidAuthenticationTokenTenant", by=AzureError) as raised:
         azure.scale_set("rg", "web")
     assert (raised.value.problem.kind, len(arm.requests)) == (problems.DENIED, 2)
 

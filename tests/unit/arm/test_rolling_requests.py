@@ -14,10 +14,10 @@ import pytest
 from ansible_collections.steady.vmss.plugins.module_utils._arm import reading
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure, AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ScaleSet
 
 from ..fake_azure import SUBSCRIPTION, WEB, FakeAzure
+from ..refusals import refused
 
 SET = ScaleSet(id=WEB, name="web", resource_group="rg", location="westus", etag='"1"')
 POLL = f"https://management.azure.com/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/operations/one"
@@ -62,7 +62,7 @@ def test_a_post_that_failed_is_never_sent_again(
 
 @pytest.mark.parametrize("ids", [[], ["*"], ["0", ""]])
 def test_an_approval_names_its_instances(azure: Azure, arm: FakeAzure, ids: list[str]) -> None:
-    with pytest.raises(Refused):
+    with refused("instance_ids_invalid"):
         azure.approve_upgrade(SET, ids)
     assert arm.requests == []
 

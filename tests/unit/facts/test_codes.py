@@ -59,7 +59,9 @@ def test_the_roles_and_playbooks_use_no_other() -> None:
 
 
 def test_each_kind_of_problem_has_a_code() -> None:
-    assert set(problems.CODE_OF) == set(get_args(problems.Kind))
+    codes = {problems.Problem(kind, "", "").failure_code for kind in get_args(problems.Kind)}
+    assert len(codes) == len(get_args(problems.Kind)) and codes < set(CODES)
+    assert problems.Problem(problems.LOST, "InternalError", "").failure_code == "azure_failed"
 
 
 def test_the_page_is_what_the_tool_writes() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection, ranges, select
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
+
+from ..refusals import refused
 
 INSTANCES = [Instance(str(n), zone=str(n % 2 + 1), update_domain=n % 3, fault_domain=n % 2) for n in range(6)]
 
@@ -67,18 +68,18 @@ def test_a_selection(selection: Selection, ids: str, text: str) -> None:
     ],
 )
 def test_what_no_instance_has_is_refused(selection: Selection, words: str) -> None:
-    with pytest.raises(Refused, match=words):
+    with refused("selection_not_found", words):
         selection.check(INSTANCES, "web")
 
 
 def test_a_set_without_zones_has_none() -> None:
-    with pytest.raises(Refused, match=r"no zone 1\. It has: none"):
+    with refused("selection_not_found", r"no zone 1\. It has: none"):
         select(None, None, None, ["1"]).check([Instance("0")], "web")
 
 
 @pytest.mark.parametrize("value", ["a", "-1", "1.5", "²"])
 def test_a_domain_is_a_number(value: str) -> None:
-    with pytest.raises(Refused, match=f"fault domain '{value}' is not a number"):
+    with refused("option_invalid", f"fault domain '{value}'"):
         select(None, None, [value], None)
 
 
@@ -106,5 +107,5 @@ def test_many_ranges_are_not_spread_either() -> None:
 @pytest.mark.parametrize("odd", ["9" * 5000, "²", "٣", "1" * 19])
 def test_an_id_that_is_no_number_is_a_name(odd: str) -> None:
     assert ranges(["1", odd]) == f"{odd},1"
-    with pytest.raises(Refused, match="is not a number"):
+    with refused("option_invalid"):
         select([], [odd], [], [])

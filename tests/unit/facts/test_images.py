@@ -14,6 +14,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image, ImageError, parse
 
 from ..examples import examples
+from ..refusals import refused
 
 COMPUTE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
 URN = "canonical:ubuntu:22_04:22.04.202611180"
@@ -142,7 +143,7 @@ def test_other_ways_to_write_an_image(value: object, kind: str, version: str) ->
     ],
 )
 def test_what_names_no_image(value: object, words_: str) -> None:
-    with pytest.raises(ImageError, match=words_):
+    with refused("image_invalid", words_, by=ImageError):
         parse(value)
 
 
@@ -191,7 +192,7 @@ def test_a_partial_image_is_completed_from_the_model() -> None:
     managed = parse(FORMS["managed"])
     assert images.complete(managed, model) == managed
     for nothing in (None, managed):
-        with pytest.raises(ImageError, match="lacks publisher, offer, sku"):
+        with refused("image_incomplete", "publisher, offer, sku", by=ImageError):
             images.complete(parse("latest"), nothing)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import Limit, parse_limit
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 
 from ..examples import examples
+from ..refusals import refused
 
 
 @settings(max_examples=examples(1000))
@@ -29,7 +29,7 @@ def test_a_percent_is_rounded_down_and_never_below_one(percent: int, total: int)
 def test_a_limit_is_read_as_it_is_written(number: int, percent: bool, total: int, space: str) -> None:
     text = f"{space}{number}{space}{'%' if percent else ''}"
     if percent and number > 100:
-        with pytest.raises(Refused, match="max_unavailable"):
+        with refused("option_invalid", "max_unavailable"):
             parse_limit(text, "max_unavailable")
         return
     limit = parse_limit(text, "max_unavailable")
@@ -42,7 +42,7 @@ def test_a_limit_is_read_as_it_is_written(number: int, percent: bool, total: int
     "value", ["0", 0, "0%", -1, "-1", "-5%", "101%", "1000%", "many", "1.5", 2.5, "10 percent", "%", True, [2]]
 )
 def test_what_is_no_limit_is_refused_by_name(value: object) -> None:
-    with pytest.raises(Refused, match=r"max_unavailable '"):
+    with refused("option_invalid", r"max_unavailable '"):
         parse_limit(value, "max_unavailable")
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._model import extension
 from ansible_collections.steady.vmss.plugins.module_utils._options import ExtensionRequest
 
 from ..asking import request
+from ..refusals import refused
 
 STORED = {
     "name": "boot",
@@ -71,7 +71,7 @@ def test_protected_settings_are_written_unless_the_tag_says_they_are_there(
 
 
 def test_a_new_extension_says_what_it_is() -> None:
-    with pytest.raises(Refused, match="a new one needs type, type_handler_version"):
+    with refused("extension_incomplete", "type, type_handler_version"):
         extension.merged(None, request(ExtensionRequest, options(publisher="p")))
     full = options(publisher="p", type="t", type_handler_version="1.0", protected_settings={"a": "b"})
     assert extension.merged(None, request(ExtensionRequest, full))["type"] == "t"

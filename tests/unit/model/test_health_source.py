@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._model import health_source
 from ansible_collections.steady.vmss.plugins.module_utils._model.health_source import EXTENSION, NUMBERS, PROBE
 from ansible_collections.steady.vmss.plugins.module_utils._options import HealthMonitorRequest
 
 from ..asking import request
+from ..refusals import refused
 
 OTHER = {"name": "boot", "properties": {"type": "CustomScript", "settings": {"a": 1}}}
 PROBE_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/loadBalancers/lb/probes/health"
@@ -98,9 +99,7 @@ def test_a_number_out_of_range_is_refused(name: str, side: str) -> None:
         == edge
     )
     beyond = edge - 1 if side == "least" else edge + 1
-    with pytest.raises(
-        Refused, match=f"{name} {beyond} is out of range: Azure takes {setting.least} to {setting.most}"
-    ):
+    with refused("option_invalid", f"{name} {beyond} .* {setting.least} to {setting.most}"):
         health_source.desired(scale_set(), request(HealthMonitorRequest, {**given, name: beyond}))
 
 
@@ -117,20 +116,20 @@ def test_the_same_probe_in_other_letters_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "words"),
+    ("members", "code", "words"),
     [
-        ({"sources": ("external_health_policy",)}, "external health policy"),
-        ({"sources": (PROBE,), "probe": PROBE_ID}, "replace: true"),
-        ({"os_type": ""}, "Linux or Windows"),
+        ({"sources": ("external_health_policy",)}, "health_source_taken", "external health policy"),
+        ({"sources": (PROBE,), "probe": PROBE_ID}, "health_source_taken", "replace: true"),
+        ({"os_type": ""}, "option_invalid", "Linux or Windows"),
     ],
 )
-def test_a_set_that_cannot_take_the_extension(members: dict[str, Any], words: str) -> None:
-    with pytest.raises(Refused, match=words):
+def test_a_set_that_cannot_take_the_extension(members: dict[str, Any], code: Code, words: str) -> None:
+    with refused(code, words):
         health_source.desired(scale_set(**members), request(HealthMonitorRequest, options(protocol="tcp", port=22)))
 
 
 def test_service_fabric_takes_no_probe() -> None:
-    with pytest.raises(Refused, match="Service Fabric"):
+    with refused("option_invalid", "Service Fabric"):
         health_source.desired(
             scale_set(service_fabric=True), request(HealthMonitorRequest, options(source=PROBE, probe_id=PROBE_ID))
         )
@@ -141,5 +140,5 @@ def test_one_of_two_sources_may_go_though_one_is_needed() -> None:
     owner = scale_set(health(protocol="tcp", port=22), upgrade_mode="Rolling", **sources)
     left = health_source.desired(owner, request(HealthMonitorRequest, options(state="absent", source=PROBE)))
     assert left[PROBE] is None and left[EXTENSION] is not None
-    with pytest.raises(Refused, match="the upgrade mode is Rolling"):
+    with refused("health_source_needed", "Rolling"):
         health_source.desired(owner, request(HealthMonitorRequest, options(state="absent", source=None)))

@@ -80,7 +80,7 @@ def test_what_azures_upgrade_to_the_target_left_out_is_not_started_by_hand(resto
     azure.restored = restored
     run = drive(azure)
     assert (run.report.outcome, azure.starts, run.report.end.culprits) == ("failed", [], ["3"])
-    assert "Azure calls it completed, but instance 3" in run.report.end.why
+    assert run.report.end.code == "upgrade_incomplete" and "instance 3" in run.report.end.why
     assert run.restored == (restored if readable else None)
 
 
@@ -97,7 +97,7 @@ def test_somebodys_upgrade_to_something_else_is_followed_by_what_was_asked_for(
     waits.target = target
     run = drive(waits, start=600)
     assert (run.report.outcome, waits.starts) == ("failed", [])  # Azure is to start it, and does not
-    assert "within 600 s" in run.report.end.why
+    assert run.report.end.code == "upgrade_not_started" and "600 s" in run.report.end.why
 
 
 class Versioned(Azure):
@@ -130,7 +130,7 @@ def test_an_upgrade_to_something_newer_still_is_what_was_asked_for() -> None:
     azure.target = images.parse("Canonical:ubuntu:server:3.0.0")
     run = drive(azure, start=10800)
     assert (run.report.outcome, run.watch.target, azure.starts) == ("failed", azure.target, [])
-    assert "Azure calls it completed" in run.report.end.why
+    assert run.report.end.code == "upgrade_incomplete"
 
 
 def test_what_somebodys_upgrade_did_is_not_laid_at_the_door_of_ours() -> None:
@@ -219,7 +219,7 @@ def test_the_upgrade_that_was_adopted_is_judged_and_not_the_one_that_took_its_pl
         assert (run.reason is not None) == (end == "Faulted")
     else:
         assert run.report.outcome == "failed" and run.reason is None
-        assert "how is not known: Azure shows one that started at" in run.report.end.why
+        assert run.report.end.code == "upgrade_end_unknown" and "shows one that started at" in run.report.end.why
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["lost answer", "accepted"])
@@ -245,7 +245,7 @@ def test_a_cancellation_that_met_another_upgrade_says_so() -> None:
     azure = Met(fleet(4))
     azure.end = "Completed"
     run = drive(azure, CANCELLED, poll=60)
-    assert run.report.outcome == "failed" and "the cancellation met another" in run.report.end.why
+    assert (run.report.outcome, run.report.end.code) == ("failed", "upgrade_mistaken")
 
 
 @pytest.mark.parametrize("wanted", [COMPLETED, CANCELLED])
@@ -332,5 +332,6 @@ def test_one_of_the_other_kind_that_never_ends_is_given_up() -> None:
 
     azure = Endless(fleet(4))
     run = drive(azure, upgrade=3600)
-    assert run.report.outcome == "failed" and "of extensions, still runs" in run.report.end.why
+    assert (run.report.outcome, run.report.end.code) == ("failed", "rolling_upgrade_running")
+    assert "extensions" in run.report.end.why
     assert azure.starts == [] and azure.now < T0 + 3700

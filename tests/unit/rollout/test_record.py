@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from ansible_collections.steady.vmss.plugins.module_utils._facts import catalogue
 from ansible_collections.steady.vmss.plugins.module_utils._facts.domains import Selection
 from ansible_collections.steady.vmss.plugins.module_utils._facts.images import Image, parse
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ImageVersion, Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record, resume
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.record import Record
 
 from ..fleet import FORMS, NEW, OLD, uniform
+from ..refusals import refused
 
 TARGET = FORMS["platform"][NEW]
 START = 1_800_000_000.0
@@ -151,7 +151,7 @@ def test_a_sas_stays_out_of_the_tags() -> None:
 def test_tags_that_do_not_fit() -> None:
     ours = len(RECORD.tags())
     assert len(record.with_record({str(n): "" for n in range(50 - ours)}, RECORD)) == 50
-    with pytest.raises(Refused, match="50"):
+    with refused("tags_full", "50"):
         record.with_record({str(n): "" for n in range(51 - ours)}, RECORD)
     full = {**{str(n): "" for n in range(50 - ours)}, **RECORD.tags()}
     assert len(record.with_record(full, RECORD)) == 50, "a record that is there already needs no room"
@@ -197,9 +197,9 @@ def test_latest_is_the_newest_that_can_be_used() -> None:
 
 
 def test_no_usable_version_says_why() -> None:
-    with pytest.raises(Refused, match=r"1\.0\.0: it is excluded from latest"):
+    with refused("image_not_usable", r"1\.0\.0: it is excluded from latest"):
         catalogue.newest(TARGET, [version("1.0.0", excluded_from_latest=True)], "westeurope")
-    with pytest.raises(Refused, match="none at all"):
+    with refused("image_not_usable"):
         catalogue.newest(TARGET, [], "westeurope")
 
 

@@ -86,6 +86,7 @@ def test_a_fault_that_stops_the_rollout(name: str) -> None:
     upgrade = fleet.roll()
     check_end(fleet, upgrade)
     assert upgrade.report.outcome == "stopped"
+    assert upgrade.report.end.code == "instances_failed"
     assert culprit in upgrade.report.end.culprits and words in upgrade.report.end.why
     assert upgrade.report.batches[-1].outcome == "failed"
     assert [m.id for m in fleet.machines.values() if m.content == OLD], "everything was touched after the breach"
@@ -119,7 +120,7 @@ def test_a_disk_that_a_reimage_keeps_too_stops_the_rollout() -> None:
 def test_an_operation_that_never_ends_is_given_up() -> None:
     fleet = uniform(12, faults=Faults(operations=("hangs",)))
     upgrade = fleet.roll(Patience(upgrade=600))
-    assert upgrade.report.outcome == "stopped" and "Conflict" in upgrade.report.end.why
+    assert (upgrade.report.outcome, upgrade.report.end.code) == ("stopped", "azure_conflict")
     assert fleet.now - START < 3000
 
 
@@ -147,7 +148,8 @@ def test_a_reimage_waits_for_room() -> None:
     with_machine(fleet, "0", settled=False)
     with_machine(fleet, "5", settled=False, content=NEW, applied=True)
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "5 (an extension" in upgrade.report.end.why
+    assert (upgrade.report.outcome, upgrade.report.end.code) == ("stopped", "max_unavailable_reached")
+    assert "5 (an extension" in upgrade.report.end.why
     assert fleet.sent == [("upgrade", ("0",))]
     assert upgrade.report.instances["0"].outcome == "failed" and upgrade.report.batches[0].instance_ids == ("0",)
 
@@ -155,7 +157,8 @@ def test_a_reimage_waits_for_room() -> None:
 def test_a_refused_reimage_leaves_nothing_out_of_the_report() -> None:
     fleet = uniform(5, faults=Faults(keeps_disk=frozenset({"0"}), sends=("ok", "denied")))
     upgrade = fleet.roll()
-    assert upgrade.report.outcome == "stopped" and "AuthorizationFailed" in upgrade.report.end.why
+    assert (upgrade.report.outcome, upgrade.report.end.code) == ("stopped", "azure_denied")
+    assert "AuthorizationFailed" in upgrade.report.end.why
     assert upgrade.report.end.problem is not None and upgrade.report.end.problem.kind == problems.DENIED
     assert [batch.outcome for batch in upgrade.report.batches] == ["failed"]
     assert upgrade.report.instances["0"].outcome == "failed"
@@ -179,4 +182,5 @@ def test_a_denied_request_stops_at_once() -> None:
     fleet = uniform(5, faults=Faults(sends=("denied",)))
     upgrade = fleet.roll()
     assert upgrade.report.outcome == "stopped" and fleet.now == START
-    assert upgrade.report.batches == [] and "AuthorizationFailed" in upgrade.report.end.why
+    assert upgrade.report.batches == [] and upgrade.report.end.code == "azure_denied"
+    assert "AuthorizationFailed" in upgrade.report.end.why

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure, connect
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     ConnectionOptions,
     ImageRequest,
@@ -23,6 +22,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import imag
 
 from ..asking import request
 from ..play import NEW, NEWER, OLD, SET, Failed, Play, of_version, scenario
+from ..refusals import refused
 from ..simulated import Reply, Request, Simulated
 
 GET, PATCH = "VirtualMachineScaleSets_Get", "VirtualMachineScaleSets_Update"
@@ -101,24 +101,24 @@ def writes(azure: Simulated) -> int:
 
 @pytest.mark.parametrize("gap", range(1, 4))
 @pytest.mark.parametrize(
-    ("event", "says"),
+    ("event", "code", "says"),
     [
-        (mode("Automatic"), "upgrade mode Automatic"),
-        (mode("Rolling"), "upgrade mode Rolling"),
-        (pins(NEWER), f"names Canonical:ubuntu-24_04-lts:server:{NEWER}"),
-        ({"do": "write", "patch": {"tags": ANOTHER_ROLLOUT}}, OTHER_ID),
-        ({"do": "rolling_upgrade", "seconds": 9000}, "rolling upgrade of Azure's running"),
+        (mode("Automatic"), "upgrade_mode", "Automatic"),
+        (mode("Rolling"), "upgrade_mode", "Rolling"),
+        (pins(NEWER), "image_changed", f"Canonical:ubuntu-24_04-lts:server:{NEWER}"),
+        ({"do": "write", "patch": {"tags": ANOTHER_ROLLOUT}}, "rollout_changed", OTHER_ID),
+        ({"do": "rolling_upgrade", "seconds": 9000}, "rolling_upgrade_running", "RollingForward"),
     ],
     ids=["automatic", "rolling", "image", "record", "rolling upgrade"],
 )
-def test_what_no_longer_holds_at_the_write_is_refused(gap: int, event: dict[str, Any], says: str) -> None:
+def test_what_no_longer_holds_at_the_write_is_refused(gap: int, event: dict[str, Any], code: str, says: str) -> None:
     """`gap`: after the plan's read, the write's own, and the one after a write that met another's."""
     azure = simulated(8, health="binary")
     azure.do(**event, when={"calls": {GET: min(gap, 2)}})
     if gap == 3:
         azure.do(do="write", patch={"tags": {"touched": "yes"}}, when={"calls": {GET: 1}})
     run = play(azure)
-    assert run.outcome in ("refused", "stopped") and says in run.why, run.why
+    assert run.outcome in ("refused", "stopped") and code in run.codes and says in run.why, run.why
     assert NEW not in versions(azure) and run.batches == []
     assert named(azure) == (NEWER if event == pins(NEWER) else OLD)
     found = azure.state()["document"]
@@ -143,7 +143,7 @@ def test_automatic_os_upgrades_that_are_turned_on_meanwhile_are_seen(gap: int) -
 
     azure.after.append(turn_on)
     run = play(azure)
-    assert run.outcome == "stopped" and "automatic OS image upgrades on" in run.why, run.why
+    assert run.outcome == "stopped" and "automatic_os_upgrade" in run.codes, run.why
     assert named(azure) == OLD and disks(azure) == 0
 
 
@@ -156,19 +156,21 @@ def test_asked_for_manual_the_mode_is_written_and_the_image_never_into_another(n
     down = azure.metrics()["scale_sets"]["web"]["unavailable"]["max"]
     assert down <= 1, (run.outcome, run.why)
     if run.outcome != "upgraded":
-        assert versions(azure) == {OLD} and "Automatic" in run.why
+        assert versions(azure) == {OLD} and "upgrade_mode" in run.codes
 
 
 @pytest.mark.parametrize(
-    ("event", "says", "model_is"),
+    ("event", "code", "says", "model_is"),
     [
-        (pins(NEWER), NEWER, NEWER),
-        (mode("Automatic"), "Automatic", NEW),
-        ({"do": "write", "patch": {"tags": ANOTHER_ROLLOUT}}, OTHER_ID, NEW),
+        (pins(NEWER), "image_changed", NEWER, NEWER),
+        (mode("Automatic"), "upgrade_mode", "Automatic", NEW),
+        ({"do": "write", "patch": {"tags": ANOTHER_ROLLOUT}}, "rollout_changed", OTHER_ID, NEW),
     ],
     ids=["image", "mode", "record"],
 )
-def test_the_write_back_after_a_stop_is_decided_anew_too(event: dict[str, Any], says: str, model_is: str) -> None:
+def test_the_write_back_after_a_stop_is_decided_anew_too(
+    event: dict[str, Any], code: str, says: str, model_is: str
+) -> None:
     azure = simulated(5)
 
     def check(_ids: list[str]) -> None:
@@ -176,7 +178,7 @@ def test_the_write_back_after_a_stop_is_decided_anew_too(event: dict[str, Any], 
         raise Failed("the user's check failed")
 
     run = play(azure, check=check)
-    assert run.outcome == "stopped" and says in run.back_failed
+    assert run.outcome == "stopped" and code in run.back_codes and says in run.back_failed
     assert named(azure) == model_is
 
 
@@ -196,7 +198,7 @@ def test_the_policy_is_judged_on_the_document_that_it_is_written_onto() -> None:
     takes = {"virtualMachineProfile": {"extensionProfile": None}}
     azure.do(do="write", patch={"properties": takes}, when={"calls": {GET: 1}})
     options = {**SET, "timeout": 600, "automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
-    with pytest.raises(Refused, match="health"):
+    with refused("not_ready", finds=("no_health_source",)):
         upgrade_policy.set_policy(ours(azure), azure.clock, request(UpgradePolicyRequest, options), check_mode=False)
     assert not azure.state()["document"]["properties"]["upgradePolicy"].get("automaticOSUpgradePolicy")
 
@@ -371,7 +373,7 @@ def test_a_model_that_changed_right_before_an_action_is_found_after_it(orchestra
     listed = "VirtualMachines_List" if orchestration == "Flexible" else "VirtualMachineScaleSetVMs_List"
     azure.do(**pins(OLD), when={"calls": {listed: 2}})
     run = play(azure, on_failure="rollback_all")
-    assert run.outcome != "upgraded" and "changed the model meanwhile" in run.why, run.why
+    assert run.outcome != "upgraded" and "image_changed" in run.codes, run.why
     assert "VirtualMachineScaleSets_Reimage" not in azure.operations()
     assert azure.operations().count(UPGRADE) <= 1 and "delete it" not in run.why
 
@@ -384,7 +386,7 @@ def test_no_rerun_walks_past_what_failed_the_rollout(orchestration: str) -> None
     before, replaced = writes(azure), disks(azure)
     for _number in range(4):
         again = play(settled(azure))
-        assert again.outcome == "refused" and "runs the target image already is not available" in again.why, again.why
+        assert again.outcome == "refused" and "unhealthy_on_target" in again.codes, again.why
     assert (writes(azure), disks(azure)) == (before, replaced)
     assert play(azure, max_unhealthy_upgraded="1").outcome == "upgraded", "the user allows it in so many words"
 

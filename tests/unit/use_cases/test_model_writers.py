@@ -23,6 +23,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import exte
 
 from ..asking import request
 from ..fake_azure import SUBSCRIPTION, Answer, FakeAzure, FakeClock
+from ..refusals import refused
 from ..stored import FAILED, HEALTH, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
 
 SET = {"resource_group": "rg", "name": "web", "timeout": 1800}
@@ -55,7 +56,7 @@ def test_another_mode_needs_every_instance_proven_and_unknown_is_not_none_behind
     web.instances = [uniform(n) for n in range(9)] + [uniform(9, latestModelApplied=None)]
     options = {**SET, "mode": "Automatic"}
     for check_mode in (True, False):
-        with pytest.raises(Refused, match=r"1 of 10 instances .*9: Azure does not show.* 1 of them go down"):
+        with refused("not_ready", r"1 of 10 instances .*9: Azure does not show.* 1 of them go down", finds=("behind",)):
             upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, options), check_mode=check_mode)
     assert web.writes() == []
     planned = upgrade_policy.set_policy(
@@ -77,10 +78,10 @@ def test_a_model_that_follows_the_newest_needs_instances_on_the_newest(
     web.change(virtualMachineProfile=LATEST)
     web.instances = [uniform(n) for n in range(10)]
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}, {"name": "2.0.0"}]))
-    with pytest.raises(Refused, match=r"10 of 10 instances .*0-9: it runs .*1\.0\.0.*2\.0\.0 now"):
+    with refused("not_ready", r"10 of 10 instances .*0-9: it runs .*1\.0\.0.*2\.0\.0 now", finds=("behind",)):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, "mode": mode}), check_mode=False)
     arm.on("GET", VERSIONS, DENIED)
-    with pytest.raises(Refused, match=r"10 of 10 instances .*what the model's image means now is not known"):
+    with refused("not_ready", r"10 of 10 instances .*what the model's image means now is not known", finds=("behind",)):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, "mode": mode}), check_mode=False)
     assert web.writes() == []
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
@@ -96,7 +97,7 @@ def test_any_write_into_a_mode_that_acts_needs_the_same(azure: Azure, arm: FakeA
     web = Stored(arm, HEALTH, mode="Rolling")
     web.instances = [uniform(0, latestModelApplied=False)]
     pause = {"rolling_upgrade_policy": {"pause_time_between_batches": "PT1M"}}
-    with pytest.raises(Refused, match="not proven to have the newest model"):
+    with refused("not_ready", finds=("behind",)):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **pause}), check_mode=False)
     assert upgrade_policy.set_policy(
         azure, clock, request(UpgradePolicyRequest, {**SET, **pause, "mode": "Manual"}), check_mode=False
@@ -117,7 +118,7 @@ def test_after_412_the_image_and_the_health_source_are_asked_again(
 
     web.at = {1: pinned}
     on = {"automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
-    with pytest.raises(Refused, match=r"(?s)pins image.*has no health source"):
+    with refused("not_ready", finds=("image_pinned", "no_health_source")):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **on}), check_mode=False)
     assert web.writes() == ["PATCH web"], "Azure refused it with 412"
     assert "automaticOSUpgradePolicy" not in web.document["properties"]["upgradePolicy"]
@@ -131,7 +132,7 @@ def test_the_worse_of_two_findings_of_one_kind_counts(azure: Azure, arm: FakeAzu
     )
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
     asked = {"mode": "Rolling", "automatic_os_upgrade_policy": {"enable_automatic_os_upgrade": True}}
-    with pytest.raises(Refused, match="has no health source"):
+    with refused("not_ready", finds=("no_health_source",)):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **asked}), check_mode=False)
     assert web.writes() == []
 
@@ -142,7 +143,7 @@ def test_operations_that_always_end_cancelled_are_few(azure: Azure, arm: FakeAzu
     web.ends = [PREEMPTED]
     began = clock.now()
     options = {**SET, "rolling_upgrade_policy": {"max_batch_instance_percent": 10}}
-    with pytest.raises(Refused, match="Azure took the write 5 times, and each time it was cancelled"):
+    with refused("write_taken_back", "5 times"):
         upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, options), check_mode=False)
     assert web.writes() == ["PATCH web"] * 5 and clock.now() - began < 600
 
@@ -180,9 +181,9 @@ def test_a_model_write_is_refused_where_azure_acts_on_it(
     absent = {**settings(), "state": "absent"}
     for options in (settings(ours=2), absent):
         for check_mode in (True, False):
-            with pytest.raises(Refused, match=f"upgrade mode {mode}: Azure brings its 10 instances"):
+            with refused("azure_would_upgrade", f"{mode}: Azure brings its 10 instances"):
                 run_extension(azure, clock, options, check_mode=check_mode)
-    with pytest.raises(Refused, match=f"upgrade mode {mode}"):
+    with refused("azure_would_upgrade", mode):
         health_monitor.set_source(azure, clock, request(HealthMonitorRequest, MONITOR), check_mode=False)
     assert web.writes() == []
     done = run_extension(azure, clock, {**settings(ours=2), "azure_may_upgrade": True})
@@ -194,7 +195,7 @@ def test_a_mode_that_another_client_sets_meanwhile_is_seen(azure: Azure, arm: Fa
     web = boot(arm)
     web.change(provisioningState="Updating")
     web.at = {1: lambda: web.change(provisioningState="Succeeded", upgradePolicy={"mode": "Automatic"})}
-    with pytest.raises(Refused, match="upgrade mode Automatic"):
+    with refused("azure_would_upgrade"):
         run_extension(azure, clock, settings(ours=2))
     assert web.writes() == []
 
@@ -243,7 +244,7 @@ def test_protected_settings_are_written_when_their_operation_says_so(
         done = run_extension(azure, clock, PROTECTED)
         assert done.changed and done.note == ""
     else:
-        with pytest.raises(AzureError, match=r"write extension boot .*cannot be seen\. Run the same again") as raised:
+        with refused("protected_settings_unknown", r"extension boot .*Run the same again", by=AzureError) as raised:
             run_extension(azure, clock, PROTECTED)
         assert "s3cr3t" not in str(raised.value)
     assert web.writes() == ["PATCH boot"] * sent
@@ -294,7 +295,7 @@ def test_every_way_to_take_the_last_health_source_away_asks_whether_it_is_needed
             azure, clock, request(HealthMonitorRequest, {**ABSENT}), check_mode=False
         ),
     }
-    with pytest.raises(Refused, match=f"needs its health source, for {need}"):
+    with refused("health_source_needed", need):
         ways[way]()
     assert web.writes() == [] and web.sources() == ["extension"]
 
@@ -346,7 +347,7 @@ def test_a_failure_in_the_middle_says_that_there_are_two(azure: Azure, arm: Fake
     web = Stored(arm, HEALTH, **NEEDS["automatic repairs are on"])
     web.serve("health")
     web.refuses = {"DELETE health": DENIED}
-    with pytest.raises(Refused, match=r"AuthorizationFailed.*two health sources now.*source: application_health_ext"):
+    with refused("health_source_half_replaced", r"AuthorizationFailed.*source: application_health_ext"):
         monitor(azure, clock)
     assert web.sources() == ["extension", "probe"]
     web.refuses = {}
@@ -375,7 +376,7 @@ def test_the_old_source_stays_where_somebody_takes_the_new_one_away(
 
     web.change = change  # type: ignore[method-assign]
     web.at[3] = lambda: original(provisioningState="Succeeded")
-    with pytest.raises(Refused, match="needs its health source"):
+    with refused("health_source_half_replaced", "needs its health source"):
         monitor(azure, clock)
     assert web.sources() == ["extension"] and web.writes() == ["PATCH web"]
 
@@ -383,7 +384,7 @@ def test_the_old_source_stays_where_somebody_takes_the_new_one_away(
 def test_a_name_that_the_extension_has_not_is_refused(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     web = Stored(arm, HEALTH)
     asked = {**SET, "state": "present", "source": "application_health_extension", "replace": False, "port": 23}
-    with pytest.raises(Refused, match="has the name health, which Azure does not change into mine"):
+    with refused("option_invalid", "health, .* mine"):
         health_monitor.set_source(
             azure, clock, request(HealthMonitorRequest, {**asked, "extension_name": "mine"}), check_mode=False
         )

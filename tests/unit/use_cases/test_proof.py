@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm import reading
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     ImageRequest,
     InstanceUpgradeRequest,
@@ -24,6 +23,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import imag
 
 from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, FakeAzure, FakeClock
+from ..refusals import refused
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu", "sku": "server"}
 OLD, NEW = "1.0.0", "2.0.0"
@@ -133,7 +133,7 @@ def test_a_start_names_its_instances(azure: Azure, arm: FakeAzure) -> None:
     arm.on("POST", f"{WEB}/start", (202, STARTED, None))
     azure.start_instances(azure.scale_set("rg", "web"), ["0"])
     assert json.loads(arm.requests[-1].body) == {"instanceIds": ["0"]}
-    with pytest.raises(Refused):
+    with refused("instance_ids_invalid"):
         azure.start_instances(azure.scale_set("rg", "web"), [])
 
 

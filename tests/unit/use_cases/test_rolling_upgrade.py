@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure
 from ansible_collections.steady.vmss.plugins.module_utils._options import RollingUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rolling_upgrade
 
 from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
+from ..refusals import refused
 from ..stored import HEALTH, REFERENCE, Stored
 
 GONE: Answer = (404, {}, {"error": {"code": "ResourceNotFound", "message": "The Resource 'web' was not found."}})
@@ -117,6 +118,6 @@ def test_a_plan_says_what_it_has_seen(azure: Azure, arm: FakeAzure, clock: FakeC
 
 @pytest.mark.parametrize("name", ["upgrade_known", "upgrade_started"])
 def test_what_is_no_time_is_refused(azure: Azure, clock: FakeClock, web: Stored, name: str) -> None:
-    with pytest.raises(Refused, match=f"{name} 'soon' is"):
+    with refused("option_invalid", f"{name} 'soon'"):
         run(azure, clock, **{name: "soon"})
     assert web.writes() == []

@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     DeferredUpgradeRequest,
     InstanceProtectionRequest,
@@ -29,6 +28,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
 
 from ..asking import request
 from ..fake_azure import GROUP, SUBSCRIPTION, WEB, FakeAzure, FakeClock
+from ..refusals import refused
 
 POLL = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westus/operations/one"
 STARTED = {"Azure-AsyncOperation": f"https://management.azure.com{POLL}"}
@@ -55,7 +55,9 @@ def test_a_write_that_fails_is_sent_twice_and_told_in_azures_words(
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", (202, STARTED, None))
     arm.on("GET", POLL, (200, {}, FAILED))
     began = clock.now()
-    with pytest.raises(AzureError, match=r"suspend AutomaticRepairs of scale set web: InternalExecutionError: An int"):
+    with refused(
+        "azure_failed", r"suspend AutomaticRepairs of scale set web: InternalExecutionError: An int", by=AzureError
+    ):
         orchestration_service.set_state(azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False)
     assert posts(arm) == 2 and clock.now() - began < 120
 
@@ -118,7 +120,7 @@ def test_a_write_that_never_shows_is_sent_a_few_times_and_given_up(
     arm.on("GET", f"{WEB}/instanceView", services("Running"))
     arm.on("POST", f"{WEB}/setOrchestrationServiceState", (202, STARTED, None))
     arm.on("GET", POLL, (200, {}, {"status": "Succeeded"}))
-    with pytest.raises(AzureError, match="no effect within the timeout"):
+    with refused("azure_unanswered", by=AzureError):
         orchestration_service.set_state(azure, clock, request(OrchestrationServiceRequest, SUSPEND), check_mode=False)
     assert posts(arm) <= 4
 
@@ -133,7 +135,7 @@ def flexible(arm: FakeAzure, *documents: dict[str, Any]) -> None:
 def test_protection_that_azure_does_not_show_is_not_guessed(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     flexible(arm, {"name": "web_1", "instanceId": "web_1"})
     options = {**SET, "instance_ids": ["web_1"], "from_scale_set_actions": False}
-    with pytest.raises(Refused, match=r"web_1 of the Flexible scale set web.*--protect-from-scale-set-actions false$"):
+    with refused("protection_not_shown", r"web_1 .*web.*--protect-from-scale-set-actions false$"):
         instance_protection.protect(azure, clock, request(InstanceProtectionRequest, options), check_mode=False)
     assert {method for method, _path in arm.sent()} == {"GET"}
 
@@ -241,14 +243,14 @@ ANSWER = {"state": "approved", "instance_ids": []}
 
 def test_each_event_is_judged_as_it_is_at_its_answer(azure: Azure, arm: FakeAzure) -> None:
     hooks = Hooks(arm, "e1", "e2", at=1)
-    with pytest.raises(Refused, match=r"event e2 is answered already: 2 rejected\. Answered before that: e1\.$"):
+    with refused("event_closed", r"event e2 .*2 rejected\. Answered before that: e1\.$"):
         lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
     assert patches(arm) == ["e1"] and hooks.states["e2"] == "Rejected"
 
 
 def test_an_answer_that_azure_does_not_show_is_a_failure(azure: Azure, arm: FakeAzure) -> None:
     Hooks(arm, "e1", stores=False)
-    with pytest.raises(Refused, match=r"does not show it for scale set web: .*e1: 1 is Waiting, not Approved"):
+    with refused("write_not_stored", r"web: .*e1: 1 is Waiting, not Approved"):
         lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
 
 
@@ -257,7 +259,7 @@ def test_answers_are_read_back(azure: Azure, arm: FakeAzure) -> None:
     _before, after = lifecycle_event.set_state(azure, request(LifecycleEventRequest, ANSWER), check_mode=False)
     assert [one["targets"][0]["state"] for one in after] == ["Approved", "Approved"]
     late = {**ANSWER, "state": "rejected", "event": "e1"}
-    with pytest.raises(Refused, match="answered already: 1 approved"):
+    with refused("event_closed", "1 approved"):
         lifecycle_event.set_state(azure, request(LifecycleEventRequest, late), check_mode=False)
 
 
