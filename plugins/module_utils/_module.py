@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import sanitize_keys
 
 from ._arm import client, sdk
@@ -31,6 +32,8 @@ Asked = t.TypeVar("Asked", bound=ConnectionOptions, contravariant=True)
 
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
+
+OLDEST_ANSIBLE = (2, 20)  # the oldest ansible-core, as in meta/runtime.yml
 
 _CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
 
@@ -97,9 +100,9 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
             role = _IN_THE_ROLE.get(name)
             said = f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}."
             module.fail_json(**_failure("option_invalid", said))
-    if sdk.IMPORT_ERROR:
-        said = missing_required_lib("azure-mgmt-compute and azure-identity")
-        module.fail_json(**_failure("requirements_missing", said), exception=sdk.IMPORT_ERROR)
+    if said := _old_ansible(module.ansible_version) or sdk.unmet_requirements():
+        trace = {"exception": sdk.IMPORT_ERROR} if sdk.IMPORT_ERROR else {}
+        module.fail_json(**_failure("requirements_missing", said), **trace)
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
     failed, result = _carried_out(module, body, parse(kind, module.params), cancellation)
     cancellation.close()
@@ -136,6 +139,18 @@ def _carried_out(
     finally:
         for words in azure.sign_in_notices if azure else ():
             module.warn(words)
+
+
+def _old_ansible(version: str) -> str:
+    """Ansible itself only warns of what meta/runtime.yml requires, and the play then fails somewhere in the middle."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if not found or (int(found[1]), int(found[2])) >= OLDEST_ANSIBLE or version == "0.0":
+        return ""
+    least = ".".join(map(str, OLDEST_ANSIBLE))
+    return (
+        f"steady.vmss needs ansible-core {least} or newer, and this play is run by ansible-core {version}: python3 -m "
+        f"pip install 'ansible-core>={least}' with the Python that 'ansible-playbook --version' names."
+    )
 
 
 def _failure(code: Code, message: str) -> dict[str, t.Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +149,20 @@ def test_what_is_to_be_known_of_the_sign_in_is_a_warning(
 def test_the_client_is_asked_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     result, _out = ended(capsys, lambda azure, *_a, **_k: {"is": isinstance(azure, client.Azure)}, secret=SECRET)
     assert result["is"] is True
+
+
+@pytest.mark.parametrize(("version", "old"), [("2.16.19", True), ("2.19.0", True), ("2.20.0", False), ("3.0", False)])
+def test_an_ansible_core_that_is_too_old_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], version: str, old: bool
+) -> None:
+    result, _out = ended(capsys, lambda *_a, **_k: {"ran": True}, secret=SECRET, _ansible_version=version)
+    assert result.get("ran", False) is not old
+    if old:
+        assert result["code"] == "requirements_missing"
+        assert f"needs ansible-core 2.20 or newer, and this play is run by ansible-core {version}" in result["msg"]
+        assert "pip install 'ansible-core>=2.20'" in result["msg"]
+
+
+def test_the_oldest_ansible_core_is_the_one_of_the_collection() -> None:
+    runtime = (Path(__file__).resolve().parents[2] / "meta" / "runtime.yml").read_text("utf-8")
+    assert f'requires_ansible: ">={".".join(map(str, _module.OLDEST_ANSIBLE))}.0"' in runtime

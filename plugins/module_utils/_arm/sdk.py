@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import logging
+import platform
+import re
+import sys
 import traceback
 import typing as t
+from importlib import metadata
 
-IMPORT_ERROR: str | None = None  # for AnsibleModule's missing_required_lib
-REQUIREMENTS = ("azure-identity", "azure-mgmt-compute")
+IMPORT_ERROR: str | None = None  # a traceback
+# The oldest that is supported of each package, "" for any. azure-core comes with the others, and may be left behind.
+REQUIREMENTS = {"azure-identity": "1.19", "azure-mgmt-compute": "33", "azure-core": "1.31", "requests": ""}
 
 try:
     import requests
@@ -39,6 +44,40 @@ else:
     RequestsTransport = transport.RequestsTransport
     BearerTokenCredentialPolicy = policies.BearerTokenCredentialPolicy
 
+
+def unmet_requirements(path: t.Sequence[str] | None = None) -> str:
+    """What is needed, what was found, where, and the remedy, in one sentence; "" where all is there.
+
+    `path`: where packages are looked for, sys.path unless told.
+    """
+    found = {name: _installed(name, path) for name in REQUIREMENTS}
+    wrong = [name for name, least in REQUIREMENTS.items() if not found[name] or _numbers(found[name]) < _numbers(least)]
+    python = sys.executable or "python3"
+    where = f"{python} (Python {platform.python_version()})"
+    if wrong:
+        needed = ", ".join(f"{name} {REQUIREMENTS[name]} or newer".replace("  or newer", "") for name in wrong)
+        there = ", ".join(f"{name} {found[name]}" if found[name] else f"no {name}" for name in wrong)
+        return f"The module needs {needed} and found {there} in {where}: {_pip(python)}"
+    if IMPORT_ERROR:
+        cause = IMPORT_ERROR.strip().splitlines()[-1]
+        return f"The Azure SDK cannot be imported in {where}, {cause}: {_pip(python)} --force-reinstall"
+    return ""
+
+
+def _pip(python: str) -> str:
+    wanted = (f"'{name}>={least}'" if least else name for name, least in REQUIREMENTS.items())
+    return f"{python} -m pip install {' '.join(wanted)}"
+
+
+def _installed(name: str, path: t.Sequence[str] | None) -> str:
+    found = metadata.distributions(name=name, path=list(sys.path if path is None else path))
+    return next((one.version for one in found), "")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]
+
+
 for _name in ("azure", "msal", "urllib3"):  # what they log without a handler would end on a module's stderr
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
@@ -61,4 +100,5 @@ __all__ = [
     "exceptions",
     "policies",
     "requests",
+    "unmet_requirements",
 ]

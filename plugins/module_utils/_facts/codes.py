@@ -160,8 +160,8 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "No option says what is to change.", "Give at least one of the options that the message names."
         ),
         "requirements_missing": Entry(
-            "The Azure SDK cannot be imported where the module runs.",
-            "Install azure-mgmt-compute and azure-identity there.",
+            "ansible-core, or a package of the Azure SDK where the module runs, is missing or too old.",
+            "Run the pip command that the message names.",
         ),
         "instance_ids_invalid": Entry(
             "An action was to go out without plain instance ids, which Azure takes for all instances.",
