@@ -128,7 +128,7 @@ protected_settings_written:
   type: bool
   sample: true
 note:
-  description: What Azure said of an operation that failed although it stored the extension.
+  description: What Azure said of an operation that failed or was cancelled although it stored the extension.
   returned: success
   type: str
   sample: ""

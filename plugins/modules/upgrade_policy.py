@@ -174,7 +174,7 @@ findings:
       remedy: Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.
       sentence: …
 note:
-  description: What Azure said of an operation that failed although it stored the policy.
+  description: What Azure said of an operation that failed or was cancelled although it stored the policy.
   returned: success
   type: str
   sample: ""

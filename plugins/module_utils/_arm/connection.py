@@ -40,6 +40,7 @@ class Connection:
     def __init__(self, subscription_id: str, cloud: Cloud, credential: t.Any, transport: t.Any, clock: Clock) -> None:
         self.subscription_id = subscription_id
         self.usage = Usage()
+        self.written: list[str] = []  # the writes of this call that Azure took, or may have taken
         self.check_wanted: t.Callable[[], None] = lambda: None  # raises Cancelled where nothing may be asked any more
         self._cloud = cloud
         self._credential = credential

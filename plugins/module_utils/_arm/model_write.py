@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._facts import commands
-from .._facts.problems import LOST, RETRYABLE, Problem, Refused
+from .._facts.problems import LOST, PRECONDITION, RETRYABLE, Operation, Problem, Refused
 from .._facts.scale_set import AT_WORK, ScaleSet
 from . import operations
 from .client import Azure, Clock, OperationRef
@@ -28,7 +28,8 @@ class ModelWrite:
 
     `what` completes the sentence "could not …"; `otherwise` is a command that does it by hand. `done` tells by a fresh
     read whether it stands. `judge` raises Refused where it must not go onto this document; it is asked before each
-    `send`, of the very document whose ETag the write carries: what was true of an earlier one proves nothing.
+    `send`, of the very document whose ETag the write carries: what was true of an earlier one proves nothing. Where
+    the API has no ETag (`has_etag` False), the set is read again right before it is sent, and must still be the same.
     """
 
     what: str
@@ -36,6 +37,7 @@ class ModelWrite:
     judge: t.Callable[[ScaleSet], None]
     send: t.Callable[[ScaleSet], OperationRef | None]
     otherwise: str | None = None
+    has_etag: bool = True
 
 
 def write_model_until(
@@ -43,14 +45,24 @@ def write_model_until(
 ) -> tuple[ScaleSet, str]:
     """Send until a fresh read of the scale set says that the write is done. Raises Refused and AzureError.
 
-    Returns the scale set, and what Azure says of an operation that failed although its write stands in the model, as it
-    does where an instance was failed before.
+    Returns the scale set, and what Azure says of an operation that failed or was cancelled although its write stands in
+    the model, as it does where an instance was failed before.
     """
+    try:
+        return _until(azure, clock, scale_set, deadline, write)
+    except Refused as refusal:
+        raise refusal.after_writes(azure.written) from refusal
+
+
+def _until(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, write: ModelWrite) -> tuple[ScaleSet, str]:
     problem: Problem | None = None
+    cancelled: Problem | None = None
     in_vain = taken = 0
 
     def counted(fresh: ScaleSet) -> OperationRef | None:
         nonlocal taken
+        if not (write.has_etag and fresh.etag):
+            _refuse_changed(azure, fresh, write)
         ref = write.send(fresh)
         taken += 1
         return ref
@@ -69,10 +81,19 @@ def write_model_until(
             clock.sleep(operations.RETRY)
         else:
             write.judge(scale_set)
-            succeeded, problem = _send(azure, clock, scale_set, deadline, counted)
-            in_vain += succeeded
+            operation, problem = _send(azure, clock, scale_set, deadline, counted)
+            in_vain += bool(operation and operation.status == "Succeeded" and not problem)
+            cancelled = operation.problem if operation and operation.status == "Canceled" else None
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
-    return scale_set, f"Azure stored it, and says of the operation: {problem}" if problem else ""
+    said = problem or cancelled
+    return scale_set, f"Azure stored it, and says of the operation: {said}" if said else ""
+
+
+def _refuse_changed(azure: Azure, judged: ScaleSet, write: ModelWrite) -> None:
+    """What Azure does with an ETag, as near as can be: the judgement took its time, and others write meanwhile."""
+    if azure.scale_set(judged.resource_group, judged.name) != judged:
+        problem = Problem(PRECONDITION, "", "another client changed the scale set between its read and the write")
+        raise AzureError(problem, write.what, judged.name)
 
 
 def _refuse_in_vain(scale_set: ScaleSet, write: ModelWrite, in_vain: int, taken: int) -> None:
@@ -101,8 +122,11 @@ def _send(
     scale_set: ScaleSet,
     deadline: float,
     send: t.Callable[[ScaleSet], OperationRef | None],
-) -> tuple[bool, Problem | None]:
-    """Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure."""
+) -> tuple[Operation | None, Problem | None]:
+    """The operation's end, and why nothing more is sent.
+
+    Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure.
+    """
     try:
         ref = send(scale_set)
         operation = operations.wait_for_operation(azure, clock, ref, deadline) if ref else None
@@ -110,13 +134,13 @@ def _send(
         if error.problem.kind not in RETRYABLE or clock.now() > deadline:
             raise
         operations.pause(clock, deadline, error.problem)
-        return False, None
+        return None, None
     if operation and operation.status == "Failed":
-        return False, operation.problem
+        return operation, operation.problem
     if clock.now() > deadline:
         end = operation.status if operation else "not seen to end"
-        return False, Problem(LOST, "", f"the timeout passed, and the last write was {end}")
-    return bool(operation and operation.status == "Succeeded"), None
+        return operation, Problem(LOST, "", f"the timeout passed, and the last write was {end}")
+    return operation, None
 
 
 def refuse_beside_rolling_upgrade(azure: Azure, scale_set: ScaleSet, what: str) -> None:

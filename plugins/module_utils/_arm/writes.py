@@ -27,7 +27,7 @@ class Writes(Connection):
         """
         headers = {"If-Match": scale_set.etag} if scale_set.etag else {}
         update = self._compute().virtual_machine_scale_sets.begin_update
-        started = self._send(what, scale_set, update, json.dumps(body).encode(), headers=headers)
+        started = self._write(what, scale_set, update, json.dumps(body).encode(), headers=headers)
         return started if started.url else None
 
     def write_extension(
@@ -37,13 +37,13 @@ class Writes(Connection):
         group = self._compute().virtual_machine_scale_set_extensions
         put = group.begin_create_or_update if whole else group.begin_update
         what = f"write extension {name} of scale set {scale_set.name}"
-        return self._send(what, scale_set, put, name, json.dumps(body).encode())
+        return self._write(what, scale_set, put, name, json.dumps(body).encode())
 
     def delete_extension(self, scale_set: ScaleSet, name: str) -> OperationRef:
         """Take one extension out of the model. Instances keep it until they are brought to the model."""
         delete = self._compute().virtual_machine_scale_set_extensions.begin_delete
         what = f"delete extension {name} of scale set {scale_set.name}"
-        return self._send(what, scale_set, delete, name)
+        return self._write(what, scale_set, delete, name)
 
     def set_service_state(self, scale_set: ScaleSet, service: str, action: str) -> OperationRef:
         """`action` is Suspend or Resume."""
@@ -91,14 +91,14 @@ class Writes(Connection):
     def start_os_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """Let Azure roll the newest version of the model's image through the set (POST osRollingUpgrade)."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
-        return self._send(
+        return self._write(
             f"start a rolling OS upgrade of scale set {scale_set.name}", scale_set, group.begin_start_os_upgrade
         )
 
     def start_extension_upgrade(self, scale_set: ScaleSet) -> OperationRef:
         """Let Azure roll the newest version of each extension through the set (POST extensionRollingUpgrade)."""
         group = self._compute().virtual_machine_scale_set_rolling_upgrades
-        return self._send(
+        return self._write(
             f"start a rolling extension upgrade of scale set {scale_set.name}",
             scale_set,
             group.begin_start_extension_upgrade,
@@ -119,6 +119,19 @@ class Writes(Connection):
         body = json.dumps({"instanceIds": named}).encode()
         action = self._compute().virtual_machine_scale_sets.begin_approve_rolling_upgrade
         return self._send(what, scale_set, action, body, content_type="application/json")
+
+    def _write(
+        self, what: str, scale_set: ScaleSet, action: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> OperationRef:
+        """A request that changes what instances are made of, or starts an upgrade to it: kept in `written`."""
+        try:
+            started = self._send(what, scale_set, action, *args, **kwargs)
+        except AzureError as error:
+            if error.problem.kind == problems.LOST:
+                self.written.append(f"{what} (no answer)")
+            raise
+        self.written.append(f"{what} (accepted)")
+        return started
 
     def _send(
         self, what: str, scale_set: ScaleSet, action: t.Callable[..., t.Any], *args: t.Any, **kwargs: t.Any

@@ -37,6 +37,7 @@ _CODES: t.Final[dict[Kind, Code]] = {
 
 _MOST_CAUSES = 5  # in one sentence
 _MOST_TARGETS = 3
+_NOTHING_WRITTEN = re.compile(r"[.;] nothing was written\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -160,3 +161,9 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.fields = fields
+
+    def after_writes(self, sent: t.Sequence[str]) -> Refused:
+        """The same of a call that has sent these writes before, so that it cannot say that nothing was written."""
+        told = f". By then this call had sent: {'; '.join(dict.fromkeys(sent))}."
+        said = _NOTHING_WRITTEN.sub(lambda _found: told, str(self)) if sent else str(self)
+        return Refused(self.code, said, **self.fields)

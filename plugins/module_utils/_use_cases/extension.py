@@ -68,7 +68,7 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
     if check_mode:
         write.judge(first)
         return ExtensionChange(first, before, after, protected, warnings=warnings)
-    one = model_write.ModelWrite(write.what(first), write.done, write.judge, write.send)
+    one = model_write.ModelWrite(write.what(first), write.done, write.judge, write.send, has_etag=False)
     written, note = model_write.write_model_until(azure, clock, first, deadline, one)
     return ExtensionChange(written, before, write.now(written), protected, note, warnings)
 

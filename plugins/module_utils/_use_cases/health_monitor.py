@@ -78,15 +78,31 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
         except (AzureError, Refused) as error:
             if not (replacement and (written or new_first)):
                 raise
-            words = str(error).replace(" Nothing was written.", "").rstrip(".")
-            raise Refused(
-                "health_source_half_replaced",
-                f"{words}. {health_source.half_done(_fresh(azure, scale_set), before, after)}",
-            ) from error
+            half = health_source.half_done(_fresh(azure, scale_set), before, after)
+            raise Refused("health_source_half_replaced", f"{str(error).rstrip('.')}. {half}") from error
         steps.pop(0)
         written += 1
         notes += [note] if note else []
+    if not _stands(scale_set, request):
+        raise _lost(scale_set, before, after, replacement=replacement)
     return SourceChange(scale_set, before, health_source.current(scale_set), notes, warnings)
+
+
+def _stands(scale_set: ScaleSet, request: HealthMonitorRequest) -> bool:
+    try:
+        return health_source.current(scale_set) == health_source.desired(scale_set, request)
+    except Refused:
+        return False
+
+
+def _lost(scale_set: ScaleSet, before: Shown, after: Shown, *, replacement: bool) -> Refused:
+    """Each write was read back, and by the last read another client has undone one of them."""
+    said = f"another client changed the health source of scale set {scale_set.name} after this call had written it."
+    if replacement:
+        half = health_source.half_done(scale_set, before, after)
+        return Refused("health_source_half_replaced", f"{said} {half}")
+    there = ", ".join(scale_set.health_sources) or "none"
+    return Refused("write_taken_back", f"{said} It has {there} now. Run the same again.")
 
 
 class _Needed(Exception):
@@ -155,5 +171,6 @@ def _written(clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadli
         judge=lambda fresh: write.judge(fresh, name, what),
         send=lambda fresh: send(fresh, what),
         otherwise=by_hand if write.remove else None,
+        has_etag=name == PROBE,
     )
     return model_write.write_model_until(write.azure, clock, scale_set, deadline, one)

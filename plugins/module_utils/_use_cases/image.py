@@ -131,7 +131,7 @@ class _Write:
             raise Refused(
                 "image_changed",
                 f"the model of scale set {fresh.name} names {fresh.image} and not {expected}: another client has "
-                "written it meanwhile. The image was not written.",
+                "written it meanwhile. Nothing was written.",
             )
         theirs = record.read(fresh.tags)
         allowed = self.request.replaces_rollout
@@ -142,13 +142,13 @@ class _Write:
             raise Refused(
                 "rollout_ended",
                 f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
-                "controller. The image was not written.",
+                "controller. Nothing was written.",
             )
         if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
             raise Refused(
                 "rollout_changed",
                 f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
-                "started it meanwhile. The image was not written.",
+                "started it meanwhile. Nothing was written.",
             )
 
     def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:

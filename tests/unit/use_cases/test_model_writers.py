@@ -22,9 +22,9 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import extension, health_monitor, upgrade_policy
 
 from ..asking import request
-from ..fake_azure import SUBSCRIPTION, Answer, FakeAzure, FakeClock
+from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
 from ..refusals import refused
-from ..stored import FAILED, HEALTH, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
+from ..stored import FAILED, HEALTH, POLL, PREEMPTED, PROBE, REFERENCE, SUCCEEDED, Stored
 
 SET = {"resource_group": "rg", "name": "web", "timeout": 1800}
 LATEST = {"storageProfile": {"imageReference": {"version": "latest"}}}
@@ -389,3 +389,185 @@ def test_a_name_that_the_extension_has_not_is_refused(azure: Azure, arm: FakeAzu
             azure, clock, request(HealthMonitorRequest, {**asked, "extension_name": "mine"}), check_mode=False
         )
     assert web.writes() == []
+
+
+# -- what other clients do between a read and a write, and after it -------------------------------
+
+AUTOMATIC = {"upgradePolicy": {"mode": "Automatic"}}
+REPAIRS = NEEDS["automatic repairs are on"]
+LATEST_UPGRADE = f"{WEB}/rollingUpgrades/latest"
+THROTTLED: Answer = (429, {"Retry-After": "120"}, {"error": {"code": "OperationNotAllowed", "message": "Wait."}})
+NO_UPGRADE: Answer = (404, {}, {"error": {"code": "NotFound", "message": "There is none."}})
+WITHOUT_ETAG: dict[str, Callable[[Azure, FakeClock], object]] = {
+    "extension": lambda azure, clock: run_extension(azure, clock, settings(ours=2)),
+    "extension absent": lambda azure, clock: run_extension(
+        azure, clock, {**settings(), "extension": "health", "state": "absent"}
+    ),
+    "health source": lambda azure, clock: monitor(
+        azure, clock, source="application_health_extension", probe_id=None, port=81
+    ),
+    "health source absent": lambda azure, clock: health_monitor.set_source(
+        azure, clock, request(HealthMonitorRequest, ABSENT), check_mode=False
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "change", "code"),
+    [
+        *((way, AUTOMATIC, "azure_would_upgrade") for way in WITHOUT_ETAG),
+        ("extension absent", REPAIRS, "health_source_needed"),
+        ("health source absent", REPAIRS, "health_source_needed"),
+    ],
+)
+def test_a_write_without_an_etag_rests_on_a_read_of_the_set_made_right_before_it(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, way: str, change: dict[str, Any], code: str
+) -> None:
+    """Azure lets the read of its latest upgrade wait for minutes, and another client writes meanwhile."""
+    web = boot(arm, "Manual", HEALTH)
+
+    def throttled(_request: object) -> Answer:
+        web.change(**change)
+        arm.on("GET", LATEST_UPGRADE, NO_UPGRADE)
+        return THROTTLED
+
+    arm.on("GET", LATEST_UPGRADE, throttled)
+    with pytest.raises(Refused) as raised:
+        WITHOUT_ETAG[way](azure, clock)
+    assert raised.value.code == code and web.writes() == []
+
+
+def test_a_write_without_an_etag_goes_out_once_nothing_changes_any_more(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = boot(arm)
+    web.at = {1: lambda: web.change(automaticRepairsPolicy={"enabled": False}), 3: lambda: web.extend("other", BOOT)}
+    assert run_extension(azure, clock, settings(ours=2)).changed
+    assert web.writes() == ["PATCH boot"] and web.reads == 7
+
+
+def test_a_set_that_changes_at_each_read_is_not_written(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = boot(arm)
+    web.at = {n: lambda: web.change(automaticRepairsPolicy={"enabled": False}) for n in range(1, 1000)}
+    with pytest.raises(AzureError, match="another client changed the scale set") as raised:
+        run_extension(azure, clock, settings(ours=2))
+    assert raised.value.code == "azure_precondition" and web.writes() == []
+
+
+def cancelled_by(web: Stored, theirs: Callable[[], None]) -> None:
+    """Azure takes the write, and another client's takes its place before it has ended."""
+
+    def poll(_request: object) -> Answer:
+        theirs()
+        return 200, {}, PREEMPTED
+
+    web.arm.on("GET", POLL, poll)
+
+
+def policy(azure: Azure, clock: FakeClock, **options: Any) -> upgrade_policy.PolicyChange:
+    return upgrade_policy.set_policy(azure, clock, request(UpgradePolicyRequest, {**SET, **options}), check_mode=False)
+
+
+def test_a_policy_refused_after_an_accepted_write_does_not_say_that_nothing_was_written(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = Stored(arm, HEALTH)
+    web.instances = [uniform(0)]
+
+    def theirs() -> None:  # the write that Azure took has made another model of it
+        web.change(upgradePolicy={"mode": "Manual"})
+        web.instances = [uniform(0, latestModelApplied=False)]
+
+    cancelled_by(web, theirs)
+    with pytest.raises(Refused) as raised:
+        policy(azure, clock, mode="Rolling")
+    assert raised.value.code == "not_ready" and "findings" in raised.value.fields
+    assert "nothing was written" not in str(raised.value).lower()
+    assert "By then this call had sent: set the upgrade policy of scale set web (accepted). 1) " in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "code"),
+    [("extension", "boot", "extension_incomplete"), ("health source", "health", "option_invalid")],
+)
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_extension_refused_after_a_write_does_not_say_that_nothing_was_written(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, way: str, name: str, code: str, lost: bool
+) -> None:
+    web = boot(arm, "Manual", HEALTH)
+    if not lost:
+        cancelled_by(web, lambda: web.extend(name, None))
+    else:
+
+        def unanswered(_request: object) -> Answer:
+            web.extend(name, None)
+            return 503, {}, None
+
+        for method in ("PUT", "PATCH"):
+            arm.on(method, f"{WEB}/extensions/{name}", unanswered)
+    with pytest.raises(Refused) as raised:
+        WITHOUT_ETAG[way](azure, clock)
+    assert raised.value.code == code and len(web.writes()) == 1
+    assert "nothing was written" not in str(raised.value).lower()
+    sent = f"write extension {name} of scale set web ({'no answer' if lost else 'accepted'})."
+    assert f". By then this call had sent: {sent}" in str(raised.value)
+
+
+def test_a_refusal_after_waiting_says_what_was_sent_before(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = boot(arm)
+    web.stores = False
+    cancelled_by(web, lambda: web.change(provisioningState="Updating"))
+    with pytest.raises(Refused, match=r"By then this call had sent: write extension boot .*\(accepted\)\.") as raised:
+        run_extension(azure, clock, settings(ours=2))
+    assert raised.value.code == "scale_set_updating" and "Nothing was written" not in str(raised.value)
+
+
+def test_a_cancelled_operation_of_a_policy_that_stands_is_told(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm, HEALTH)
+    web.ends = [PREEMPTED]
+    done = policy(azure, clock, rolling_upgrade_policy={"max_batch_instance_percent": 10})
+    assert done.changed and web.writes() == ["PATCH web"]
+    assert done.note == "Azure stored it, and says of the operation: OperationPreempted: By a newer one."
+
+
+@pytest.mark.parametrize("to", ["load_balancer_probe", "application_health_extension"])
+def test_a_source_that_another_client_takes_away_in_the_end_is_no_success(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, to: str
+) -> None:
+    """It goes while the last request of the replacement runs, so nothing before that shows it."""
+    probe = {"virtualMachineProfile": {"networkProfile": {"healthProbe": {"id": PROBE}}}}
+    web = Stored(arm, *([HEALTH] if to == "load_balancer_probe" else []), **REPAIRS)
+    for name in ("health", "ApplicationHealthLinux"):
+        web.serve(name)
+    if to == "application_health_extension":
+        web.change(**probe)
+
+    def poll(_request: object) -> Answer:
+        if len(web.writes()) == 2:
+            for name in list(web.extensions):
+                web.extend(name, None)
+            web.change(virtualMachineProfile={"networkProfile": {"healthProbe": None}})
+        return 200, {}, SUCCEEDED
+
+    arm.on("GET", POLL, poll)
+    asked = {"probe_id": None, "protocol": "tcp", "port": 22} if to == "application_health_extension" else {}
+    with pytest.raises(Refused) as raised:
+        monitor(azure, clock, source=to, **asked)
+    assert raised.value.code == "health_source_half_replaced"
+    assert "another client changed the health source of scale set web" in str(raised.value)
+    assert "no health source now. Run the same again" in str(raised.value)
+
+
+def test_a_source_that_comes_beside_the_asked_one_is_no_success(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
+    web = Stored(arm)
+    web.serve("ApplicationHealthLinux")
+
+    def poll(_request: object) -> Answer:
+        web.change(virtualMachineProfile={"networkProfile": {"healthProbe": {"id": PROBE}}})
+        return 200, {}, SUCCEEDED
+
+    arm.on("GET", POLL, poll)
+    asked = {"source": "application_health_extension", "probe_id": None, "protocol": "tcp", "port": 22}
+    with pytest.raises(Refused, match=r"It has .*application_health_extension.* now\. Run the same again") as raised:
+        monitor(azure, clock, **asked)
+    assert raised.value.code == "write_taken_back"
