@@ -41,6 +41,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
 
 from .. import orchestrator_judge as outsider
 from ..asking import request
+from ..orchestrator_facts import EXTENSION, HEALTH, POLICY, UPGRADE, Call
 from ..simulated import Reply, Request, Simulated
 from .test_orchestrator_outsider import plain, tolerated
 
@@ -57,10 +58,10 @@ PROBE = "/subscriptions/{}/resourceGroups/shop/providers/Microsoft.Network/loadB
 BOOT = {"publisher": "p", "type": "CustomScript", "type_handler_version": "2.1"}
 ROLLING = {"state": "completed", "type": "os", "timeout": 3600, "health_timeout": 120, "poll_interval": 10}
 MODULES = {
-    "policy": outsider.POLICY,
-    "health": outsider.HEALTH,
-    "extension": outsider.EXTENSION,
-    "rolling": outsider.UPGRADE,
+    "policy": POLICY,
+    "health": HEALTH,
+    "extension": EXTENSION,
+    "rolling": UPGRADE,
 }
 CANCEL = "VirtualMachineScaleSetRollingUpgrades_Cancel"
 LONGEST = 4 * 3600.0  # seconds of one call
@@ -285,7 +286,7 @@ def test_no_play_breaks_a_rule(seed: int) -> None:
             azure.fault(operation=CANCEL, action="lost_answer", times=1)
         check_mode = random.random() < 0.1
         given, began = {**SET, **options}, azure.now()
-        call = outsider.Call(f"call {number}", MODULES[name], given, check_mode)
+        call = Call(f"call {number}", MODULES[name], given, check_mode)
         clock = outsider.Watch(beside, call)
         client = connect(request(ConnectionOptions, azure.options), {"HOME": "/nonexistent"}, clock, azure.session())
         changed: bool | None = None

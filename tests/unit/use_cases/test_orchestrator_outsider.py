@@ -41,7 +41,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
 )
 
 from ..asking import request
-from ..orchestrator_judge import EXTENSION, HEALTH, POLICY, UPGRADE, Broken, Call, Judge, Watched
+from ..orchestrator_facts import EXTENSION, HEALTH, POLICY, UPGRADE, Broken, Call
+from ..orchestrator_judge import Judge, Watched
 from ..simulated import Controller, Endless, Request, Simulated
 
 SEEDS = (
