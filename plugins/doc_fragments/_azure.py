@@ -63,6 +63,16 @@ options:
         Manager, whose C(/metadata/endpoints) tells the rest.
       - Unset means E(AZURE_CLOUD_ENVIRONMENT), else the metadata at E(ARM_CLOUD_METADATA_URL), else V(AzureCloud).
     type: str
+  auxiliary_tenants:
+    description:
+      - Up to three more tenants that a request refers to, as where the gallery of the image is in another tenant than
+        the scale set.
+      - The same application must be known in each of them and be allowed to read there. A managed identity has tokens
+        of its own tenant only.
+      - A profile may have it as text, with commas.
+    type: list
+    elements: str
+    default: []
 requirements:
   - python >= 3.10
   - azure-identity >= 1.19

@@ -43,6 +43,7 @@ class ConnectionOptions:
     auth_source: AuthSource | None = None
     profile: str | None = None
     cloud_environment: str | None = None
+    auxiliary_tenants: t.Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

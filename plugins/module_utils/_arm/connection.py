@@ -88,7 +88,7 @@ class Connection:
             sdk.policies.UserAgentPolicy(base_user_agent="steady.vmss"),
             sdk.policies.ContentDecodePolicy(),
             Retries(self.usage, self._clock),
-            Authentication(self._credential, self._cloud.scope, self.usage),
+            Authentication(self._credential, self._cloud.scope, self.usage, self._clock),
             sdk.policies.CustomHookPolicy(),
             Wanted(self._check_wanted),
             Meter(self.usage),

@@ -12,7 +12,7 @@ import inspect
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .._options import AuthSource, ConnectionOptions
@@ -33,9 +33,11 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE",),
     "profile": ("AZURE_PROFILE",),
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
+    "auxiliary_tenants": (),
 }
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+MOST_AUXILIARY = 3  # tenants that Azure takes tokens of beside the first one's
 _PASSWORD_FORMS = (("AZURE_AD_USER", "AZURE_PASSWORD"), ("AZURE_USERNAME", "AZURE_PASSWORD"))
 _SECRET_HOWTO = (
     "Give client_id, secret and tenant, or set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT (in roles and playbooks: "
@@ -55,7 +57,7 @@ _NO_PASSWORDS = (
 _UNUSED = {
     "env": ("profile",),
     "workload_identity": ("secret", "profile"),
-    "msi": ("secret", "profile"),
+    "msi": ("secret", "profile", "auxiliary_tenants"),  # it has tokens of its own tenant only
     "cli": ("client_id", "secret", "profile"),
 }
 
@@ -83,6 +85,7 @@ class Settings:
     certificate: str = ""
     certificate_password: str = field(default="", repr=False)
     principal_of: str = _OPTIONS
+    auxiliary_tenants: tuple[str, ...] = ()
     cli_subscription: t.Mapping[str, t.Any] = field(default_factory=dict)  # what az's own list says of subscription_id
 
 
@@ -96,7 +99,7 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
     ~/.azure/credentials, and for the subscription last the Azure CLI's. The values of a principal come from the first
     source that names one. Raises CredentialError.
     """
-    given = {name: str(value) for name, value in vars(options).items() if name in VARIABLES and value}
+    given = {name: _option(value) for name, value in vars(options).items() if name in VARIABLES and value}
     variables = _variables(environment)
     auth_source = given.get("auth_source") or variables["auth_source"] or "auto"
     if auth_source not in AUTH_SOURCES:
@@ -117,6 +120,12 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
         return next((source.values[name] for source in sources if source.values.get(name)), "")
 
     words, principal = _principal(auth_source, sources)
+    auxiliary = tuple(re.split(r"[,\s]+", first("auxiliary_tenants").strip(", "))) if first("auxiliary_tenants") else ()
+    if len(auxiliary) > MOST_AUXILIARY:
+        raise CredentialError(
+            "option_invalid",
+            f"auxiliary_tenants names {len(auxiliary)} tenants, and Azure takes tokens of at most {MOST_AUXILIARY}.",
+        )
     subscription_id = first("subscription_id") or _text(next((one for one in known if one.get("isDefault")), {}), "id")
     return Settings(
         auth_source=auth_source,
@@ -128,6 +137,7 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
         certificate=principal.get("certificate") or "",
         certificate_password=principal.get("certificate_password") or "",
         principal_of=words,
+        auxiliary_tenants=auxiliary,
         cli_subscription=next((one for one in known if _text(one, "id").lower() == subscription_id.lower()), {}),
     )
 
@@ -202,6 +212,7 @@ class Credential:
         self, make: t.Callable[[], t.Any], secrets: t.Sequence[str] = (), notices: list[str] | None = None
     ) -> None:
         self.notices = [] if notices is None else notices
+        self.auxiliary: t.Sequence[Credential] = ()  # the same principal in other tenants
         self._make = make
         self._secrets = secrets
         self._current: t.Any = None
@@ -218,10 +229,21 @@ class Credential:
 
     def renew(self) -> None:
         self._current = None
+        for one in self.auxiliary:
+            one.renew()
 
 
 def credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str], transport: t.Any) -> Credential:
     """The credential that the settings choose; it asks for no token yet. Raises CredentialError."""
+    chosen = _credential(settings, cloud, environment, transport)
+    chosen.auxiliary = [
+        _credential(replace(settings, tenant=tenant), cloud, environment, transport)
+        for tenant in settings.auxiliary_tenants
+    ]
+    return chosen
+
+
+def _credential(settings: Settings, cloud: Cloud, environment: t.Mapping[str, str], transport: t.Any) -> Credential:
     common = {
         "authority": cloud.authority,
         "disable_instance_discovery": not cloud.known,
@@ -386,6 +408,10 @@ def _cli_subscriptions(environment: t.Mapping[str, str]) -> list[dict[str, t.Any
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _option(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _text(document: object, name: str) -> str:

@@ -25,6 +25,8 @@ LONGEST_PAUSE = 30.0  # between two tries where Azure does not say
 
 MAY_BE_EMPTY = "may_be_empty"  # an option of a request whose good answer may have no body
 
+_SOON = 300.0  # seconds before its end a token is replaced
+
 _RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -144,18 +146,38 @@ class Retries(sdk.HTTPPolicy):
 
 
 class Authentication(sdk.BearerTokenCredentialPolicy):
-    """Signs each request. A token that Azure no longer takes is replaced once, and the request sent again."""
+    """Signs each request. A token that Azure no longer takes is replaced once, and the request sent again.
 
-    def __init__(self, credential: t.Any, scope: str, usage: Usage) -> None:
+    What a request refers to in another tenant, as a model does to a gallery's image, Azure reads with that tenant's
+    token in x-ms-authorization-auxiliary: "Bearer <token>, Bearer <token>", at most three, each valid
+    (https://learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant; the Azure CLI joins
+    them with ";"). One that has expired is answered with 401 as well.
+    """
+
+    def __init__(self, credential: t.Any, scope: str, usage: Usage, clock: Clock) -> None:
         super().__init__(credential, scope)
         self._renewable = credential
+        self._scope = scope
         self._usage = usage
+        self._clock = clock
+        self._auxiliary: dict[int, t.Any] = {}  # tokens, by the number of the tenant
+
+    def on_request(self, request: t.Any) -> None:
+        super().on_request(request)
+        for number, one in enumerate(self._renewable.auxiliary):
+            held = self._auxiliary.get(number)
+            if held is None or held.expires_on - self._clock.now() < _SOON:
+                self._auxiliary[number] = one.get_token(self._scope)
+        if self._auxiliary:
+            tokens = ", ".join(f"Bearer {token.token}" for token in self._auxiliary.values())
+            request.http_request.headers["x-ms-authorization-auxiliary"] = tokens
 
     def send(self, request: t.Any) -> t.Any:
         answer = super().send(request)
         if answer.http_response.status_code != 401:
             return answer
         self._renewable.renew()
+        self._auxiliary.clear()
         self._usage.retries += 1
         return super().send(request)
 

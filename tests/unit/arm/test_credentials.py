@@ -350,6 +350,7 @@ USED_BY = {
     "client_id": ("auto", "env", "credential_file", "workload_identity", "msi"),
     "secret": ("auto", "env", "credential_file"),
     "profile": ("auto", "credential_file"),
+    "auxiliary_tenants": ("auto", "env", "credential_file", "workload_identity", "cli"),
 }
 
 
@@ -365,13 +366,14 @@ def test_no_option_is_accepted_and_ignored(sign_in: SignIn, home: Path, name: st
         assert refusal in seen[1] and refusal not in seen[0]
 
 
-OTHER = {
+OTHER: dict[str, Any] = {
     "subscription_id": CLIENT,
     "cloud_environment": "AzureChinaCloud",
     "tenant": "other",
     "client_id": "other",
     "secret": "another~secret",
     "profile": "work",
+    "auxiliary_tenants": ["gallery-tenant"],
 }
 
 
@@ -403,9 +405,9 @@ def outcome(sign_in: SignIn, home: Path, auth_source: str, options: dict[str, st
         if not arm.requests:
             return str(error)
     used = [arguments.read_text()] if arguments.exists() else []
-    return str(used + [(str(one.url), str(one.body), one.headers.get("Authorization")) for one in arm.requests]) + str(
-        [(str(one.url), str(one.body)) for one in arm.sign_ins]
-    )
+    signed = ("Authorization", AUXILIARY)
+    asked = [(str(one.url), str(one.body), *map(one.headers.get, signed)) for one in arm.requests]
+    return str([*used, *asked, *((str(one.url), str(one.body)) for one in arm.sign_ins)])
 
 
 def test_a_client_id_of_the_options_is_nobody_elses_sign_in(sign_in: SignIn, home: Path) -> None:
@@ -416,6 +418,51 @@ def test_a_client_id_of_the_options_is_nobody_elses_sign_in(sign_in: SignIn, hom
     assert said.startswith("No Azure credentials were found") and "IMDS" in said
     ambient = {"HOME": str(home), **SUB, "AZURE_CLIENT_ID": "mine"}
     connect(request(ConnectionOptions, {}), ambient, FakeClock(), sign_in.session).scale_set("rg", "web")
+
+
+AUXILIARY = "x-ms-authorization-auxiliary"
+
+
+def test_tokens_of_other_tenants_go_with_each_request(sign_in: SignIn) -> None:
+    options = {**OPTIONS, "auxiliary_tenants": ["one", "two"]}
+    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
+    azure.scale_set("rg", "web")
+    azure.scale_set("rg", "web")
+    tenants = [urlsplit(str(one.url)).path.split("/")[1] for one in sign_in.arm.sign_ins]
+    assert tenants == [TENANT, "one", "two"]
+    assert all(parse_qs(str(one.body))["client_id"] == [CLIENT] for one in sign_in.arm.sign_ins)
+    for sent in sign_in.arm.requests:
+        assert sent.headers["Authorization"] == "Bearer token-1"
+        assert sent.headers[AUXILIARY] == "Bearer token-2, Bearer token-3"
+
+
+def test_a_token_of_another_tenant_that_azure_no_longer_takes_is_replaced(sign_in: SignIn) -> None:
+    expired = (401, {}, {"error": {"code": "ExpiredAuthenticationToken", "message": "It has expired."}})
+    sign_in.arm.on("GET", WEB, expired, (200, {}, {"id": WEB}))
+    options = {**OPTIONS, "auxiliary_tenants": ["one"]}
+    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
+    azure.scale_set("rg", "web")
+    assert [sent.headers[AUXILIARY] for sent in sign_in.arm.requests] == ["Bearer token-2", "Bearer token-4"]
+
+
+def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
+    sign_in(OPTIONS, {})
+    assert AUXILIARY not in sign_in.arm.requests[-1].headers
+
+
+def test_azure_takes_three_tokens_beside_the_first(sign_in: SignIn, home: Path) -> None:
+    sign_in({**OPTIONS, "auxiliary_tenants": ["a", "b", "c"]}, {})
+    said = sign_in.refused({**OPTIONS, "auxiliary_tenants": ["a", "b", "c", "d"]}, {})
+    assert said == "auxiliary_tenants names 4 tenants, and Azure takes tokens of at most 3."
+    profile(home, "work", client_id="c", secret="s", tenant="t", auxiliary_tenants="one, two,three,four")
+    assert "names 4 tenants" in sign_in.refused({"profile": "work"}, SUB)
+
+
+def test_a_tenant_that_refuses_says_which_sign_in(sign_in: SignIn) -> None:
+    refused = {"error": "unauthorized_client", "error_description": "AADSTS700016: Application not found in directory."}
+    token = {"token_type": "Bearer", "expires_in": 3600, "access_token": "first"}
+    sign_in.arm.token_answers = [(200, {}, token), (400, {}, refused)]
+    assert "AADSTS700016" in sign_in.refused({**OPTIONS, "auxiliary_tenants": ["one"]}, {})
 
 
 def test_workload_identity_sends_the_pods_token(sign_in: SignIn, arm: FakeAzure, home: Path) -> None:
