@@ -8,6 +8,7 @@ import base64
 import datetime
 import inspect
 import json
+import time
 import traceback
 from itertools import product
 from pathlib import Path
@@ -440,7 +441,9 @@ def test_a_token_of_another_tenant_that_azure_no_longer_takes_is_replaced(sign_i
     expired = (401, {}, {"error": {"code": "ExpiredAuthenticationToken", "message": "It has expired."}})
     sign_in.arm.on("GET", WEB, expired, (200, {}, {"id": WEB}))
     options = {**OPTIONS, "auxiliary_tenants": ["one"]}
-    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
+    clock = FakeClock()
+    clock.time = time.time()  # the tokens are good for an hour from now
+    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, clock, sign_in.session)
     azure.scale_set("rg", "web")
     assert [sent.headers[AUXILIARY] for sent in sign_in.arm.requests] == ["Bearer token-2", "Bearer token-4"]
 
