@@ -141,7 +141,8 @@ def test_credentials_that_are_wrong_again_stop_at_the_failed_instance(simulator:
 def test_an_extension_comes_and_goes(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(1, extensions=[OTHER]), 60)
     incomplete = scenes.module(sim, "extension", args={"extension": "boot", "publisher": "p"})
-    assert incomplete["failed"] and "a new one needs type, type_handler_version" in incomplete["msg"]
+    assert incomplete["failed"] and incomplete["code"] == "extension_incomplete"
+    assert "type, type_handler_version" in incomplete["msg"]
     assert sim.metrics()["non_get"] == []
     args = {
         "extension": "boot",

@@ -104,7 +104,7 @@ def test_throttled_and_broken_reads_do_not_end_the_wait(simulator: StartSimulato
 def test_a_forbidden_start_names_the_permission(simulator: StartSimulator) -> None:
     sim = simulator(world(2, faults=[{"operation": "*_StartOSUpgrade", "action": "forbidden"}]), 240)
     done = upgrade(sim)
-    assert done["failed"] and "osRollingUpgrade/action" in done["msg"], done
+    assert done["failed"] and done["code"] == "azure_denied" and "osRollingUpgrade/action" in done["msg"], done
     assert done["changed"] is False
 
 
@@ -124,5 +124,5 @@ def test_an_upgrade_that_waits_for_a_word_says_so(simulator: StartSimulator) -> 
     while not truths(sim) and time.monotonic() < deadline:
         time.sleep(0.1)
     done = upgrade(sim, timeout=3)
-    assert done["failed"] and "still runs after 3 s" in done["msg"]
+    assert done["failed"] and done["code"] == "upgrade_not_ended" and "3 s" in done["msg"]
     assert "It may wait for an approval (steady.vmss.deferred_upgrade). Wait on" in done["msg"], done["msg"]

@@ -31,6 +31,10 @@ def test_an_image_that_only_a_tag_names_is_asked_for(simulator: StartSimulator, 
     run = harness.run_playbook("steady.vmss.rollback", sim, extra_vars=given)
     assert run.rc != 0
     words = " ".join(run.output.split())
+    assert (run.fact("rollout_result")["outcome"], run.fact("rollout_result")["code"]) == (
+        "refused",
+        "rollback_image_unknown",
+    )
     assert "Give the image to go back to as rollback_image. Nothing was written." in words
     assert (f"The record names {OTHER}, and others may write it" in words) == (previous == OTHER)
     assert sim.metrics()["non_get"] == []

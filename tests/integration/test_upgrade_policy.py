@@ -157,7 +157,8 @@ def test_mode_automatic_is_refused_while_instances_are_behind(simulator: StartSi
 def test_mode_rolling_needs_a_health_source(simulator: StartSimulator) -> None:
     sim = simulator(scenes.several(scenes.scale_set(1, health="none"), scenes.scale_set(1, name="healthy")), 60)
     refused = set_policy(sim, {"mode": "Rolling"})
-    assert refused["failed"] and "web has no health source" in refused["msg"] and "health_monitor" in refused["msg"]
+    assert refused["failed"] and refused["code"] == "not_ready" and "health_monitor" in refused["msg"]
+    assert "no_health_source" in [one["code"] for one in refused["findings"]]
     assert "upgrade mode Rolling" in refused["msg"] and sim.metrics()["non_get"] == []
     done = set_policy(sim, {"mode": "Rolling", "name": "healthy"})
     assert done["changed"] and done["after"]["mode"] == "Rolling", done

@@ -43,7 +43,7 @@ def test_instances_get_the_whole_model_and_their_disks_stay(simulator: StartSimu
     change_the_extension(sim)
 
     by_image = scenes.module(sim, "instance_upgrade")
-    assert by_image["failed"] and "latest" in by_image["msg"]
+    assert by_image["failed"] and by_image["code"] == "model_not_pinned"
 
     planned = scenes.module(sim, "instance_upgrade", check=True, **WHOLE)
     assert planned["changed"] and sorted(planned["left"]) == ["0", "1", "2"]

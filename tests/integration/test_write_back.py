@@ -15,7 +15,8 @@ def test_a_rolling_upgrade_of_azure_delays_the_way_back_and_refuses_the_way_fort
     sim.event({"do": "rolling_upgrade", "seconds": 36000})
     forth = scenes.module(sim, "image", args={"image": {**SERIES, "version": NEW}})
     assert forth["failed"]
-    assert "rolling upgrade of Azure's running" in forth["msg"]
+    assert forth["code"] == "preflight_failed"
+    assert [one["code"] for one in forth["findings"] if one["severity"] == "error"] == ["rolling_upgrade_running"]
 
     sim = simulator(scenes.scenario(1), 60)
     sim.event({"do": "rolling_upgrade", "seconds": 1800})
