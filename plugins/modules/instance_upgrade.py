@@ -247,6 +247,11 @@ notes:
   type: list
   elements: str
   sample: []
+instances_now:
+  description: What the instances run and which are unavailable, with the time at which they were read, as a sentence.
+  returned: always
+  type: str
+  sample: "Scale set web (resource group shop) as last read at 2026-11-21T02:00:04Z: Of 3 instances 3 run …"
 batch_now:
   description: What the instances of O(batch) run now, as it was read last; none where no batch was given.
   returned: always

@@ -78,6 +78,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+instances_now:
+  description: What the instances run and which are unavailable, with the time at which they were read, as a sentence.
+  returned: success
+  type: str
+  sample: "Scale set web (resource group shop) as last read at 2026-11-21T02:00:04Z: Of 3 instances 3 run …"
 rollout_id:
   description: The id of the rollout that stands on the scale set's tags for this target, otherwise a new one.
   returned: success

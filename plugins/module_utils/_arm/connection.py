@@ -18,7 +18,7 @@ from .._facts import documents, problems
 from .._facts.problems import Problem
 from . import reading, sdk
 from .clouds import Cloud
-from .errors import AzureError, problem_of_answer, read_json, root_words
+from .errors import AzureError, CredentialError, problem_of_answer, read_json, root_words
 from .policies import Authentication, Clock, Meter, Retries, Usage, Wanted, body_text
 from .redaction import message_text
 from .urls import OneEndpoint, resource_path
@@ -99,7 +99,7 @@ class Connection:
     ) -> t.Any:
         """Run one operation of the SDK and return Azure's answer as it came."""
         answers: list[t.Any] = []
-        with _translate_errors(attempted, scale_set, answers):
+        with _translate_errors(attempted, scale_set, answers, self.usage):
             operation(*args, raw_response_hook=answers.append, **kwargs)
         return answers[-1].http_response
 
@@ -136,7 +136,7 @@ class Connection:
         self, method: str, attempted: str, scale_set: str, url: str, body: object = None, **options: t.Any
     ) -> t.Any:
         """A request to an address that no operation of the SDK has."""
-        with _translate_errors(attempted, scale_set, []):
+        with _translate_errors(attempted, scale_set, [], self.usage):
             answer = self._generic.send_request(sdk.HttpRequest(method, url, json=body), **options)
         if answer.status_code >= 300:
             raise AzureError(_problem_in(answer), attempted, scale_set)
@@ -160,10 +160,14 @@ def as_object(answer: t.Any) -> dict[str, t.Any]:
 
 
 @contextmanager
-def _translate_errors(attempted: str, scale_set: str, answers: list[t.Any]) -> t.Iterator[None]:
+def _translate_errors(attempted: str, scale_set: str, answers: list[t.Any], usage: Usage) -> t.Iterator[None]:
     """Turn what the SDK raises into an AzureError. A good answer outweighs the SDK's trouble to read it."""
     try:
         yield
+    except CredentialError as exc:
+        if usage.calls:  # signed in before
+            exc.in_the_middle(attempted, scale_set)
+        raise
     except (sdk.exceptions.AzureError, ValueError, OSError) as exc:
         if not _is_good(answers):
             # The cause stays out of tracebacks: the SDK's words may hold what ours leave out.

@@ -41,6 +41,10 @@ class AzureError(Exception):
         remedy = model_limit.remedy(str(problem))
         super().__init__(f"Cannot {attempted}: {problem}" + (f" {remedy}" if remedy else ""))
 
+    def and_now(self, state: str) -> None:
+        """Add what stands, and how to go on."""
+        self.args = (f"{str(self).rstrip('.')}. {state}",)
+
 
 class CredentialError(AzureError):
     """Signing in is not possible; the message is one sentence that names what is missing or wrong."""
@@ -49,6 +53,11 @@ class CredentialError(AzureError):
         sentence = printable(sentence, LONGEST_MESSAGE)
         super().__init__(Problem(problems.DENIED, azure_code, sentence), "sign in to Azure", code=code)
         self.args = (sentence,)
+
+    def in_the_middle(self, attempted: str, scale_set: str) -> None:
+        """It was another sign-in, for this request."""
+        self.attempted, self.scale_set = attempted, scale_set
+        self.args = (f"Cannot {attempted}: {self.problem.message}",)
 
 
 def read_json(text: str) -> t.Any:

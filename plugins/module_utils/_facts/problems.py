@@ -84,6 +84,8 @@ class Problem:
 
 
 def _told(code: str, message: str) -> str:
+    if f"{code}: " in message:
+        return message
     return ": ".join(filter(None, (code, message)))
 
 

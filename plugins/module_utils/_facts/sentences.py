@@ -11,6 +11,7 @@ from collections import defaultdict
 
 from . import running_image
 from .scale_set import Instance
+from .times import timestamp
 
 _MOST_NAMED = 50  # instance ids in one sentence
 
@@ -28,6 +29,11 @@ def runs(instances: t.Collection[Instance], unavailable: t.Iterable[Instance], u
     sick = [i.instance_id for i in unavailable]
     down = f"instance{'s' if len(sick) > 1 else ''} {named(sick)}" if sick else "none"
     return f"Of {len(instances)} instances {', '.join(listed) or 'none is left'}; unavailable: {down}."
+
+
+def as_last_read(runs: str, read_at: float | None) -> str:
+    """What runs where, with its time where Azure cannot be asked any more."""
+    return runs if read_at is None else f"As last read at {timestamp(read_at)}: {runs}"
 
 
 def named(ids: list[str]) -> str:

@@ -22,15 +22,17 @@ _VERBS: dict[Outcome | None, str] = {
 }
 
 
-def stopped(run: RollingRun, previous: Image | None) -> str:
-    """What was attempted, what happened, what runs where now, and the commands that go on and go back."""
+def stopped(run: RollingRun, previous: Image | None, read_at: float | None = None) -> str:
+    """What was attempted, what happened, what runs where now, and the commands that go on and go back. `read_at`: of
+    what Azure tells no more.
+    """
     scale_set = run.watch.scale_set
     wanted = "rolling OS upgrade" if run.watch.kind == OS else "rolling extension upgrade"
     to = f" to {run.watch.target}" if run.watch.target is not None else ""
     what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
     how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.end.why.rstrip('.')}."
     runs = sentences.runs(run.watch.now.values(), run.watch.unavailable)
-    parts = [f"{what} {how}", runs, _disks(run, previous), _go_on(run)]
+    parts = [f"{what} {how}", sentences.as_last_read(runs, read_at), _disks(run, previous), _go_on(run)]
     return " ".join(part for part in parts if part)
 
 

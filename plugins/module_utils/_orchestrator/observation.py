@@ -191,6 +191,11 @@ class Watch:
         shown = (i for i in touched if not self.skip_reason(i))
         return [i for i in shown if not (self.available(i) and (self.done(i) or self._is_unproven(i)))]
 
+    @property
+    def read_at(self) -> float:
+        """When the instances were read last."""
+        return self._seen.read_at
+
     def saw(self, now: float, instances: t.Iterable[Instance]) -> None:
         """One more read of all instances."""
         seen = self._seen

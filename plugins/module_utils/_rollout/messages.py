@@ -11,18 +11,20 @@ import typing as t
 from .._facts import availability, commands, model_limit, running_image, sentences
 from .._facts.domains import instance_order
 from .._facts.report import Report
+from .._facts.times import timestamp
 from .policy import REPORT
 from .survey import Survey
 
 
-def stopped(survey: Survey, report: Report) -> str:
-    """What was attempted, what happened, and what runs where now."""
+def stopped(survey: Survey, report: Report, read_at: float | None = None) -> str:
+    """What was attempted, what happened, and what runs where now. `read_at`: of what Azure tells no more."""
+    runs = sentences.runs(survey.instances, survey.unavailable, _unproven(survey))
     scale_set = survey.scale_set
     models = f" {said}" if (said := model_limit.used(survey.instances)) else ""
     return (
         f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
         f"{scale_set.resource_group}) stopped: "
-        f"{report.end.why}. {sentences.runs(survey.instances, survey.unavailable, _unproven(survey))} Nothing more is "
+        f"{report.end.why.rstrip('.')}. {sentences.as_last_read(runs, read_at)} Nothing more is "
         f"touched.{_give_a_disk(survey)}{models}"
     )
 
@@ -113,6 +115,22 @@ def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]
         "complete": len(there) == len(found),
         "sentence": f"Instances {listed}." if listed else "None of the instances is left.",
     }
+
+
+def instances_now(survey: Survey, read_at: float | None) -> str:
+    """For who has to tell it when Azure cannot be asked any more."""
+    scale_set = survey.scale_set
+    runs = sentences.runs(survey.instances, survey.unavailable, _unproven(survey))
+    when = f" at {timestamp(read_at)}" if read_at else ""
+    return f"Scale set {scale_set.name} (resource group {scale_set.resource_group}) as last read{when}: {runs}"
+
+
+def go_on(survey: Survey) -> str:
+    """The command that goes on with it."""
+    scale_set = survey.scale_set
+    place = {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name}
+    command = commands.playbook("upgrade_image", {**place, "rollout_image": str(survey.target)})
+    return f"Go on, once the cause is gone: {command}"
 
 
 def new_instances(survey: Survey) -> str:

@@ -168,6 +168,11 @@ class Upgrade:
         """The batches of this run, if every upgrade goes well."""
         return [] if self.wait_only else remaining_batches(self._narrowed())
 
+    @property
+    def read_at(self) -> float:
+        """When the instances were read last."""
+        return self._looked
+
     def give_up(self, now: float, code: Code, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
         self._stop(now, code, f"could not {attempted}: {problem}", problem=problem)

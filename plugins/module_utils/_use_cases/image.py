@@ -14,7 +14,7 @@ from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._arm.redaction import redact
-from .._facts import images
+from .._facts import commands, images
 from .._facts.images import Image
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
@@ -57,7 +57,25 @@ class _Write:
     record: Record | None
     deadline: float
     journal: Journal
+    requested: float | None = None  # when a write was sent last
+    last: ScaleSet = field(init=False)
+    read_at: float = field(init=False)  # when `last` was
     sent: list[ScaleSet] = field(default_factory=list)  # the documents that the image was written on, oldest first
+
+    def __post_init__(self) -> None:
+        self.last, self.read_at = self.first, self.clock.now()
+
+    def state(self) -> str:
+        """What stands, as far as this call knows; how to go on is the role's to say where it wrote a record."""
+        asked = {"resource_group": self.last.resource_group, "scale_set": self.last.name, "image": str(self.target)}
+        command = commands.playbook("upgrade_image", {f"rollout_{name}": value for name, value in asked.items()})
+        go_on = "" if self.record else f" Go on, once the cause is gone: {command}"
+        return (
+            f"The model of scale set {self.last.name} (resource group {self.last.resource_group}) named "
+            f"{self.last.image} in upgrade mode {self.last.upgrade_mode} as last read at {timestamp(self.read_at)}; "
+            f"at {timestamp(self.requested)} a write was sent, and Azure may have done it. It touches no "
+            f"instance.{go_on}"
+        )
 
     @property
     def to_manual(self) -> bool:
@@ -109,6 +127,7 @@ class _Write:
         self._judge(fresh, to_manual=False)
 
     def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
+        self.last, self.read_at = fresh, self.clock.now()
         self._refuse_where_changed(fresh)
         exact, facts = upgrade_plan_info.exact_image(self.azure, self.target, fresh)
         if self.request.latest_must_mean:
@@ -199,6 +218,7 @@ class _Write:
     ) -> ScaleSet:
         def send(fresh: ScaleSet) -> OperationRef | None:
             self._note("model_write_sent", what=what)
+            self.requested = self.clock.now()
             return self.azure.write_model(fresh, body(fresh), what=what)
 
         write = model_write.ModelWrite(what, done, judge, send)
@@ -259,6 +279,8 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
         return ImageChange(first, first, target, changed=False, note=str(reason))
     except (Refused, AzureError) as error:
         if not closes or new_record is None:
+            if isinstance(error, AzureError) and write.requested is not None:
+                error.and_now(write.state())
             raise
         words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])

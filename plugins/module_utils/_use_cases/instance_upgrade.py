@@ -38,9 +38,11 @@ def upgrade(
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
         return {**planned, "warnings": untold}, None
     journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
+    read_at = None
     try:
         carry_out(azure, clock, machine, journal)
     except AzureError as error:
+        read_at = machine.read_at
         machine.give_up(clock.now(), error.code, error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     except Cancelled as cancelled:
@@ -55,9 +57,11 @@ def upgrade(
         return result, None  # one batch is not the whole of a rollout
     if report.outcome == "failed":
         return result, Failure(report.end.code, messages.tolerated(machine.survey, report))
-    stopped = messages.stopped(machine.survey, report)
+    stopped = messages.stopped(machine.survey, report, read_at)
     result["rollout_result"]["message"] = stopped
-    return result, Failure(report.end.code, f"{stopped} {messages.new_instances(machine.survey)}")
+    return result, Failure(
+        report.end.code, f"{stopped} {messages.new_instances(machine.survey)} {messages.go_on(machine.survey)}"
+    )
 
 
 def _result(
@@ -82,6 +86,7 @@ def _result(
         "rollout_result": {**result, "arm": azure.usage.as_dict()},
         **what_follows(machine, earlier),
         "notes": messages.kept_disks(survey, machine.report),
+        "instances_now": messages.instances_now(survey, machine.read_at),
         "batch_now": messages.batch_now(survey, machine.only) if machine.only else None,
         "diff": {
             "before": {i: before_of(machine, by_id, i) for i in touched},

@@ -69,9 +69,11 @@ def run(
         code = machine.report.end.code
         return result, Failure(code, messages.stopped(machine, previous)) if code else None
     journal = Journal(request.journal, scale_set=scale_set.id)
+    read_at = None
     try:
         _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
     except AzureError as error:
+        read_at = machine.watch.read_at
         machine.give_up(clock.now(), error.code, error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     except Refused as refusal:
@@ -88,7 +90,7 @@ def run(
     code, outcome = machine.report.end.code, machine.report.outcome
     if code is None or (request.state == CANCELLED and outcome != "failed"):
         return result, None
-    message = messages.stopped(machine, previous)
+    message = messages.stopped(machine, previous, read_at)
     result["rollout_result"]["message"] = message
     return result, Failure(code, message)
 

@@ -20,6 +20,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
     RollingUpgrade,
     ScaleSet,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._facts.times import timestamp
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import messages
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.observation import EXTENSIONS, OS, Watch
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.rolling_upgrade import (
     CANCELLED,
@@ -73,6 +75,16 @@ def test_a_stale_failure_and_nothing_to_do_is_unchanged() -> None:
     azure = Azure(fleet(4, version="2.0.0"), latest=STALE)
     run = drive(azure)
     assert (run.report.outcome, run.reason, azure.starts) == ("unchanged", None, [])
+
+
+def test_what_azure_tells_no_more_is_told_as_it_was_read_last() -> None:
+    azure = Azure(fleet(8), began=T0 - 200)
+    run = drive(azure)
+    said = messages.stopped(run, None, run.watch.read_at)
+    assert (
+        f"As last read at {timestamp(run.watch.read_at)}: Of 8 instances 8 run" in said and "trigger_os_upgrade" in said
+    )
+    assert "As last read" not in messages.stopped(run, None)
 
 
 def test_a_failed_instance_quotes_what_azures_error_says_of_it() -> None:
