@@ -146,7 +146,9 @@ after:
       grace_period: null
     load_balancer_probe: null
 notes:
-  description: What is left to do for the instances, and what Azure said of a write that failed though it was stored.
+  description:
+    - What is left to do for the instances, what of the probe is in the way of Azure's own upgrades, and what Azure said
+      of a write that failed though it was stored.
   returned: success
   type: list
   elements: str
@@ -154,6 +156,19 @@ notes:
     - >-
       Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with
       whole_model: true.
+findings:
+  description:
+    - What of the load balancer's probe is in the way of automatic OS image upgrades and of upgrade mode Rolling. Errors
+      are refused where these are on. Empty for the extension.
+  returned: success, or where the scale set is not ready
+  type: list
+  elements: dict
+  sample:
+    - severity: error
+      code: probe_interval
+      message: the health probe health of scale set web asks every 120 s, which is not within two minutes.
+      remedy: Set the probe's intervalInSeconds below 120.
+      sentence: …
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always
@@ -177,6 +192,7 @@ def body(azure: Azure, request: HealthMonitorRequest, *, check_mode: bool) -> di
         "before": change.before,
         "after": change.after,
         "notes": list(change.notes),
+        "findings": [finding.as_dict() for finding in change.findings],
         "warnings": list(change.warnings),
         **_module.diff_of(change.before, change.after),
     }

@@ -54,6 +54,7 @@ class Arm:
         Images(self.world, self.wire, scenario.resource_groups).routes(self.router)
         self._own_routes()
         self.world.hooks["expire_tokens"] = lambda _event: self.login.expire_all(self.wall())
+        self.world.hooks["resource"] = self._resource
 
     def _own_routes(self) -> None:
         add, read = self.router.add, "Microsoft.Resources/subscriptions/read"
@@ -197,6 +198,9 @@ class Arm:
                 f"The provided subscription identifier '{subscription}' is malformed or invalid.",
             )
         raise ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+    def _resource(self, event: dict[str, Any]) -> None:
+        self.scenario.resources[str(event["resource"]["id"]).lower()] = event["resource"]
 
     def _unknown(self, request: Request) -> Reply:
         """A resource that the scenario holds as it is, or nothing."""

@@ -64,13 +64,17 @@ def _write(world: World, event: dict[str, Any]) -> None:
 
 
 def _publish(world: World, event: dict[str, Any]) -> None:
-    """A new version of a platform image (publisher, offer, sku) or of a gallery image (gallery, image)."""
+    """A new version of a platform image (publisher, offer, sku) or of a gallery image (gallery, image).
+
+    One that a gallery image has already is changed: where it is replicated, and whether `latest` may mean it.
+    """
     version = str(event["version"])
     if "gallery" in event:
         image = world.catalogue.gallery_image(event.get("family", "gallery"), event["gallery"], event["image"])
         if image is None:
             raise EventError(f"there is no image {event['image']!r} in gallery {event['gallery']!r}")
         regions = list(event.get("regions") or (image.versions[-1].regions if image.versions else []))
+        image.versions[:] = [known for known in image.versions if known.version != version]
         image.versions.append(
             GalleryVersion(
                 version, regions, bool(event.get("exclude_from_latest")), event.get("state", "Succeeded"), world.now

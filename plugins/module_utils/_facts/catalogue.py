@@ -44,5 +44,9 @@ def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> I
     raise Refused(
         "image_not_usable",
         f"image {image} has no version that can be used in {location}"
-        + (f". {reasons}." if reasons else ": it has none at all."),
+        + (
+            f". {reasons}. Replicate a version to the region and do not exclude it from latest."
+            if reasons
+            else ": it has none at all."
+        ),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from .._facts import documents
 from .._facts.problems import Refused
@@ -61,6 +61,14 @@ def extension(scale_set: ScaleSet) -> dict[str, t.Any] | None:
 def network(scale_set: ScaleSet) -> dict[str, t.Any]:
     found = documents.profile(scale_set).get("networkProfile")
     return dict(found) if isinstance(found, dict) else {}
+
+
+def with_probe(scale_set: ScaleSet, given: str) -> ScaleSet:
+    """The scale set as it would be with this probe."""
+    properties = documents.at(scale_set.document, "properties") or {}
+    profile = {**documents.profile(scale_set), "networkProfile": {**network(scale_set), "healthProbe": {"id": given}}}
+    document = {**scale_set.document, "properties": {**properties, "virtualMachineProfile": profile}}
+    return replace(scale_set, document=document)
 
 
 def probe_id(scale_set: ScaleSet) -> str:

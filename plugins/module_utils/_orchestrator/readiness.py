@@ -193,7 +193,8 @@ def _health(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Itera
             ERROR,
             "health_sources",
             f"{this} has {len(sources)} health sources ({', '.join(sources)}), and Azure takes only one.",
-            "Choose one with steady.vmss.health_monitor and replace: true.",
+            f"{'Keep the Application Health extension' if scale_set.flexible else 'Choose one'} with "
+            "steady.vmss.health_monitor and replace: true.",
         )
     if scale_set.service_fabric:
         if "load_balancer_probe" in sources:
@@ -212,15 +213,15 @@ def _health(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Itera
             "Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.",
         )
     if "load_balancer_probe" in sources:
-        yield from _probe(scale_set, around)
+        yield from probe_findings(scale_set, around)
 
 
-def _probe(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Finding]:
+def probe_findings(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Finding]:
+    """Of the load balancer probe that the model names."""
     this = f"scale set {scale_set.name}"
-    name = str(documents.at(documents.profile(scale_set), "networkProfile", "healthProbe", "id") or "").rsplit("/", 1)[
-        -1
-    ]
-    if scale_set.flexible:
+    reference = documents.at(documents.profile(scale_set), "networkProfile", "healthProbe", "id")
+    name = str(reference or "").rpartition("/")[2]
+    if scale_set.flexible and len(scale_set.health_sources) == 1:  # else the finding of several says it
         yield Finding(
             ERROR,
             "probe_flexible",

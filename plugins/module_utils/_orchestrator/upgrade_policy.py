@@ -252,7 +252,8 @@ def would_bring_instances(
     down = sum(availability.is_counted(one) for one in instances if one.instance_id in unproven)
     how = "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
     stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
-    first = f"{'Write mode: Manual along; or bring' if stays else 'Bring'} them to it first,"
+    manual = "Write mode: Manual along, in a playbook rollout_upgrade_mode: Manual; or bring"
+    first = f"{manual if stays else 'Bring'} them to it first,"
     yield Finding(
         WARNING if may else ERROR,
         "behind",

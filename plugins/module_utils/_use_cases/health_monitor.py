@@ -13,12 +13,14 @@ from .._arm import model_write
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._facts import commands
+from .._facts.findings import Finding
 from .._facts.problems import Refused
-from .._facts.scale_set import ScaleSet
+from .._facts.scale_set import ROLLING, ScaleSet
 from .._model import health_source
 from .._model.health_source import EXTENSION, PROBE, Shown
 from .._options import HealthMonitorRequest
-from .._orchestrator import upgrade_policy
+from .._orchestrator import readiness, upgrade_policy
+from . import prerequisites
 
 _TO_THE_MODEL = (
     "Instances that are there already get it when they are brought to the model: steady.vmss.instance_upgrade with "
@@ -35,6 +37,7 @@ class SourceChange:
     after: Shown
     notes: t.Sequence[str] = ()
     warnings: t.Sequence[str] = ()
+    findings: t.Sequence[Finding] = ()  # of the probe that is asked for
 
     @property
     def changed(self) -> bool:
@@ -51,24 +54,27 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
     may = request.azure_may_upgrade
     scale_set = azure.scale_set(request.resource_group, request.name)
     before, after = health_source.current(scale_set), health_source.desired(scale_set, request)
+    found = _of_the_probe(azure, scale_set, after[PROBE])
     if before == after:
-        return SourceChange(scale_set, before, after)
+        return SourceChange(scale_set, before, after, findings=found)
+    _refuse_where_not_ready(scale_set, found)
     acting = upgrade_policy.acting_on_a_write(scale_set, may=may)
     if check_mode:
         model_write.refuse_beside_rolling_upgrade(
             azure, scale_set, f"set the health source of scale set {scale_set.name}"
         )
-    notes = [] if acting else [_TO_THE_MODEL]
+    notes = [*([] if acting else [_TO_THE_MODEL]), *map(str, found)]
     warnings = [acting] if acting else []
     if check_mode:
-        return SourceChange(scale_set, before, after, notes, warnings)
+        return SourceChange(scale_set, before, after, notes, warnings, found)
     steps = [name for name in (EXTENSION, PROBE) if before[name] != after[name]]
     replacement = len(steps) > 1 and any(after[name] is not None for name in steps)
     new_first = bool(health_source.needs(scale_set))
     steps.sort(key=lambda step: (after[step] is None) == new_first)
     written = 0
     while steps:
-        write = _Write(azure, request, may=may, remove=after[steps[0]] is None, first=replacement and not written)
+        remove, first = after[steps[0]] is None, replacement and not written
+        write = _Write(azure, request, may=may, remove=remove, first=first, found=found)
         try:
             scale_set, note = _written(clock, write, steps[0], scale_set, deadline)
         except _Needed:
@@ -85,7 +91,24 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
         notes += [note] if note else []
     if not _stands(scale_set, request):
         raise _lost(scale_set, before, after, replacement=replacement)
-    return SourceChange(scale_set, before, health_source.current(scale_set), notes, warnings)
+    return SourceChange(scale_set, before, health_source.current(scale_set), notes, warnings, found)
+
+
+def _of_the_probe(azure: Azure, scale_set: ScaleSet, probe_id: str | None) -> list[Finding]:
+    """What of the probe would be in the way of Azure's own upgrades."""
+    if not probe_id:
+        return []
+    named = health_source.with_probe(scale_set, probe_id)
+    return list(readiness.probe_findings(named, prerequisites.read_probe(azure, named)))
+
+
+def _refuse_where_not_ready(scale_set: ScaleSet, found: t.Sequence[Finding]) -> None:
+    """Raises Refused where Azure upgrades by itself already, and could not with what was found."""
+    rolling = scale_set.upgrade_mode == ROLLING
+    if not readiness.errors(found) or not (rolling or scale_set.automatic_os_upgrade):
+        return
+    purpose = readiness.AUTOMATIC if scale_set.automatic_os_upgrade else readiness.ROLLING_MODE
+    raise Refused("not_ready", readiness.refusal(scale_set, purpose, found), findings=[one.as_dict() for one in found])
 
 
 def _stands(scale_set: ScaleSet, request: HealthMonitorRequest) -> bool:
@@ -125,6 +148,7 @@ class _Write:
     may: bool
     remove: bool
     first: bool
+    found: t.Sequence[Finding]
 
     def stands(self, fresh: ScaleSet, name: str) -> bool:
         now = health_source.current(fresh)[name]
@@ -132,6 +156,7 @@ class _Write:
 
     def judge(self, fresh: ScaleSet, name: str, what: str) -> None:
         upgrade_policy.acting_on_a_write(fresh, may=self.may)
+        _refuse_where_not_ready(fresh, self.found)
         if self.remove:
             try:
                 health_source.refuse_last(fresh, name)

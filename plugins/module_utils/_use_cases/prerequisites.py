@@ -29,26 +29,33 @@ Found = t.TypeVar("Found")
 def read(azure: Azure, scale_set: ScaleSet, purpose: str) -> Prerequisites:
     """Ask for what `purpose` needs, in at most three calls."""
     not_read: dict[str, str] = {}
-
-    def attempt(what: str, look: t.Callable[[], Found]) -> Found | None:
-        try:
-            return look()
-        except AzureError as error:
-            if error.problem.kind not in _UNREADABLE:
-                raise
-            not_read[what] = str(error.problem)
-            return None
-
     image = scale_set.image
     versions = None
     if image is not None and image.follows_latest and purpose in (readiness.AUTOMATIC, readiness.OS_UPGRADE):
-        versions = attempt("image", lambda: tuple(azure.image_versions(image, scale_set.location)))
+        versions = _attempt(not_read, "image", lambda: tuple(azure.image_versions(image, scale_set.location)))
     probe = node_type = None
     if "load_balancer_probe" in scale_set.health_sources:
-        probe = attempt("probe", lambda: _probe(azure, scale_set, not_read))
+        probe = _attempt(not_read, "probe", lambda: _probe(azure, scale_set, not_read))
     if scale_set.service_fabric:
-        node_type = attempt("cluster", lambda: _node_type(azure, scale_set, not_read))
+        node_type = _attempt(not_read, "cluster", lambda: _node_type(azure, scale_set, not_read))
     return Prerequisites(versions, probe, node_type, not_read)
+
+
+def read_probe(azure: Azure, scale_set: ScaleSet) -> Prerequisites:
+    """The load balancer's probe that the model names, and nothing else."""
+    not_read: dict[str, str] = {}
+    probe = _attempt(not_read, "probe", lambda: _probe(azure, scale_set, not_read))
+    return Prerequisites(probe=probe, not_read=not_read)
+
+
+def _attempt(not_read: dict[str, str], what: str, look: t.Callable[[], Found]) -> Found | None:
+    try:
+        return look()
+    except AzureError as error:
+        if error.problem.kind not in _UNREADABLE:
+            raise
+        not_read[what] = str(error.problem)
+        return None
 
 
 def _probe(azure: Azure, scale_set: ScaleSet, not_read: dict[str, str]) -> Probe | None:

@@ -229,6 +229,12 @@ def test_all_that_is_broken_is_in_one_message() -> None:
     assert "not among those known" not in message
 
 
+def test_two_sources_of_a_flexible_set_are_one_condition() -> None:
+    both = probed(orchestration_mode=FLEXIBLE, health_sources=(*EXTENSION, *PROBES))
+    (one,) = readiness.errors(readiness.findings(both, readiness.AUTOMATIC, Prerequisites(probe=PROBE)))
+    assert one.code == "health_sources" and "Keep the Application Health extension" in one.remedy
+
+
 def test_a_pinned_set_of_service_fabric_is_told_a_way_that_is_open_to_it() -> None:
     """steady.vmss.image leaves it alone, for its mode is Automatic."""
     (pinned,) = readiness.errors(readiness.findings(replace(fabric(), image=parse("a:b:c:1.0.0")), readiness.AUTOMATIC))

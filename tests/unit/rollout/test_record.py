@@ -197,7 +197,7 @@ def test_latest_is_the_newest_that_can_be_used() -> None:
 
 
 def test_no_usable_version_says_why() -> None:
-    with refused("image_not_usable", r"1\.0\.0: it is excluded from latest"):
+    with refused("image_not_usable", r"1\.0\.0: it is excluded from latest\. Replicate a version"):
         catalogue.newest(TARGET, [version("1.0.0", excluded_from_latest=True)], "westeurope")
     with refused("image_not_usable"):
         catalogue.newest(TARGET, [], "westeurope")

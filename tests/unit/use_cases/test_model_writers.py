@@ -311,6 +311,35 @@ def monitor(azure: Azure, clock: FakeClock, **options: Any) -> health_monitor.So
     )
 
 
+SLOW = {
+    "sku": {"name": "Standard"},
+    "properties": {"probes": [{"name": "health", "properties": {"intervalInSeconds": 120}}]},
+}
+
+
+def test_a_probe_that_azures_upgrades_cannot_go_by_is_found_before_it_is_written(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = Stored(arm, HEALTH)
+    web.serve("health")
+    arm.on("GET", PROBE.partition("/probes/")[0], (200, {}, SLOW))
+    plain = health_monitor.set_source(azure, clock, request(HealthMonitorRequest, MONITOR), check_mode=True)
+    assert [(one.severity, one.code) for one in plain.findings] == [("error", "probe_interval")]
+    assert any("asks every 120 s" in note for note in plain.notes) and plain.changed
+    for acts in ({"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}, {"mode": "Rolling"}):
+        web.change(upgradePolicy={"mode": "Manual", "automaticOSUpgradePolicy": None, **acts})
+        with pytest.raises(Refused, match=r"nothing was written.*asks every 120 s") as refused:
+            monitor(azure, clock, azure_may_upgrade=True)
+        assert refused.value.code == "not_ready" and refused.value.fields["findings"][0]["code"] == "probe_interval"
+    # And where they are turned on after the first read.
+    web.change(upgradePolicy={"mode": "Manual"}, provisioningState="Updating")
+    turned_on = {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
+    web.at = {web.reads + 1: lambda: web.change(upgradePolicy=turned_on, provisioningState="Succeeded")}
+    with pytest.raises(Refused, match=r"asks every 120 s"):
+        monitor(azure, clock)
+    assert web.writes() == [] and web.sources() == ["extension"]
+
+
 def test_a_need_that_comes_up_meanwhile_turns_the_order(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     web = Stored(arm, HEALTH)
     web.serve("health")
