@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Carries out what `_rollout.upgrade` decides: reads, sends, waits, and tells it what came of it."""
+"""Carries out what `_rollout.rollout` decides: reads, sends, waits, and tells it what came of it."""
 
 from __future__ import annotations
 
