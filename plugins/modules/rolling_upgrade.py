@@ -35,7 +35,8 @@ attributes:
 options:
   state:
     description:
-      - V(started) starts one, unless one runs or nothing is to do, and returns once Azure shows it.
+      - V(started) starts one, unless one runs or nothing is to do, and returns once Azure shows it. In upgrade mode
+        C(Rolling) one that runs and that Azure's history does not show may be of anything, so its end is awaited first.
       - V(completed) waits for its end too. Where automatic OS upgrades are on, Azure is given O(wait_for_start) to
         start it by itself.
       - V(cancelled) cancels the one that runs, and no other that takes its place meanwhile. Azure finishes the batch in
@@ -59,6 +60,7 @@ options:
     description:
       - The RV(upgrade_started) of an earlier call whose upgrade is meant. It alone is awaited, judged or cancelled,
         even if it has ended by now and another one runs.
+      - One of another O(type) is refused, where Azure's history shows that; V(cancelled) cancels it all the same.
     type: str
   upgrade_known:
     description:
@@ -214,7 +216,7 @@ upgrade_started:
   type: str
   sample: "2026-11-21T02:00:04Z"
 adopted:
-  description: Whether the upgrade was running or was started by somebody else, Azure included.
+  description: Whether the upgrade that is awaited, judged or cancelled was started by somebody else, Azure included.
   returned: always
   type: bool
   sample: false
@@ -235,7 +237,8 @@ reason:
   sample: null
 put_back:
   description:
-    - What the instances ran before that failed or were upgraded, for a way back; the most common image last.
+    - What the instances ran before that failed or were upgraded, for a way back; the most common image last. Those that
+      the upgrade is seen not to have worked on are in none.
       C(image) is none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one.
       Instances that others have made meanwhile are in none.
   returned: outside check mode

@@ -134,6 +134,7 @@ Code = t.Literal[
     "upgrade_not_ended",
     "upgrade_end_unknown",
     "upgrade_mistaken",
+    "upgrade_of_another_type",
     "upgrade_incomplete",
     "automatic_upgrades_off",
     "protection_not_shown",
@@ -526,6 +527,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "upgrade_mistaken": Entry(
             "The upgrade had ended, and the cancellation met another one.", "Start that one again."
+        ),
+        "upgrade_of_another_type": Entry(
+            "upgrade_started names an upgrade of the other type.",
+            "Give the type that it has, or leave upgrade_started out.",
         ),
         "upgrade_incomplete": Entry(
             "Azure calls the upgrade completed, and instances do not run the image or are not available.",

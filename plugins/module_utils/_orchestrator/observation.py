@@ -210,7 +210,7 @@ class Watch:
         self.max_seen = max(self.max_seen, len(self.unavailable))
         self._seen.passed |= self.skipped
         fresh = {i.instance_id for i in self.now.values() if self._is_ours(i) and self.done(i) and self.available(i)}
-        fresh -= self._seen.done
+        fresh -= self._seen.done | {i for i in fresh if self._is_untouched(self.now[i])}
         if fresh:
             self._batch(now, sorted((self.now[i] for i in fresh), key=instance_order))
         self._seen.done |= fresh
@@ -221,8 +221,12 @@ class Watch:
         return self.surge or instance.instance_id in self.before
 
     def counted(self, counts: t.Mapping[str, int]) -> None:
-        """Azure's own counts of the upgrade that runs tell of instances that no list has shown."""
-        self.max_seen = max(self.max_seen, counts.get("in_progress", 0))
+        """Azure's own counts of the upgrade that runs tell of instances that no list has shown.
+
+        One whose extensions are upgraded need not be down for that.
+        """
+        if self.kind == OS:
+            self.max_seen = max(self.max_seen, counts.get("in_progress", 0))
 
     def _batch(self, now: float, fresh: list[Instance]) -> None:
         """The instances that have come since the last read. Azure does not tell its own batches."""
@@ -268,6 +272,8 @@ class Watch:
             return None, ""
         if asked and now.provisioning.lower() == "deleting":
             return "gone", "being deleted"
+        if self._is_untouched(now) and self.done(now):
+            return None, ""
         why = availability.why_unavailable(now, self.scale_set.has_health_source)
         if self.done(now):
             return ("upgraded", "") if self.available(now) else ("failed", why)
@@ -279,11 +285,18 @@ class Watch:
             return "rolled_back", "it runs again what it ran before"
         if touched and restored:
             why = why or "Azure's history tells of previous OS disks put back, and nothing shows what this one runs"
-        if touched or now.provisioning == "Failed":
+        if touched or (now.provisioning == "Failed" and self.before[instance_id].provisioning != "Failed"):
             return "failed", why or "it does not run the target image"
         if self._is_unproven(now):
             return ("unproven", self._why_unproven(now)) if asked else (None, "")
-        return "not_started", self.skip_reason(now) or ""
+        return "not_started", self.skip_reason(now) or why
+
+    def _is_untouched(self, now: Instance) -> bool:
+        """Whether it is seen to have the very disk that it had before, so that no OS upgrade has worked on it."""
+        before = self.before.get(now.instance_id)
+        if self.kind != OS or before is None or now.instance_id in self._seen.at_work | self._seen.done:
+            return False
+        return _same_disk(now, before)
 
     def _is_back(self, now: Instance) -> bool:
         """Read back, not taken from Azure's count: available, on the exact image that it ran before."""
@@ -296,6 +309,7 @@ class Watch:
     def put_back(self, reports: t.Mapping[str, InstanceReport]) -> list[dict[str, t.Any]]:
         """What a way back would put on which instances: what each ran before, the most common image last.
 
+        None where that is on the very disk that is there still. An upgrade of extensions leaves the disks.
         `failed`: of those that failed, `all`: of those that were upgraded too. Of `assumed` nobody knows what they ran:
         where all others ran one image it is taken to be theirs; else they are a group of their own, with image None.
         """
@@ -304,7 +318,8 @@ class Watch:
         guess = next(iter(known.values())) if len(known) == 1 else None
         groups: dict[str, dict[str, t.Any]] = {}
         for instance_id, report in reports.items():
-            if report.outcome not in ("failed", "upgraded"):
+            still = report.after is not None and _same_disk(report.after, report.before)
+            if self.kind != OS or still or report.outcome not in ("failed", "upgraded"):
                 continue
             image = ran[instance_id] or guess
             empty: dict[str, t.Any] = {"image": images.show(image), "failed": [], "all": [], "assumed": []}
@@ -325,3 +340,9 @@ def _exactly(instance: Instance) -> Image | None:
     """What it runs, None where Azure does not report the version."""
     running = running_image.running_image(instance)
     return None if running is None or running.follows_latest else running
+
+
+def _same_disk(now: Instance, before: Instance) -> bool:
+    """Whether it is seen to have the very OS disk that it had."""
+    same = running_image.running_image(now) == running_image.running_image(before)
+    return same and running_image.disk_replaced(now, before) is False

@@ -108,8 +108,8 @@ class RollingRun:
         if self._meant is not None and not (latest is not None and self._is_meant(latest)):
             return self._enter(now, self._replaced)
         if self.wanted == CANCELLED:
-            if running:
-                self.current = latest
+            if latest is not None and running:
+                self.current, self.adopted = latest, not started_at(latest, self._current_started)
                 return Cancel()
             if self.current is None and self._current_started is None:
                 return self._end(now, "unchanged", "no rolling upgrade of Azure's runs")
@@ -144,8 +144,12 @@ class RollingRun:
         if kind is None and self._kind_asked != latest.started:
             self._kind_asked = latest.started
             return Look(now, history=True)
+        named = started_at(latest, self._current_started)
         if kind not in (None, self.watch.kind):
-            return self._enter(now, self._wait_out)
+            return self._refuse_named(now) if named else self._enter(now, self._wait_out)
+        unknown = kind is None and self._history is not None and self._scale_set.upgrade_mode == ROLLING
+        if unknown and latest.running and self.wanted == STARTED and not named:
+            return self._enter(now, self._wait_out)  # to return now would be to call it ours
         self._take(now, latest)
         if not latest.running:
             return self._ending(now)
@@ -155,18 +159,30 @@ class RollingRun:
             return self._end(now, None)
         return self._enter(now, self._follow)
 
-    def _kind_of(self, latest: RollingUpgrade) -> str | None:
-        """Only the history tells, which has OS upgrades; None where that is not known. The one that is meant is ours.
+    def _refuse_named(self, now: float) -> Step:
+        """An earlier call has named an upgrade of the other kind: it is not judged, and none is started after it."""
+        started, other = timestamp(self._current_started), "extensions" if self.watch.kind == OS else "the OS image"
+        self.watch = self.watch.anew(now, self._target, self._proven_since)
+        self.current, self.history_entry, self.adopted = None, None, False
+        return self._give_up(
+            now,
+            "upgrade_of_another_type",
+            f"upgrade_started names the upgrade of {started}, which is one of {other}: give the type that it has, or "
+            "leave upgrade_started out",
+        )
 
+    def _kind_of(self, latest: RollingUpgrade) -> str | None:
+        """Only the history tells, which has OS upgrades; None where that is not known.
+
+        Of the one that an earlier call has named, a history that does not have it yet proves nothing while it runs.
         In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
         """
-        if started_at(latest, self._current_started):
-            return self.watch.kind
         if self._history is None or latest.started is None or self._kind_asked != latest.started:
             return None
         if entry_of(self._history, latest.started):
             return OS
-        return None if self._scale_set.upgrade_mode == ROLLING else EXTENSIONS
+        late = latest.running and started_at(latest, self._current_started)
+        return None if late or self._scale_set.upgrade_mode == ROLLING else EXTENSIONS
 
     def _wait_out(self, now: float) -> Step:
         """One of the other kind runs, and Azure runs one at a time. Ours is decided on when it is over."""
@@ -186,8 +202,10 @@ class RollingRun:
 
         def judged(then: float) -> Step:
             ended = self.latest
-            if ended is not None and not ended.running and self._kind_of(ended) == self.watch.kind:
-                self._take(then, ended)  # the history was late
+            kind = None if ended is None or ended.running else self._kind_of(ended)
+            failed = kind is None and self._history is not None and ended is not None and ended.code == "Faulted"
+            if ended is not None and (kind == self.watch.kind or failed):
+                self._take(then, ended)  # the history was late, or a write's own upgrade has failed
                 return self._ending(then)
             self._before = ended if ended is not None and not ended.running else self._before
             self.watch = self.watch.anew(then, self._target, self._proven_since)
@@ -371,6 +389,8 @@ class RollingRun:
     def _judge(self, now: float) -> Step:
         if not self._listed:
             return Look(now, instances=True, history=True)
+        if self._is_named_otherwise():
+            return self._refuse_named(now)
         self.watch.ended(self.current, self.history_entry)
         code = self.current.code if self.current else ""
         unsettled = self.watch.changing if code in ("Faulted", "Cancelled") else self.watch.unsettled
@@ -385,6 +405,18 @@ class RollingRun:
                 self._phase = self._decide
                 return Look(now, instances=True, scale_set=True)
         return self._conclude(now, code)
+
+    def _is_named_otherwise(self) -> bool:
+        """Whether the history shows that the upgrade which an earlier call has named, and which has ended, is of the
+        other kind. One that runs is cancelled whatever it is.
+        """
+        if self.wanted == CANCELLED or self.current is None or not self._history_read:
+            return False
+        if not started_at(self.current, self._current_started):
+            return False
+        if self.history_entry is not None:
+            return self.watch.kind != OS
+        return self.watch.kind == OS and self._scale_set.upgrade_mode != ROLLING
 
     def _conclude(self, now: float, code: str) -> Step:
         told = self.current.problem if self.current else None

@@ -14,7 +14,7 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
 from .._facts.findings import WARNING
 from .._facts.images import Image
-from .._facts.problems import Cancelled, Failure, Operation, Refused
+from .._facts.problems import Cancelled, Failure, Operation, Problem, Refused
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import seconds_of
 from .._journal import Journal
@@ -31,6 +31,7 @@ Findings = list[dict[str, str]]
 
 # How long Azure may take to start the first automatic upgrade of a scale set; later ones start sooner.
 WAIT_FOR_AZURE = 10800
+_MOST_CHANGES = 5  # of the set between its reads before one start
 NONE = "none"  # option upgrade_known: there was no upgrade
 
 
@@ -71,13 +72,13 @@ def run(
     journal = Journal(request.journal, scale_set=scale_set.id)
     read_at = None
     try:
-        _carry_out(azure, clock, machine, first, journal, checked=findings is not None)
+        _carry_out(azure, clock, machine, first, journal, judged=scale_set if findings is not None else None)
     except AzureError as error:
         read_at = machine.watch.read_at
         machine.give_up(clock.now(), error.code, error.problem, error.attempted)
         journal.write(machine.report.events[-1:])
     except Refused as refusal:
-        machine.not_ready(clock.now(), refusal.code, str(refusal))
+        machine.not_ready(clock.now(), refusal.code, str(refusal.after_writes(azure.written)))
         journal.write(machine.report.events[-1:])
         result |= refusal.fields
     except Cancelled as cancelled:
@@ -210,9 +211,22 @@ def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
     return shown
 
 
-def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal, *, checked: bool) -> None:
-    """`checked`: whether a start is known to be one that Azure would take. Raises Refused before one that is not."""
-    scale_set = machine.watch.scale_set
+def _refuse_unready(azure: Azure, scale_set: ScaleSet, kind: str, judged: ScaleSet | None) -> None:
+    """Before a start, which carries no ETag: what is there must be what was judged. Raises Refused, AzureError."""
+    for _try in range(_MOST_CHANGES):
+        fresh = azure.scale_set(scale_set.resource_group, scale_set.name)
+        if fresh == judged:
+            return
+        _ready(azure, fresh, kind)
+        judged = fresh
+    problem = Problem(problems.PRECONDITION, "", "another client changed the scale set at each read before the start")
+    raise AzureError(problem, f"start a rolling upgrade of scale set {scale_set.name}", scale_set.name)
+
+
+def _carry_out(
+    azure: Azure, clock: Clock, machine: RollingRun, step: Step, journal: Journal, *, judged: ScaleSet | None
+) -> None:
+    """`judged`: the set as it was found ready just now. Raises Refused before a start that Azure would not take."""
     ref: OperationRef | None = None
     told = 0
     while True:
@@ -220,9 +234,9 @@ def _carry_out(azure: Azure, clock: Clock, machine: RollingRun, step: Step, jour
         told = len(machine.report.events)
         if isinstance(step, Finished):
             return
-        if isinstance(step, Start) and not checked:
-            _ready(azure, azure.scale_set(scale_set.resource_group, scale_set.name), machine.watch.kind)
-            checked = True
+        if isinstance(step, Start):
+            _refuse_unready(azure, machine.watch.scale_set, machine.watch.kind, judged)
+            judged = None
         if isinstance(step, Start | Cancel):
             ref = _send(azure, clock, machine, step) or ref
         elif isinstance(step, Look):

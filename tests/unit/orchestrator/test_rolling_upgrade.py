@@ -35,6 +35,7 @@ from ..orchestrated import (
     GALLERY,
     NEW,
     NONE_RUNS,
+    OLD,
     SET,
     STALE,
     T0,
@@ -547,3 +548,53 @@ def test_whatever_happens_it_ends_starts_little_and_says_what_is_true(
     assert run.reason is None or run.current is not stale
     if poll >= 30:
         assert len(azure.gets) <= 2 * (azure.now - T0) / 60 + 6 + 4 * len(refuses)
+
+
+@pytest.mark.parametrize("kind", [OS, EXTENSIONS])
+def test_an_instance_that_was_sick_before_is_not_an_upgrades_failure(kind: str) -> None:
+    """Azure stops before the first batch; what another client did to instance 1 before is not laid at its door."""
+    before = {i: replace(one, os_disk=f"{i}-old") for i, one in fleet(4).items()}
+    before["1"] = replace(before["1"], provisioning="Failed")
+
+    class Stopped(Azure):
+        def advance(self, to: float) -> None:
+            self.now = max(self.now, to)
+            self.latest = RollingUpgrade("Cancelled" if self.now > T0 + 20 else "RollingForward", T0 - 10)
+            self.history = [PastUpgrade(self.latest.code, T0 - 10, None, {}, "User", NEW)] if self.kind == OS else []
+
+    azure = Stopped(before, kind=kind)
+    run = drive(azure, kind=kind)
+    assert run.report.outcome == "stopped"
+    assert outcomes(run) == {"not_started": ["0", "1", "2", "3"]}
+    assert "Failed" in run.report.instances["1"].why
+    assert run.watch.put_back(run.report.instances) == []
+
+
+def test_an_instance_that_fails_meanwhile_is_the_upgrades_failure() -> None:
+    class Fails(Azure):
+        def advance(self, to: float) -> None:
+            self.now = max(self.now, to)
+            over = self.now > T0 + 20
+            self.latest = RollingUpgrade("Cancelled" if over else "RollingForward", T0 - 10)
+            self.history = [PastUpgrade(self.latest.code, T0 - 10, None, {}, "User", NEW)]
+            if over:
+                self.instances["1"] = replace(self.instances["1"], provisioning="Failed")
+
+    run = drive(Fails(fleet(4)))
+    assert outcomes(run) == {"failed": ["1"], "not_started": ["0", "2", "3"]}
+
+
+def test_an_upgrade_that_had_nothing_to_do_has_upgraded_nothing() -> None:
+    """Another client pins the old version while the start is under way: Azure calls it completed."""
+
+    class Pinned(Azure):
+        def advance(self, to: float) -> None:
+            self.now = max(self.now, to)
+            if self.starts:
+                self.latest = RollingUpgrade("Completed", T0 + 1, {"successful": 4})
+                self.history = [PastUpgrade("Completed", T0 + 1, T0 + 2, {"successful": 4}, "User", OLD)]
+
+    azure = Pinned({i: replace(one, os_disk=f"{i}-old") for i, one in fleet(4).items()})
+    run = drive(azure)
+    assert (run.report.outcome, run.report.instances, run.report.batches) == ("unchanged", {}, [])
+    assert run.report.max_unavailable_seen == 0 and run.watch.put_back(run.report.instances) == []

@@ -132,14 +132,7 @@ def scenario(random: Random) -> dict[str, Any]:
 
 
 # What the product is known to break and reported for; a line goes once that is repaired.
-KNOWN: list[tuple[str, str]] = [
-    ("g claims", r"rolling_upgrade.*is to be put back, and the upgrade did not work on it"),
-    ("g claims", r"rolling_upgrade.*adopted is False, and .* was started by somebody else"),
-    ("g claims", r"rolling_upgrade.*\d were seen unavailable, and there were at most"),  # it counts those in progress
-    ("g claims", r"rolling_upgrade.*changed is true, and nothing was"),
-    ("e which upgrade", r"is an upgrade of kind extension, asked was os"),
-    ("l not ready", r"rolling_upgrade.*a start, and the image is pinned"),
-]
+KNOWN: list[tuple[str, str]] = []
 
 
 def tolerated(broken: Broken) -> bool:

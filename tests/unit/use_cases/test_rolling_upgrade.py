@@ -18,7 +18,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import roll
 from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
 from ..refusals import refused
-from ..stored import HEALTH, REFERENCE, Stored
+from ..stored import HEALTH, POLL, PREEMPTED, REFERENCE, Stored
 
 GONE: Answer = (404, {}, {"error": {"code": "ResourceNotFound", "message": "The Resource 'web' was not found."}})
 VERSIONS = (
@@ -121,3 +121,60 @@ def test_what_is_no_time_is_refused(azure: Azure, clock: FakeClock, web: Stored,
     with refused("option_invalid", f"{name} 'soon'"):
         run(azure, clock, **{name: "soon"})
     assert web.writes() == []
+
+
+START = f"{WEB}/osRollingUpgrade"
+BUSY: Answer = (409, {}, {"error": {"code": "Conflict", "message": "Another operation runs."}})
+PINNED = {"storageProfile": {"imageReference": {"version": "1.0.0"}}}
+
+
+def started(web: Stored) -> list[str]:
+    return [one for one in web.writes() if one == "POST osRollingUpgrade"]
+
+
+def test_every_condition_is_asked_again_at_each_send_of_a_start(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored
+) -> None:
+    def busy(_request: object) -> Answer:
+        web.change(virtualMachineProfile=PINNED)
+        return BUSY
+
+    arm.on("POST", START, busy)
+    result, failed = run(azure, clock)
+    assert failed and failed.code == "not_ready" and "pins image" in failed.message
+    assert "nothing was written" in failed.message and len(started(web)) == 1
+    assert [one["code"] for one in result["findings"] if one["severity"] == "error"] == ["image_pinned"]
+    assert (result["changed"], result["put_back"]) == (False, [])
+
+
+@pytest.mark.parametrize("reads", [1, 2])
+def test_a_start_rests_on_a_read_of_the_set_made_right_before_it(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored, reads: int
+) -> None:
+    """What another client writes while all else is read is seen, and so is a second write while all is asked again."""
+    web.at = {1: lambda: web.change(automaticRepairsPolicy={"enabled": True})}
+    web.at[reads] = lambda: web.change(virtualMachineProfile=PINNED)
+    arm.on("POST", START, (202, {}, None))
+    _result, failed = run(azure, clock)
+    assert failed and failed.code == "not_ready" and started(web) == []
+
+
+def test_a_set_that_changes_at_each_read_is_not_upgraded(azure: Azure, clock: FakeClock, web: Stored) -> None:
+    web.at = {n: lambda: web.change(automaticRepairsPolicy={"enabled": False}) for n in range(1, 100)}
+    _result, failed = run(azure, clock)
+    assert failed and failed.code == "azure_precondition" and web.writes() == [] and web.reads < 10
+
+
+def test_a_start_refused_after_an_accepted_one_does_not_say_that_nothing_was_written(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored
+) -> None:
+    def preempted(_request: object) -> Answer:
+        web.change(virtualMachineProfile=PINNED)
+        return 200, {}, PREEMPTED
+
+    arm.on("POST", START, (202, {"Azure-AsyncOperation": f"https://management.azure.com{POLL}"}, None))
+    arm.on("GET", POLL, preempted)
+    _result, failed = run(azure, clock)
+    assert failed and failed.code == "not_ready" and len(started(web)) == 1
+    assert "nothing was written" not in failed.message
+    assert "By then this call had sent: start a rolling OS upgrade of scale set web (accepted). 1) " in failed.message
