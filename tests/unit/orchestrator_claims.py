@@ -238,7 +238,7 @@ class Claims:
         bad = [one for one in call.operations[-1:] if one.status in ("Failed", "Canceled")]
         if not bad:
             return
-        if call.options.get("protected_settings"):
+        if call.options.get("protected_settings") and not call.options.get("force_update_tag"):
             self.says("f read back", f"exit 0, and the operation ended {bad[0].status}; nobody can read them", call)
         elif call.told_bad and not (result.get("note") or result.get("notes") or result.get("warnings")):
             self.says("g claims", f"the operation ended {bad[0].status}, and nothing says so", call)
@@ -271,7 +271,8 @@ class Claims:
             settings = health.get("settings") or {}
             for option in ("protocol", "port", "request_path", "interval_in_seconds", "number_of_probes"):
                 wanted = call.options.get(option)
-                if wanted is not None and str(settings.get(camel(option))) != str(wanted):
+                default = {"interval_in_seconds": 5, "number_of_probes": 1}.get(option)  # Azure's, where it says none
+                if wanted is not None and str(settings.get(camel(option), default)) != str(wanted):
                     found[option] = wanted
         elif ((profile_of(document).get("networkProfile") or {}).get("healthProbe") or {}).get("id", "").lower() != str(
             call.option("probe_id")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._facts.scale_set import PastUpgrade, RollingUpgrade
+from .._facts import images
+from .._facts.images import Image
+from .._facts.scale_set import ROLLING, PastUpgrade, RollingUpgrade
+from .observation import EXTENSIONS, OS
 
 _SAME = 1.0  # seconds by which two writings of one time may differ
 
@@ -27,3 +30,22 @@ def entry_of(history: t.Iterable[PastUpgrade], started: float | None) -> PastUpg
 
 def started_at(upgrade: RollingUpgrade, started: float | None) -> bool:
     return started is not None and upgrade.started is not None and abs(upgrade.started - started) <= _SAME
+
+
+def kind_of(entry: PastUpgrade | None, upgrade_mode: str) -> str | None:
+    """The kind of an upgrade by the history's entry of it: the history has OS upgrades only. None where it is unknown.
+
+    In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
+    """
+    if entry is not None:
+        return OS
+    return None if upgrade_mode == ROLLING else EXTENSIONS
+
+
+def is_to_another_image(entry: PastUpgrade, wanted: Image | None) -> bool:
+    """Whether it was to something older than what is wanted, or to another series."""
+    ran = entry.target
+    if ran is None or ran.follows_latest or wanted is None:
+        return False
+    mine, ours = (images.version_key(i.version or i.gallery_version) for i in (ran, wanted))
+    return mine < ours or not images.same_series(ran, wanted)

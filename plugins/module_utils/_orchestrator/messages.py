@@ -12,8 +12,9 @@ from .._facts import commands, sentences
 from .._facts.domains import ranges
 from .._facts.images import Image
 from .._facts.report import Outcome
+from . import stop_reason
 from .observation import OS
-from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun, instances_are_pinned
+from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
 
 _VERBS: dict[Outcome | None, str] = {
     "stopped": "stopped",
@@ -69,7 +70,7 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
 def _go_on(run: RollingRun) -> str:
     scale_set = run.watch.scale_set
     problem = run.report.end.problem
-    if problem is not None and instances_are_pinned(problem):
+    if problem is not None and stop_reason.instances_are_pinned(problem):
         return (
             "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "
             "model first, with steady.vmss.instance_upgrade and whole_model: true."

@@ -13,14 +13,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._facts import images, problems
+from .._facts import problems
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem, with_azures_words
 from .._facts.report import End, Outcome, Report
 from .._facts.scale_set import AT_WORK, ROLLING, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
-from .history import entry_of, started_at
+from .history import entry_of, is_to_another_image, kind_of, started_at
 from .observation import EXTENSIONS, OS, Watch
 from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
 
@@ -128,7 +128,7 @@ class RollingRun:
             return self._end(now, "unchanged", "the scale set has no instances")
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
             if self._failed_attempt is not None and not self._retry_anyway:
-                return self._give_up(now, "upgrade_tried_before", self._words_of_attempt())
+                return self._give_up(now, "upgrade_tried_before", stop_reason.of_attempt(self._failed_attempt))
             self._waiting(now, "Azure is to start an upgrade by itself", now + self.patience.start)
             return self._enter(now, self._await_azure)
         return Start()
@@ -172,17 +172,11 @@ class RollingRun:
         )
 
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
-        """Only the history tells, which has OS upgrades; None where that is not known.
-
-        Of the one that an earlier call has named, a history that does not have it yet proves nothing while it runs.
-        In mode Rolling a write runs an upgrade of whatever it has changed; whether the history has those is unverified.
-        """
+        """None where it is not known. Of one that an earlier call has named and that runs, the history may be late."""
         if self._history is None or latest.started is None or self._kind_asked != latest.started:
             return None
-        if entry_of(self._history, latest.started):
-            return OS
-        late = latest.running and started_at(latest, self._current_started)
-        return None if late or self._scale_set.upgrade_mode == ROLLING else EXTENSIONS
+        kind = kind_of(entry_of(self._history, latest.started), self._scale_set.upgrade_mode)
+        return None if kind == EXTENSIONS and latest.running and started_at(latest, self._current_started) else kind
 
     def _wait_out(self, now: float) -> Step:
         """One of the other kind runs, and Azure runs one at a time. Ours is decided on when it is over."""
@@ -192,6 +186,7 @@ class RollingRun:
                 self._phase = self._decide
                 return self._decide(now)
             other = "of extensions" if self.watch.kind == OS else "of the OS image"
+            other = other if self._kind_of(latest) else "of which its history does not tell the kind"
             if now - self._began > self.patience.upgrade:
                 return self._give_up(
                     now, "rolling_upgrade_running", f"another rolling upgrade of Azure's, {other}, still runs"
@@ -292,23 +287,12 @@ class RollingRun:
                 "somebody turned automatic OS upgrades off, so Azure starts none by itself",
             )
         if now - self._since >= self.patience.start:
+            tried = stop_reason.of_attempt(self._failed_attempt) if self._failed_attempt else ""
             waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
-            return self._give_up(now, "upgrade_not_started", f"{waited}. {self._words_of_attempt()}".strip())
+            return self._give_up(now, "upgrade_not_started", f"{waited}. {tried}".strip())
         due = now - self._listed_at >= _LISTED_AGAIN * self._pages
         at = min(now + self.patience.poll * (2 if self._listed else 1), self._since + self.patience.start)
         return Look(at, instances=due, scale_set=due)
-
-    def _words_of_attempt(self) -> str:
-        """Of an attempt that is not this call's, and may be why nothing starts."""
-        attempt = self._failed_attempt
-        if attempt is None:
-            return ""
-        reason = stop_reason.of(attempt.problem)
-        back = f" It put the previous OS disk back at {attempt.restored} of the instances." if attempt.restored else ""
-        return (
-            f"Azure has tried this version by itself already, at {timestamp(attempt.started)}, and ended as "
-            f"{attempt.code}{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
-        )
 
     def _await_visible(self, now: float) -> Step:
         """Our start was accepted; the latest upgrade may for a while still be an old one, a stale failure included."""
@@ -407,16 +391,11 @@ class RollingRun:
         return self._conclude(now, code)
 
     def _is_named_otherwise(self) -> bool:
-        """Whether the history shows that the upgrade which an earlier call has named, and which has ended, is of the
-        other kind. One that runs is cancelled whatever it is.
-        """
-        if self.wanted == CANCELLED or self.current is None or not self._history_read:
+        """Whether the upgrade that an earlier call has named, and that has ended, is shown to be of the other kind."""
+        if self.current is None or self.wanted == CANCELLED or not self._history_read:
             return False
-        if not started_at(self.current, self._current_started):
-            return False
-        if self.history_entry is not None:
-            return self.watch.kind != OS
-        return self.watch.kind == OS and self._scale_set.upgrade_mode != ROLLING
+        kind = kind_of(self.history_entry, self._scale_set.upgrade_mode)
+        return started_at(self.current, self._current_started) and kind not in (None, self.watch.kind)
 
     def _conclude(self, now: float, code: str) -> Step:
         told = self.current.problem if self.current else None
@@ -476,11 +455,7 @@ class RollingRun:
             return self.history_entry is not None
         if self.history_entry is None:
             return self._history_read
-        ran, wanted = self.history_entry.target, self._target
-        if ran is None or ran.follows_latest or wanted is None:
-            return False
-        mine, ours = (images.version_key(i.version or i.gallery_version) for i in (ran, wanted))
-        return mine < ours or not images.same_series(ran, wanted)
+        return is_to_another_image(self.history_entry, self._target)
 
     # -- what came of it ----------------------------------------------------------------------
 
@@ -496,7 +471,7 @@ class RollingRun:
         """Azure did not take it, or the answer is lost."""
         self.report.event(now, "request_failed", problem=str(problem))
         self._lost = self._lost or problem.kind == problems.LOST
-        allowed_later = problem.code.lower() == _NOT_ALLOWED and not instances_are_pinned(problem)
+        allowed_later = problem.code.lower() == _NOT_ALLOWED and not stop_reason.instances_are_pinned(problem)
         if problem.kind not in problems.RETRYABLE and not allowed_later:
             self._give_up(now, problem.failure_code, problem=problem)
             return
@@ -618,11 +593,6 @@ class RollingRun:
         ended = "stopped" if end.outcome in _NO_SUCCESS else "ended"
         report.event(end.finished or 0.0, ended, outcome=end.outcome or "", why=end.why)
         return Finished(end.outcome)
-
-
-def instances_are_pinned(problem: Problem) -> bool:
-    """Azure's refusal where the model follows the newest version, and no instance has got that model yet."""
-    return "imagereference.version set to latest" in str(problem).lower()
 
 
 def _first(poll: float) -> float:

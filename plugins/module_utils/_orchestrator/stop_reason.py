@@ -15,6 +15,8 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._facts.problems import Problem, instance_of
+from .._facts.scale_set import PastUpgrade
+from .._facts.times import timestamp
 
 
 class _Known(t.NamedTuple):
@@ -117,6 +119,21 @@ def of(problem: Problem | None) -> StopReason | None:
         meaning=known.meaning,
         next=known.next,
     )
+
+
+def of_attempt(attempt: PastUpgrade) -> str:
+    """Of Azure's own attempt that is not this call's, and may be why nothing starts."""
+    reason = of(attempt.problem)
+    back = f" It put the previous OS disk back at {attempt.restored} of the instances." if attempt.restored else ""
+    return (
+        f"Azure has tried this version by itself already, at {timestamp(attempt.started)}, and ended as "
+        f"{attempt.code}{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
+    )
+
+
+def instances_are_pinned(problem: Problem) -> bool:
+    """Azure's refusal where the model follows the newest version, and no instance has got that model yet."""
+    return "imagereference.version set to latest" in str(problem).lower()
 
 
 def _instance(problem: Problem) -> str:
