@@ -37,7 +37,8 @@ def started(pid: int) -> str:
         state, *rest = fields.rpartition(")")[2].split()  # the name before it may hold anything
         return "" if state in "ZX" else rest[18]
     try:
-        # pylint: disable-next=ansible-bad-function - the action plugin asks too, and it has no module to run it
+        # The action plugin asks too, and it has no module that could run the command.
+        # pylint: disable-next=ansible-bad-function
         listed = subprocess.run(
             ["ps", "-o", "lstart=", "-p", str(pid)],
             env={**os.environ, "LC_ALL": "C"},

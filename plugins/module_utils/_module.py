@@ -28,7 +28,7 @@ from ._journal import Journal
 from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
 
 Request = t.TypeVar("Request", bound=ConnectionOptions)
-Asked = t.TypeVar("Asked", bound=ConnectionOptions, contravariant=True)
+Asked_contra = t.TypeVar("Asked_contra", bound=ConnectionOptions, contravariant=True)
 
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
@@ -85,10 +85,10 @@ class SystemClock:
         time.sleep(seconds)
 
 
-class Body(t.Protocol[Asked]):
+class Body(t.Protocol[Asked_contra]):
     """What a module does: a request in, one result out."""
 
-    def __call__(self, azure: client.Azure, request: Asked, *, check_mode: bool) -> dict[str, t.Any]: ...
+    def __call__(self, azure: client.Azure, request: Asked_contra, *, check_mode: bool) -> dict[str, t.Any]: ...
 
 
 def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:

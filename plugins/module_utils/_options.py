@@ -311,7 +311,7 @@ def _type(hint: t.Any) -> dict[str, t.Any]:
 def _given(hint: t.Any) -> t.Any:
     """The type of an option where it is given: `str` of `str | None`."""
     if t.get_origin(hint) in (t.Union, types.UnionType):
-        return next(one for one in t.get_args(hint) if one is not type(None))
+        return next(one for one in t.get_args(hint) if one is not types.NoneType)
     return hint
 
 
