@@ -126,7 +126,9 @@ def instances_now(survey: Survey, read_at: float | None) -> str:
 
 
 def go_on(survey: Survey) -> str:
-    """The command that goes on with it."""
+    """The command that goes on with it. No playbook of ours brings the whole model and nothing else."""
+    if survey.policy.whole_model:
+        return "Go on, once the cause is gone: run the same again."
     scale_set = survey.scale_set
     place = {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name}
     command = commands.playbook("upgrade_image", {**place, "rollout_image": str(survey.target)})
