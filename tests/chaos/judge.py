@@ -330,7 +330,7 @@ def checks(case: Case, world: World, result: dict[str, Any] | None, asked: Seque
 def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
     """What the last message says, held against the truth."""
     said = run.failures[-1] if run.failures else ""
-    for found in re.finditer(r"[Ii]nstances? ((?:[\w-]+(?:, | and )?)+?) (?:is|are) back\b", said):
+    for found in re.finditer(r"[Ii]nstances? ([\w-]+(?:(?:, | and )[\w-]+)*) (?:is|are) back\b", said):
         for key in re.split(r", | and ", found[1]):
             one = world.instances.get(key)
             if one is not None and not (OLD in str(one["version"]) and one["available"]):

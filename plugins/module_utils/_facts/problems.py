@@ -169,3 +169,7 @@ class Refused(Exception):
         told = f". By then this call had sent: {'; '.join(dict.fromkeys(sent))}."
         said = _NOTHING_WRITTEN.sub(lambda _found: told, str(self)) if sent else str(self)
         return Refused(self.code, said, **self.fields)
+
+    def after_earlier_calls(self) -> Refused:
+        """The same of a write that is not the rollout's first one."""
+        return Refused(self.code, _NOTHING_WRITTEN.sub(". This write was not sent.", str(self)), **self.fields)

@@ -89,6 +89,12 @@ class _Write:
         return images.same(meant, self.target) and images.written(self.first.image, self.target)
 
     @property
+    def is_later(self) -> bool:
+        """Whether the rollout has written before: it ends, goes back or goes on."""
+        ours, found = self.record, record.read(self.first.tags)
+        return ours is not None and (ours.state != record.IN_PROGRESS or (found is not None and found.id == ours.id))
+
+    @property
     def needs_mode(self) -> bool:
         return self.to_manual and self.first.upgrade_mode != MANUAL
 
@@ -277,11 +283,12 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
         scale_set = scale_set if write.stands(scale_set) else write.image(scale_set)
     except _LeavePinned as reason:
         return ImageChange(first, first, target, changed=False, note=str(reason))
-    except (Refused, AzureError) as error:
+    except (Refused, AzureError) as raised:
+        error = raised.after_earlier_calls() if isinstance(raised, Refused) and write.is_later else raised
         if not closes or new_record is None:
             if isinstance(error, AzureError) and write.requested is not None:
                 error.and_now(write.state())
-            raise
+            raise error from raised
         words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)

@@ -179,6 +179,7 @@ def test_the_write_back_after_a_stop_is_decided_anew_too(
 
     run = play(azure, check=check)
     assert run.outcome == "stopped" and code in run.back_codes and says in run.back_failed
+    assert "nothing was written" not in run.back_failed.lower(), "the rollout has written before"
     assert named(azure) == model_is
 
 
