@@ -223,6 +223,8 @@ class Judge:
         elif name == "VirtualMachineScaleSetVMs_List" and reply.status == 200:
             call.listed, call.listed_on = met.instances, met.etag
             self._saw(call, met.instances)
+        elif name == "VirtualMachines_List" and reply.status == 200:
+            call.seen = dict(met.instances)
         elif name.startswith(("VirtualMachines_", "VirtualMachineScaleSetVMs_")) and reply.status == 200:
             one = str(request.parameters.get("machine") or request.parameters.get("vm") or "").lower()
             named = {key: seen for key, seen in met.instances.items() if one in ("", key.lower())}

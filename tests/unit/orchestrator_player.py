@@ -264,6 +264,16 @@ def good_adoption(one: Player) -> None:
     one.told("upgraded", before={"started": one.call.latest}, after={"started": one.call.latest, "running": False})
 
 
+def good_scale_in(one: Player) -> None:
+    """The list of a Flexible set no longer has the instances that are gone."""
+    for capacity in (5, 0):
+        one.other(do="scale", capacity=capacity)
+        one.waits(300)
+        with one.acts():
+            list(one.sdk.virtual_machines.list("shop"))
+    one.told("unchanged")
+
+
 def good_cancellation(one: Player) -> None:
     one.others_start()
     one.waits(30)
@@ -304,6 +314,7 @@ GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]]
     (good_upgrade, UPGRADE, {"state": "completed"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed", "upgrade_known": "none"}, {}),
     (good_adoption, UPGRADE, {"state": "completed"}, {}),
+    (good_scale_in, UPGRADE, {"state": "completed"}, {"orchestration": "Flexible"}),
     (good_cancellation, UPGRADE, {"state": "cancelled"}, {}),
     (good_information, INFO, {}, {}),
 ]

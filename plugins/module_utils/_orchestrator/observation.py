@@ -20,6 +20,7 @@ from . import upgrade_policy
 OS = "os"
 EXTENSIONS = "extensions"
 
+_WORKED_ON = ("successful", "failed", "in_progress")  # Azure's counts, which tell too many rather than too few
 # Azure's default where the upgrade names no policy.
 _MAX_UNHEALTHY = 20
 
@@ -46,6 +47,8 @@ class Goal:
     since: float | None
     completed: bool  # Azure says that it has seen to every instance
     ran: bool = False  # an upgrade has run since the first look, so that a replaced disk is its work
+    started: float | None = None  # when the upgrade did that is watched; what came before is somebody else's work
+    idle: bool = False  # it has ended, and Azure counts no instance that it has worked on
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Watch:
         """Count as asked for what an upgrade that started then has done before this watch; what it ran is not known."""
         if self.kind != OS or started is None:
             return
+        self._goal = replace(self._goal, started=started)
+        self._drop_batches()
         ours = [
             i for i in self.before.values() if self.done(i) and i.os_disk_time is not None and i.os_disk_time >= started
         ]
@@ -211,8 +216,8 @@ class Watch:
         self._seen.passed |= self.skipped
         fresh = {i.instance_id for i in self.now.values() if self._is_ours(i) and self.done(i) and self.available(i)}
         fresh -= self._seen.done | {i for i in fresh if self._is_untouched(self.now[i])}
-        if fresh:
-            self._batch(now, sorted((self.now[i] for i in fresh), key=instance_order))
+        if ours := sorted((self.now[i] for i in fresh if not self._is_anothers(self.now[i])), key=instance_order):
+            self._batch(now, ours)
         self._seen.done |= fresh
         self._seen.read_at = now
 
@@ -221,12 +226,14 @@ class Watch:
         return self.surge or instance.instance_id in self.before
 
     def counted(self, counts: t.Mapping[str, int]) -> None:
-        """Azure's own counts of the upgrade that runs tell of instances that no list has shown.
+        """Azure's own counts of an upgrade to the target tell of instances that no list has shown.
 
-        One whose extensions are upgraded need not be down for that.
+        It counts those that run the target already as in progress too, and these do not go down. One whose extensions
+        are upgraded need not be down for that.
         """
-        if self.kind == OS:
-            self.max_seen = max(self.max_seen, counts.get("in_progress", 0))
+        if self.kind == OS and self.target is not None:
+            idle = len(self.before.keys() - self.asked)
+            self.max_seen = max(self.max_seen, counts.get("in_progress", 0) - idle)
 
     def _batch(self, now: float, fresh: list[Instance]) -> None:
         """The instances that have come since the last read. Azure does not tell its own batches."""
@@ -241,8 +248,16 @@ class Watch:
         if past is not None and past.target is not None and self.kind == OS and not past.target.follows_latest:
             goal = replace(goal, target=past.target)
         if upgrade is not None and upgrade.started is not None:
-            goal = replace(goal, since=upgrade.started)
+            goal = replace(goal, since=upgrade.started, started=upgrade.started)
+        if upgrade is not None and upgrade.counts.get("pending"):
+            goal = replace(goal, idle=not any(upgrade.counts.get(one) for one in _WORKED_ON))
         self._goal = goal
+        self._drop_batches()
+
+    def _drop_batches(self) -> None:
+        """Those that are seen now to be somebody else's work."""
+        there = {i for i, one in self.now.items() if self._is_anothers(one)}
+        self.batches = [one for one in self.batches if not there.issuperset(one.instance_ids)]
 
     def reports(self, *, failed_first: str = "", restored: int = 0) -> dict[str, InstanceReport]:
         """What became of each instance that was to be upgraded, or was.
@@ -272,7 +287,8 @@ class Watch:
             return None, ""
         if asked and now.provisioning.lower() == "deleting":
             return "gone", "being deleted"
-        if self._is_untouched(now) and self.done(now):
+        anothers = self._is_anothers(now)
+        if (anothers or self._is_untouched(now)) and self.done(now):
             return None, ""
         why = availability.why_unavailable(now, self.scale_set.has_health_source)
         if self.done(now):
@@ -280,12 +296,13 @@ class Watch:
         if instance_id not in self.before:
             return None, ""
         named = bool(failed_first) and failed_first in (instance_id, now.name)
-        touched = named or instance_id in self._seen.at_work | self._seen.done
+        touched = named or (instance_id in self._seen.at_work | self._seen.done and not anothers)
         if touched and restored and self._is_back(now):
             return "rolled_back", "it runs again what it ran before"
         if touched and restored:
             why = why or "Azure's history tells of previous OS disks put back, and nothing shows what this one runs"
-        if touched or (now.provisioning == "Failed" and self.before[instance_id].provisioning != "Failed"):
+        broke = now.provisioning == "Failed" and self.before[instance_id].provisioning != "Failed" and not anothers
+        if touched or broke:
             return "failed", why or "it does not run the target image"
         if self._is_unproven(now):
             return ("unproven", self._why_unproven(now)) if asked else (None, "")
@@ -297,6 +314,16 @@ class Watch:
         if self.kind != OS or before is None or now.instance_id in self._seen.at_work | self._seen.done:
             return False
         return _same_disk(now, before)
+
+    def _is_anothers(self, now: Instance) -> bool:
+        """Whether what it is came to it without this upgrade: its disk is older, or Azure has worked on no instance."""
+        before, started = self.before.get(now.instance_id), self._goal.started
+        if self.kind == OS and started is not None and now.os_disk_time is not None:
+            if now.os_disk_time >= started:
+                return False
+            if before is not None and running_image.disk_replaced(now, before) is True:
+                return True
+        return self._goal.idle
 
     def _is_back(self, now: Instance) -> bool:
         """Read back, not taken from Azure's count: available, on the exact image that it ran before."""

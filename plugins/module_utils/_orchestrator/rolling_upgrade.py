@@ -147,9 +147,8 @@ class RollingRun:
         named = started_at(latest, self._current_started)
         if kind not in (None, self.watch.kind):
             return self._refuse_named(now) if named else self._enter(now, self._wait_out)
-        unknown = kind is None and self._history is not None and self._scale_set.upgrade_mode == ROLLING
-        if unknown and latest.running and self.wanted == STARTED and not named:
-            return self._enter(now, self._wait_out)  # to return now would be to call it ours
+        if kind is None and self._history is not None and self._scale_set.upgrade_mode == ROLLING and not named:
+            return self._enter(now, self._wait_out)  # to follow it would be to call it ours
         self._take(now, latest)
         if not latest.running:
             return self._ending(now)
@@ -196,13 +195,13 @@ class RollingRun:
             return Look(now + self.patience.poll)
 
         def judged(then: float) -> Step:
-            ended = self.latest
-            kind = None if ended is None or ended.running else self._kind_of(ended)
-            failed = kind is None and self._history is not None and ended is not None and ended.code == "Faulted"
+            ended = self.latest if self.latest is not None and not self.latest.running else None
+            kind = None if ended is None else self._kind_of(ended)
+            failed = ended is not None and kind is None and self._history is not None and ended.code != "Completed"
             if ended is not None and (kind == self.watch.kind or failed):
                 self._take(then, ended)  # the history was late, or a write's own upgrade has failed
                 return self._ending(then)
-            self._before = ended if ended is not None and not ended.running else self._before
+            self._before = ended or self._before
             self.watch = self.watch.anew(then, self._target, self._proven_since)
             self._phase = self._decide
             return self._decide(then)
@@ -279,7 +278,7 @@ class RollingRun:
         if self.latest is not None and self._is_new(self.latest):
             return self._adopt(now, self.latest)
         if not self.watch.to_do:
-            return self._end(now, "unchanged", "the instances came to run the newest version without a rolling upgrade")
+            return self._end(now, "unchanged", "no instance is left for an upgrade to bring to the newest version")
         if not self._scale_set.automatic_os_upgrade:
             return self._give_up(
                 now,
@@ -530,7 +529,9 @@ class RollingRun:
             self._moved, self._listed_at = False, now
         counted = (latest.code, latest.started, *latest.counts.values()) if latest else ()
         if latest is not None and self.current is not None and started_at(latest, self.current.started):
-            self.watch.counted(latest.counts)
+            entry, ours = entry_of(self._history or (), latest.started), self.acted and self.wanted != CANCELLED
+            if ours if entry is None else not is_to_another_image(entry, self._target):
+                self.watch.counted(latest.counts)
         if latest is not None and counted != self._counted and not self._is_old(latest):
             self._moved = instances is None
             self.report.event(now, "progress", code=latest.code, **latest.counts)

@@ -304,13 +304,22 @@ def test_only_an_upgrade_of_the_asked_kind_is_adopted(wanted: str, code: str, ki
     assert (run.report.outcome, run.adopted) == (None if wanted == STARTED else "upgraded", False)
 
 
-@pytest.mark.parametrize("code", ["Completed", "Faulted"])
-def test_what_a_write_in_mode_rolling_runs_is_followed_though_the_history_does_not_have_it(code: str) -> None:
+@pytest.mark.parametrize("code", ["Completed", "Faulted", "Cancelled"])
+def test_what_a_write_in_mode_rolling_runs_is_awaited_though_the_history_does_not_have_it(code: str) -> None:
     azure = Other(fleet(4, version="2.0.0" if code == "Completed" else "1.0.0"))
     azure.code = code
     run = drive(azure, scale_set=replace(SET, upgrade_mode="Rolling"))
     assert run.report.outcome == ("unchanged" if code == "Completed" else "stopped")
-    assert (run.adopted, azure.starts) == (True, [])
+    assert (run.adopted, azure.starts) == (code != "Completed", []) and azure.now >= T0 + 300
+    if code == "Completed":
+        assert run.current is None, "nothing shows that it was the OS upgrade that is asked for"
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["has ended", "runs"])
+def test_an_upgrade_of_unknown_kind_that_left_the_image_behind_is_followed_by_the_one_asked_for(ended: bool) -> None:
+    azure = Other(fleet(4), now=T0 + 400 if ended else T0)
+    run = drive(azure, known=Known(None), scale_set=replace(SET, upgrade_mode="Rolling"))
+    assert (run.report.outcome, run.adopted, len(azure.starts)) == ("upgraded", False, 1)
 
 
 def test_a_history_that_is_late_tells_in_the_end_that_it_was_ours() -> None:
@@ -360,7 +369,7 @@ def test_an_upgrade_of_the_other_type_that_an_earlier_call_names_is_refused(want
     assert ("extensions" if kind == OS else "the OS image") in run.report.end.why
 
 
-@pytest.mark.parametrize("code", ["Completed", "Faulted"])
+@pytest.mark.parametrize("code", ["Completed", "Faulted", "Cancelled"])
 def test_started_is_not_told_of_what_may_be_a_writes_upgrade_in_mode_rolling(code: str) -> None:
     """Azure's history does not have it: it may be of extensions, and then no OS upgrade would ever start."""
     azure = Other(fleet(4))
