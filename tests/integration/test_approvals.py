@@ -80,6 +80,7 @@ def test_nothing_to_approve_is_no_failure(simulator: StartSimulator) -> None:
     assert (early["failed"], early["changed"]) == (False, False) and "nothing waits" in early["note"], early
 
 
+@pytest.mark.long
 def test_hooks_are_listed_delayed_and_answered(simulator: StartSimulator) -> None:
     hooks = [{"type": "UpgradeAutoOSScheduling", "waitDuration": "PT2H", "defaultAction": "Reject"}]
     hooks.append({"type": "UpgradeAutoOSRollingBatchStarting", "waitDuration": "PT2H", "defaultAction": "Reject"})

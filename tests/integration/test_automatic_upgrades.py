@@ -95,6 +95,7 @@ def test_what_is_not_put_right_is_named_before_anything_is_written(
     assert sim.metrics()["non_get"] == []
 
 
+@pytest.mark.long
 def test_members_that_nobody_asked_for_stay_and_false_is_asked_for(simulator: StartSimulator) -> None:
     policy = {"useRollingUpgradePolicy": True, "osRollingUpgradeDeferral": True, "disableAutomaticRollback": True}
     latest = {"image": {**scenes.SERIES, "version": "latest"}, "running": scenes.NEW}

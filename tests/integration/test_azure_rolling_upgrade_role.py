@@ -64,6 +64,7 @@ def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
     assert result(again)["arm"]["calls"] <= 6
 
 
+@pytest.mark.long
 def test_the_result_has_the_shape_of_a_rollouts(simulator: StartSimulator) -> None:
     """Every member of DESIGN's contract, of the same type as the role rollout's."""
 

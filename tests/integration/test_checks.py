@@ -102,6 +102,7 @@ def module_of(run: harness.Run) -> int:
     return found[-1]
 
 
+@pytest.mark.long
 def test_a_killed_module_leaves_nothing_unread(simulator: StartSimulator) -> None:
     """As where the memory is used up: the batch after the first is put back as well, and by what is read of it."""
     sim = simulator(scenes.scenario(4, {"upgrade": 600}, tags={"environment": "production"}, update_domains=1), 60)

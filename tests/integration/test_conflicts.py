@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import scenes
 from scenes import StartSimulator
 
@@ -69,6 +70,7 @@ def test_whatever_becomes_of_a_request_no_instance_is_upgraded_twice(simulator: 
     assert [operation["name"] for operation in canceled] == ["manualupgrade"]
 
 
+@pytest.mark.long
 def test_answers_that_cannot_be_read_cost_no_rollout(simulator: StartSimulator) -> None:
     """A page of some proxy's, and half an answer, for each kind of call once."""
     reads = (

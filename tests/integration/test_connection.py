@@ -24,6 +24,7 @@ VARIABLES = {
     "rollout_tenant": "AZURE_TENANT",
     "rollout_cloud_environment": "AZURE_CLOUD_ENVIRONMENT",
 }
+NEW_SETTINGS = {"extension_name": "boot", "extension_settings": {"timestamp": 2}}
 NOBODY: dict[str, str | None] = dict.fromkeys([*VARIABLES.values(), "ARM_CLOUD_METADATA_URL"])
 SET = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME}
 
@@ -64,6 +65,7 @@ def test_a_rollout_that_stops_and_goes_back(simulator: StartSimulator, tmp_path:
         assert hidden(run, given["rollout_secret"], journal)
 
 
+@pytest.mark.long
 def test_every_playbook_of_one_scale_set(simulator: StartSimulator) -> None:
     """Those that are the role rollout are shown above."""
     azure = simulator(scenes.scenario(1, image={**scenes.SERIES, "version": "latest"}))
@@ -83,7 +85,7 @@ def test_every_playbook_of_one_scale_set(simulator: StartSimulator) -> None:
     }
     started = {
         name: harness.start_playbook(
-            f"steady.vmss.{name}", azure, extra_vars={**SET, **given, "extension_name": "boot"}, **options
+            f"steady.vmss.{name}", azure, extra_vars={**SET, **given, **NEW_SETTINGS}, **options
         )
         for name in (*playbooks, "recover_credentials", "trigger_os_upgrade")
     }

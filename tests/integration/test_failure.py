@@ -60,6 +60,7 @@ def test_a_broken_image_stops_at_the_canary(simulator: StartSimulator) -> None:
     assert scenes.judged(sim)["unavailable"]["instance_ids"] == [canary]
 
 
+@pytest.mark.long
 def test_rollback_all_leaves_every_instance_and_the_model_on_the_previous_image(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(20, seed=1, instance_faults=[ONE_IN_TEN], automatic_repairs=True), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_on_failure": "rollback_all"})
@@ -181,6 +182,7 @@ def test_a_sick_set_is_refused_before_any_write_and_its_sick_go_first(simulator:
     assert set(scenes.versions(sim).values()) == {NEW}
 
 
+@pytest.mark.long
 def test_another_rollout_is_refused_until_it_is_taken_over(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(3, instance_faults=[{**BROKEN, "instance": "0"}], automatic_repairs=True), 120)
     stopped = scenes.roll(sim, variables={**IMPATIENT, "rollout_keep_model": True})
@@ -199,6 +201,7 @@ def test_another_rollout_is_refused_until_it_is_taken_over(simulator: StartSimul
     assert model_version(sim) == OLD
 
 
+@pytest.mark.long
 def test_services_come_back_as_they_were(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(2, automatic_repairs=True), 120)
     assert scenes.module(sim, "orchestration_service", args={"state": "Suspended"})["changed"]

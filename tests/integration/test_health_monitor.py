@@ -88,6 +88,7 @@ def test_the_extension_is_added_beside_the_others_once(simulator: StartSimulator
     assert sim.metrics()["non_get"] == []
 
 
+@pytest.mark.long
 def test_from_binary_to_rich_and_to_tcp(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(1, health="binary"), 60)
     sequenced = {"virtualMachineProfile": {"extensionProfile": profile(sim)["extensionProfile"]}}
@@ -176,6 +177,7 @@ def test_absent_takes_it_away_unless_it_is_needed(simulator: StartSimulator) -> 
     assert sim.metrics()["non_get"] == []
 
 
+@pytest.mark.long
 def test_bad_input_is_named_at_once_and_nothing_is_written(simulator: StartSimulator) -> None:
     flexible = scenes.scale_set(1, name="flexible", orchestration="Flexible", health="none")
     sim = simulator(scenes.several(scenes.scale_set(1, **BARE), flexible), 60)

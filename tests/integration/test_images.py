@@ -124,6 +124,7 @@ def azure(simulator: StartSimulator) -> harness.Simulator:
     return simulator(SCENARIO, time_scale=600)
 
 
+@pytest.mark.long
 def test_each_form_is_rolled_out_once(azure: harness.Simulator, tmp_path: Path) -> None:
     journals = tmp_path / "journals"
     cases = {

@@ -76,6 +76,7 @@ def azure(simulator: StartSimulator) -> harness.Simulator:
     return simulator({"images": images, "scale_sets": sets}, time_scale=600)
 
 
+@pytest.mark.long
 def test_only_the_chosen_instances_are_touched(azure: harness.Simulator) -> None:
     before = copy.deepcopy(azure.state()["scale_sets"])
     runs = {

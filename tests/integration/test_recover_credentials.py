@@ -138,6 +138,7 @@ def test_credentials_that_are_wrong_again_stop_at_the_failed_instance(simulator:
     assert scenes.judged(sim)["ran"] == [["0"]]
 
 
+@pytest.mark.long
 def test_an_extension_comes_and_goes(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(1, extensions=[OTHER]), 60)
     incomplete = scenes.module(sim, "extension", args={"extension": "boot", "publisher": "p"})

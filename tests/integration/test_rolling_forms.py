@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import harness
+import pytest
 import scenes
 from scenes import GROUP, NAME, NEW, OLD, StartSimulator
 
@@ -74,6 +75,7 @@ def test_a_write_in_mode_rolling_is_awaited(simulator: StartSimulator) -> None:
     assert done["adopted"] or len(truths(sim)) == 2
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_with_the_upgrade_that_runs(simulator: StartSimulator) -> None:
     sim = simulator(world(8), 20)
     variables = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME, "azure_rolling_upgrade_poll_interval": 1}

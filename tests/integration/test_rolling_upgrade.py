@@ -58,6 +58,7 @@ def rolling(sim: harness.Simulator) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_hundred_instances_are_upgraded_and_the_second_run_starts_none(
     simulator: StartSimulator, tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_instances_that_have_not_got_the_model_that_says_latest(simulator: Start
     assert upgrade(sim)["rollout_result"]["outcome"] == "upgraded"
 
 
+@pytest.mark.long
 def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> None:
     sim = simulator(world(10), 20)
     none = upgrade(sim, "cancelled")
@@ -230,6 +232,7 @@ def test_cancel_half_way_and_with_nothing_running(simulator: StartSimulator) -> 
     assert (resumed["changed"], set(scenes.versions(sim).values())) == (True, {NEW})
 
 
+@pytest.mark.long
 def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator) -> None:
     sim = simulator(world(10, instance_faults=[SICK]), 240)
     done = upgrade(sim)
@@ -247,6 +250,7 @@ def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator)
     assert told["history"][0]["started_by"] == "User" and told["history"][0]["target_image"]["version"] == NEW
 
 
+@pytest.mark.long
 def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator) -> None:
     knobs = {"automatic_delay": 4800, "automatic_first_delay": 4800}  # of 240 in a second: after the first look
     newest = "24.04.202612010"
@@ -264,6 +268,7 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert again["reason"] is None and f"back at {done['restored']} of the instances" in again["msg"]
 
 
+@pytest.mark.long
 def test_a_start_after_a_wait_is_checked_too(simulator: StartSimulator) -> None:
     """Another hand writes when the module comes, so that its start is not the first thing it does."""
     sim = simulator(world(2, {"write": 1500}, image={**scenes.SERIES, "version": NEW}), 60)
@@ -338,6 +343,7 @@ def test_a_lost_answer_is_not_sent_again(simulator: StartSimulator) -> None:
     assert starts(sim) == 1
 
 
+@pytest.mark.long
 def test_a_gallery_image_of_which_azure_tells_no_version(simulator: StartSimulator) -> None:
     gallery = {"name": "shared", "resource_group": "images"}
     gallery["images"] = [

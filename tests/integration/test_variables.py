@@ -145,6 +145,7 @@ def quoted(value: str) -> str:
     return "'" + value + "'" if " " in value else value
 
 
+@pytest.mark.long
 def test_every_spelling_of_an_image(simulator: StartSimulator) -> None:
     azure = simulator(scenario(), 600)
     wanted = {**SERIES, "version": NEW}

@@ -34,6 +34,7 @@ def change_the_extension(sim: harness.Simulator) -> None:
     sim.event({"do": "write", "patch": patch})
 
 
+@pytest.mark.long
 def test_instances_get_the_whole_model_and_their_disks_stay(simulator: StartSimulator) -> None:
     failure = {"code": "VMExtensionProvisioningError", "message": "The storage key has expired."}
     image = {**scenes.SERIES, "version": "latest"}
