@@ -103,13 +103,9 @@ def chaos_part() -> Part:
 def ansible_test_parts(end: str) -> list[Part]:
     local = ["--local", "--python", PYTHON]
     cwd = tree(end)
-    # What only decides is the same with every SDK and every ansible-core.
-    targets = [f"tests/unit/{name}/" for name in ("action", "arm", "use_cases")] if end == "floor" else []
-    units = Part(f"units-{end}", "units", end, [["ansible-test", "units", *local, *targets]], cwd,
+    units = Part(f"units-{end}", "units", end, [["ansible-test", "units", *local]], cwd,
                  junit=str(cwd / "tests/output/junit/*-units.xml"))  # fmt: skip
-    # Its longest test is of style alone, and the code is the same at both ends.
-    sanity = ["ansible-test", "sanity", *local, *(["--skip-test", "pylint"] if end == "floor" else [])]
-    return [Part(f"sanity-{end}", "lint", end, [sanity], cwd), units]
+    return [Part(f"sanity-{end}", "lint", end, [["ansible-test", "sanity", *local]], cwd), units]
 
 
 def lint_part(name: str, *commands: str) -> Part:
