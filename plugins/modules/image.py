@@ -156,11 +156,6 @@ upgrade_mode:
   returned: success
   type: str
   sample: Manual
-record:
-  description: The rollout record on the scale set now, another controller's where that began the same rollout first.
-  returned: success; null in check mode
-  type: dict
-  sample: {id: 7f3c…, target: "Canonical:ubuntu-24_04-lts:server:24.04.202611180", state: in_progress}
 note:
   description: Why nothing was written where that is not simply because the model already names the image.
   returned: success
@@ -193,7 +188,6 @@ def body(azure: Azure, request: ImageRequest, *, check_mode: bool) -> dict[str, 
         "image_before": before,
         "image_after": after,
         "upgrade_mode": change.after.upgrade_mode,
-        "record": change.record.as_dict() if change.record and not check_mode else None,
         "note": change.note,
         "warnings": change.warnings,
         **_module.diff_of(before, {**(after or {}), **other_sas}),

@@ -136,14 +136,13 @@ class Play:
         plan = self.plan
         if plan["write_model"]:
             with _told():
-                stands = self._write(
+                self._write(
                     image=plan["target_image"],
                     upgrade_mode=self.options.get("upgrade_mode"),
                     record=plan["record"],
                     replaces=plan["model_image"],
                     replaces_rollout=plan["replaces_rollout"],
                 )
-            plan["record"] = stands or plan["record"]
         if not self.rolls:
             return
         with _told():
@@ -224,13 +223,11 @@ class Play:
 
     # -- the modules ----------------------------------------------------------------------------
 
-    def _write(self, **options: Any) -> dict[str, Any] | None:
-        """The record on the set then."""
+    def _write(self, **options: Any) -> None:
         given = {**SET, **{name: value for name, value in options.items() if value is not None}}
         change = image.set_image(self.azure, self.clock, request(ImageRequest, given), check_mode=False)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
-        return change.record.as_dict() if change.record else None
 
     def _services(self, state: str, services: list[str]) -> None:
         if services:

@@ -40,11 +40,6 @@ class ImageChange:
     note: str = ""
     warnings: t.Sequence[str] = ()
 
-    @property
-    def record(self) -> Record | None:
-        """The rollout that the set is in, which another controller may have begun at the same moment."""
-        return record.read(self.after.tags)
-
 
 class _LeavePinned(Exception):
     """`latest` no longer means the image that it must mean."""
@@ -118,7 +113,7 @@ class _Write:
         found = record.read(fresh.tags)
         if self.image_stands(fresh) and not self.record.open and (found is None or self._has_ended(found)):
             return True  # no end is written of a rollout that is not there, and none over another end
-        return found == self.record or (found is not None and self.record.joins(found))
+        return found == self.record
 
     def _has_ended(self, found: Record) -> bool:
         """Whether another controller of the same rollout has brought it to an end, and to another one than this."""
@@ -288,18 +283,16 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
         scale_set = scale_set if write.stands(scale_set) else write.image(scale_set)
     except _LeavePinned as reason:
         return ImageChange(first, first, target, changed=False, note=str(reason))
-    except (Refused, AzureError) as error:
-        if isinstance(error, Refused) and write.is_later:
-            error = error.after_earlier_calls()
+    except (Refused, AzureError) as raised:
+        error = raised.after_earlier_calls() if isinstance(raised, Refused) and write.is_later else raised
         if not closes or new_record is None:
             if isinstance(error, AzureError) and write.requested is not None:
                 error.and_now(write.state())
-            raise error from None
+            raise error from raised
         words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)
-    changed = bool(azure.written)  # nothing, where another controller began the same rollout first
-    return ImageChange(first, scale_set, target, changed=changed, warnings=[*journal.warnings, *warnings])
+    return ImageChange(first, scale_set, target, changed=True, warnings=[*journal.warnings, *warnings])
 
 
 def _shown(value: t.Any) -> str:

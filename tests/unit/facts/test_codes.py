@@ -7,17 +7,24 @@
 from __future__ import annotations
 
 import re
-import runpy
 from collections import Counter
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import CATALOGUE, Code
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES = get_args(Code)
-CATALOGUE_TOOL = runpy.run_path(str(ROOT / "tools" / "error_catalogue.py"))
+
+
+def catalogue_tool() -> Any:
+    spec = spec_from_file_location("error_catalogue", ROOT / "tools" / "error_catalogue.py")
+    assert spec and spec.loader
+    tool = module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 def text_of(folder: str, pattern: str) -> str:
@@ -65,6 +72,7 @@ def test_each_kind_of_problem_has_a_code() -> None:
 
 
 def test_the_page_is_what_the_tool_writes() -> None:
-    page = CATALOGUE_TOOL["PAGE"].read_text(encoding="utf-8")
-    assert page == CATALOGUE_TOOL["page"](), "run python tools/error_catalogue.py"
+    tool = catalogue_tool()
+    page = tool.PAGE.read_text(encoding="utf-8")
+    assert page == tool.page(), "run python tools/error_catalogue.py"
     assert re.findall(r"^  \* - ``(\w+)``$", page, re.MULTILINE) == [c for codes in CATALOGUE.values() for c in codes]
