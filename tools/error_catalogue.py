@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +32,7 @@ answered, its own code is in ``error.code``.
 """
 
 
-def page() -> str:
-    catalogue = runpy.run_path(str(ROOT / "plugins" / "module_utils" / "_facts" / "codes.py"))["CATALOGUE"]
+def page(catalogue: Mapping[str, Mapping[str, tuple[str, str]]]) -> str:
     parts = [_HEAD]
     for section, codes in catalogue.items():
         parts.append(
@@ -44,4 +44,5 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    codes = ROOT / "plugins" / "module_utils" / "_facts" / "codes.py"
+    PAGE.write_text(page(runpy.run_path(str(codes))["CATALOGUE"]), encoding="utf-8")
