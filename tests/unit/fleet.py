@@ -21,7 +21,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation, Problem
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, UNIFORM, Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import (
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import (
     REIMAGE,
     UPGRADE,
     Finished,
@@ -30,7 +30,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout impor
     Send,
     Upgrade,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import START as POWER_ON
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import START as POWER_ON
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 

@@ -42,7 +42,7 @@ ROOMS = [
 SHARED_USE_CASES = {"prerequisites", "views"}
 PURE = ("_rollout", "_orchestrator", "_model", "_options", "_facts")
 # The two state machines hold all of a rollout's state; they are to become functions of an observation and a memory.
-MACHINES = {"_rollout/rollout.py": "Upgrade", "_orchestrator/rolling_upgrade.py": "RollingRun"}
+MACHINES = {"_rollout/upgrade.py": "Upgrade", "_orchestrator/rolling_upgrade.py": "RollingRun"}
 
 
 def files(*folders: str) -> list[Path]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Carries out what `_rollout.rollout` decides: reads, sends, waits, and tells it what came of it."""
+"""Carries out what `_rollout.upgrade` decides: reads, sends, waits, and tells it what came of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._options import InstanceUpgradeRequest
 from .._rollout import messages, record
 from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
-from .._rollout.rollout import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
 from .._rollout.survey import Survey
 from .._rollout.verification import Patience
 from . import upgrade_plan_info

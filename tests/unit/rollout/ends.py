@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
 
 from ..fleet import OLD, START, Fleet, Machine
 

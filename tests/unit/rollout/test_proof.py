@@ -26,7 +26,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches impor
     unchecked_batches,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import REIMAGE, Policy, Thresholds
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.rollout import Finished, Look, Poll, Send, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
     FAILED,
