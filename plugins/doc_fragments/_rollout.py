@@ -115,3 +115,29 @@ options:
     type: bool
     default: false
 """
+
+    PATIENCE = r"""
+options:
+  healthy_for:
+    description: How long an instance must stay available before it counts as upgraded, in seconds.
+    type: float
+    default: 0
+  health_timeout:
+    description: How long an upgraded instance may take to become available, in seconds.
+    type: float
+    default: 300
+  upgrade_timeout:
+    description: How long Azure may take to upgrade a batch, in seconds.
+    type: float
+    default: 3600
+  health_lag:
+    description:
+      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer
+        than the upgrade must hold for so long.
+    type: float
+    default: 120
+  version_lag:
+    description: How long Azure may show the old version after an upgrade, in seconds, before the instance is reimaged.
+    type: float
+    default: 120
+"""

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -15,22 +14,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import commands
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
 from ansible_collections.steady.vmss.plugins.module_utils._journal import file_name
-
-
-def listed(value: object) -> list[str]:
-    """A list however it was given: a list, JSON text, text with commas, or nothing."""
-    if value is None or value == "":
-        return []
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError as exc:
-            raise AnsibleFilterError(f"'{value}' starts like a JSON list and is none: {exc}") from exc
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, (list, tuple)):
-        value = [value]
-    return [str(item).strip() for item in value if str(item).strip()]
+from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 
 def rollout_result(steps: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -59,6 +60,16 @@ class Journal:
                     file.write("".join(lines))
             except OSError as exc:
                 self.warnings = [f"The journal {self._path} lacks lines: {exc.strerror}."]
+
+
+def keep(path: str, what: t.Mapping[str, t.Any]) -> None:
+    """Put this into a file of its owner's alone, whole or not at all. Where it cannot be kept, it is not."""
+    new = Path(f"{path}.new")
+    with contextlib.suppress(OSError):
+        with open(_open(new), "a", encoding="utf-8") as file:
+            file.truncate(0)
+            file.write(json.dumps(what, default=str))
+        new.replace(path)
 
 
 def _open(path: Path) -> int:

@@ -23,6 +23,7 @@ R = t.TypeVar("R")
 
 AuthSource = t.Literal["auto", "env", "credential_file", "workload_identity", "msi", "cli"]
 HealthSource = t.Literal["application_health_extension", "load_balancer_probe"]
+OnFailure = t.Literal["stop", "rollback_failed", "rollback_all"]
 OrderBy = t.Literal["domain", "fault_domain", "zone", "none"]
 RecordState = t.Literal["in_progress", "going_back", "finished", "stopped", "rolled_back"]
 Service = t.Literal["AutomaticRepairs", "AutomaticZoneRebalancing"]
@@ -81,6 +82,36 @@ class PolicyOptions:
     downgrade: bool = False
     order_by: OrderBy = "domain"
     unproven: t.Literal["report", "reimage"] = "report"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatienceOptions:
+    healthy_for: float = 0
+    health_timeout: float = 300
+    upgrade_timeout: float = 3600
+    health_lag: float = 120
+    version_lag: float = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookOptions:
+    """The user's task files."""
+
+    before: str | None = None
+    before_batch: str | None = None
+    health_check: str | None = None
+    after_batch: str | None = None
+    after: str | None = None
+    on_failure_tasks: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookEndOptions:
+    """How the user's tasks ended."""
+
+    outcome: t.Literal["done", "failed"]
+    task: str | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,18 +232,13 @@ class InstanceProtectionRequest(ScaleSetOptions, ProtectionOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions):
+class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions, PatienceOptions):
     image: t.Any = None
     whole_model: bool = False
     touched: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False
     earlier_batches: t.Sequence[t.Mapping[str, t.Any]] = ()
-    healthy_for: float = 0
-    health_timeout: float = 300
-    upgrade_timeout: float = 3600
-    health_lag: float = 120
-    version_lag: float = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +274,35 @@ class RollingUpgradeInfoRequest(ScaleSetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceOptions, HookOptions):
+    image: t.Any = None
+    upgrade_mode: t.Literal["Manual"] | None = None
+    follow_latest: bool = False
+    suspend_services: bool = True
+    protected: t.Literal["skip", "refuse"] = "skip"
+    take_over: bool = False
+    pause: float = 0
+    on_failure: OnFailure = "stop"
+    keep_model: bool = False
+    back: bool = False
+    journal_dir: FilePath | None = None
+    memory: t.Mapping[str, t.Any] | None = None
+    hook: HookEndOptions | None = None
+    died: bool = False
+    work_dir: FilePath | None = None
+
+
+# What the way back of an earlier rollout sets itself, whatever is asked.
+BACK: t.Final[dict[str, t.Any]] = {
+    "downgrade": True,
+    "take_over": True,
+    "keep_model": True,
+    "max_unhealthy": "100%",
+    "on_failure": "stop",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScaleSetInfoRequest(ConnectionOptions):
     resource_group: str | None = None
     name: str | None = None
@@ -277,6 +332,12 @@ class UpgradePolicyRequest(ScaleSetOptions, AzureMayUpgradeOptions):
 
 
 # -- between Ansible and the classes ----------------------------------------------------------------
+
+
+def request_of(module: str) -> type[ConnectionOptions]:
+    """The request class is called as the module is."""
+    kind = globals()["".join(word.title() for word in module.split("_")) + "Request"]
+    return t.cast(type[ConnectionOptions], kind)
 
 
 def argument_spec(request: type) -> Spec:
@@ -331,6 +392,19 @@ def given(options: object, part: type) -> dict[str, t.Any]:
     """Those options of this part that are given, by name; none of a part that is None."""
     names = [one.name for one in dataclasses.fields(part)] if options is not None else []
     return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def part(kind: type[R], request: object, **more: t.Any) -> R:
+    """A smaller request of a larger one: the options that both have, and `more`."""
+    names = {one.name for one in dataclasses.fields(t.cast(t.Any, kind))}
+    same = {one.name: getattr(request, one.name) for one in dataclasses.fields(t.cast(t.Any, request))}
+    return kind(**{**{name: value for name, value in same.items() if name in names}, **more})
+
+
+def set_by_user(request: object) -> dict[str, t.Any]:
+    """The options that are not at their defaults, by name."""
+    fields = dataclasses.fields(t.cast(t.Any, request))
+    return {one.name: value for one in fields if (value := getattr(request, one.name)) not in (one.default, None, [])}
 
 
 def secrets(request: ConnectionOptions) -> list[t.Any]:

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - steady.vmss._attributes
   - steady.vmss._rollout.scale_set
   - steady.vmss._rollout
+  - steady.vmss._rollout.patience
 attributes:
   check_mode:
     support: full
@@ -85,28 +86,6 @@ options:
     type: list
     elements: dict
     default: []
-  healthy_for:
-    description: How long an instance must stay available before it counts as upgraded, in seconds.
-    type: float
-    default: 0
-  health_timeout:
-    description: How long an upgraded instance may take to become available, in seconds.
-    type: float
-    default: 300
-  upgrade_timeout:
-    description: How long Azure may take to upgrade a batch, in seconds.
-    type: float
-    default: 3600
-  health_lag:
-    description:
-      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer
-        than the upgrade must hold for so long.
-    type: float
-    default: 120
-  version_lag:
-    description: How long Azure may show the old version after an upgrade, in seconds, before the instance is reimaged.
-    type: float
-    default: 120
   journal:
     description: A file to which what happens is appended as JSON lines.
     type: path

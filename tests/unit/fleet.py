@@ -21,6 +21,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation, Problem
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, UNIFORM, Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import (
     REIMAGE,
     UPGRADE,
@@ -31,7 +32,6 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade impor
     Upgrade,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import START as POWER_ON
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 
 START = 1_000_000.0  # when the rollout wrote the model

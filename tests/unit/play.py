@@ -2,35 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sequence of the role `rollout` in Python, for tests that need no ansible-playbook."""
+"""A rollout as the role runs it: calls of the module's use case, with the user's tasks in between."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import requests
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
-from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
-from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
-from ansible_collections.steady.vmss.plugins.module_utils._options import (
-    ConnectionOptions,
-    ImageRequest,
-    InstanceUpgradeRequest,
-    OrchestrationServiceRequest,
-    UpgradePlanInfoRequest,
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions, RolloutRequest
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.endings import sets_back
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.memory import Memory
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.steps import (
+    Seen,
+    SetServices,
+    Step,
+    Upgrade,
+    Write,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
-    image,
-    instance_upgrade,
-    orchestration_service,
-    upgrade_plan_info,
-)
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rollout
 
-from .asking import fitting, request
+from .asking import request
 from .simulated import Clock
 
 SERIES = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
@@ -59,20 +56,18 @@ class Client(Protocol):
 
 
 class Failed(Exception):
-    """A task of the play failed, one of the user's where nothing else is said. `code` as its result has it."""
-
-    def __init__(self, message: str, code: Code = "hook_failed", findings: Sequence[dict[str, str]] = ()) -> None:
-        super().__init__(message)
-        self.code = code
-        self.codes = {code, *_errors(findings)}
+    """A task of the user's failed."""
 
 
-def _errors(findings: Sequence[dict[str, str]]) -> list[str]:
-    return [one["code"] for one in findings if one["severity"] == "error"]
+class Killed(Exception):
+    """This run ends here, as by kill -9."""
 
 
 class Play:
-    """One run of the role. `options` are the modules'; `check` is the user's rollout_health_check, which may raise."""
+    """One run of the role. `options` are the module's; `check` is the user's rollout_health_check, which may raise.
+
+    `rolls`, `closes`: False for a run that is killed right before its first batch, or before it closes its record.
+    """
 
     def __init__(
         self,
@@ -80,8 +75,6 @@ class Play:
         connection: dict[str, Any],
         version: str | None = NEW,
         *,
-        on_failure: str = "stop",
-        keep_model: bool = False,
         check: Callable[[list[str]], None] | None = None,
         **options: Any,
     ) -> None:
@@ -89,169 +82,108 @@ class Play:
         self.azure = connect(
             request(ConnectionOptions, connection), {"HOME": "/nonexistent"}, self.clock, client.session()
         )
-        self.on_failure, self.keep_model, self.check = on_failure, keep_model, check
+        self.check = check
+        hooks = {"health_check": "check.yml"} if check else {}
         wanted = {"image": of_version(version)} if version else {}
-        self.options: dict[str, Any] = {**SET, **wanted, "suspend_services": True, **options}
-        self.plan: dict[str, Any] = {}
+        self.options: dict[str, Any] = {**SET, **hooks, **wanted, **options}
+        self.on_failure = str(options.get("on_failure", "stop"))
+        self.memory: Memory | None = None
+        self.plan: dict[str, Any] = {}  # what preflight decided, and `left` then
         self.outcome = "refused"
         self.why = ""
         self.codes: set[str] = set()  # of the refusal or the stop, and of the findings that it rests on
+        self.findings: list[dict[str, str]] = []
         self.warnings: list[str] = []
         self.batches: list[dict[str, Any]] = []
         self.changed = False
-        self.rolls = self.closes = True  # False: as a run that is killed before that
-        self.back_failed = ""
-        self.back_codes: set[str] = set()
+        self.rolls = self.closes = True
+        self.back_codes: set[str] = set()  # of a model that could not be set back
 
-    # -- the tasks ------------------------------------------------------------------------------
+    @property
+    def model_back(self) -> bool:
+        """Whether the stop has written the previous image into the model."""
+        memory = self.memory
+        if memory is None or memory.stop is None or memory.plan is None:
+            return False
+        written = memory.phase != "write_back" and not memory.stop.refused
+        return written and sets_back(memory) and not memory.back.model_failed
+
+    @property
+    def back_failed(self) -> str:
+        return self.memory.back.model_failed if self.memory else ""
 
     def run(self) -> Play:
-        self.plan = upgrade_plan_info.as_result(
-            upgrade_plan_info.make(
-                self.azure, request(UpgradePlanInfoRequest, fitting(UpgradePlanInfoRequest, self.options))
-            )
-        )
-        errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
-        if errors and not self.plan["nothing_to_do"]:
-            self.why, self.codes = " ".join(errors), {"preflight_failed", *_errors(self.plan["findings"])}
+        more: dict[str, Any] = {}
+        try:
+            while True:
+                asked = request(RolloutRequest, {**self.options, **more})
+                answer, failure = Watched(self, asked).run()
+                if self._learn(answer, failure):
+                    return self
+                # Between two tasks the memory is what a play keeps of it.
+                memory = json.loads(json.dumps(answer["memory"]))
+                more = {"memory": memory, "hook": self._hook(answer["next"]["batch"])}
+        except Killed:
             return self
-        self.outcome = "unchanged"
-        code = ""
-        if not self.plan["nothing_to_do"]:
-            try:
-                self._roll()
-                self.outcome = "upgraded"
-            except Failed as failure:
-                self.outcome, self.why, code = "stopped", str(failure), failure.code
-                self.codes = failure.codes
-                self._stop(code)
-            resumed = self._resume()
-        else:
-            resumed = True
-        if self.closes:
-            self._end(code, resumed=resumed)
-        return self
 
-    def _roll(self) -> None:
-        plan = self.plan
-        if plan["write_model"]:
-            with _told():
-                self._write(
-                    image=plan["target_image"],
-                    upgrade_mode=self.options.get("upgrade_mode"),
-                    record=plan["record"],
-                    replaces=plan["model_image"],
-                    replaces_rollout=plan["replaces_rollout"],
-                )
-        if not self.rolls:
-            return
-        with _told():
-            self._services("Suspended", plan["suspend"])
-        following, left = plan["next_batch"], plan["left"]
-        for _turn in range(200):
-            if not left:
-                return
-            ids = following["instance_ids"] if following else []
-            done = self._upgrade(image=plan["target_image"], batch=ids, wait_only=not ids, earlier_batches=self.batches)
-            if ids and self.check:
-                self.check(ids)
-            following, left = done["next_batch"], done["left"]
-        raise Failed("instances of the old image keep appearing", "instances_keep_appearing")
+    def _hook(self, batch: dict[str, Any]) -> dict[str, Any]:
+        try:
+            if self.check:
+                self.check([one["instance_id"] for one in batch["instances"]])
+        except Failed as failed:
+            return {"outcome": "failed", "task": "Check", "words": str(failed)}
+        return {"outcome": "done"}
 
-    def _stop(self, code: str) -> None:
-        plan = self.plan
-        rolls_back = self.on_failure != "stop"
-        if code == "model_members_lost" or not plan["previous_image"]:
-            return
-        if not rolls_back and (self.keep_model or plan["all_on_target"]):
-            return
-        try:
-            with _told():
-                self._write(
-                    image=plan["previous_image"],
-                    replaces=plan["target_image"],
-                    record={**plan["record"], "state": "stopped"},
-                    replaces_rollout=plan["record"]["id"],
-                )
-        except Failed as failure:
-            self.back_failed, self.back_codes = str(failure), failure.codes
-            return
-        self.model_back = True
-        if not rolls_back:
-            return
-        touched = [i for batch in self.batches for i in batch["instance_ids"]]
-        failed = [i for batch in self.batches for i in batch["failed_instance_ids"]]
-        ids = touched if self.on_failure == "rollback_all" else failed
-        try:
-            back = self._upgrade(
-                image=plan["previous_image"], batch=ids, downgrade=True, canary=0, max_unhealthy="100%", keep=False
-            )
-            self.outcome = "rolled_back" if not set(ids) & set(back["left_alone"]) else "stopped"
-        except Failed as failure:
-            self.why += f" {failure}"
-
-    def _resume(self) -> bool:
-        try:
-            with _told():
-                self._services("Running", self.plan["resume"])
-        except Failed as failure:
-            self.why += f" {failure}"
+    def _learn(self, answer: dict[str, Any], failure: Failure | None) -> bool:
+        """Whether that was the last call."""
+        self.changed = self.changed or answer["changed"]
+        self.warnings += answer["warnings"]
+        self.findings = answer["findings"] or self.findings
+        if answer["next"] is not None:
             return False
+        result = answer["rollout_result"]
+        self.outcome, self.batches = result["outcome"], result["batches"]
+        if failure:
+            self.why = failure.message
+            self.codes = {failure.code, *_errors(self.findings)}
         return True
 
-    def _end(self, code: str, *, resumed: bool) -> None:
-        plan = self.plan
-        worked = not plan["nothing_to_do"] and code != "model_members_lost"
-        if not (plan["close_record"] and plan["nothing_to_do"]) and not (worked and not self.back_failed):
-            return
-        going_back = plan["record"]["state"] == "going_back"
-        state = "rolled_back" if going_back else "finished"
-        if code:
-            state = "going_back" if going_back else self.outcome
-        model = plan["previous_image"] if getattr(self, "model_back", False) else plan["target_image"]
-        suspended = [] if resumed else plan["record"]["suspended"]
+
+def _errors(findings: Iterable[dict[str, str]]) -> list[str]:
+    return [one["code"] for one in findings if one["severity"] == "error"]
+
+
+class Watched(rollout.Driver):
+    """The driver, with a look at each step."""
+
+    def __init__(self, play: Play, asked: RolloutRequest) -> None:
+        super().__init__(play.azure, play.clock, asked, check_mode=False)
+        self.play = play
+
+    def carry_out(self, step: Step, memory: Memory) -> Seen:
+        play = self.play
+        play.memory = memory
+        if not play.rolls and isinstance(step, SetServices | Upgrade):
+            raise Killed
+        if not play.closes and isinstance(step, Write) and step.why == "end":
+            play.outcome = "upgraded"
+            raise Killed
+        seen = super().carry_out(step, memory)
+        if seen.failed and isinstance(step, Write) and step.why == "back":
+            play.back_codes.add(seen.failed.code)
+        if seen.plan is not None:
+            left = seen.instances.left if seen.instances else ()
+            play.plan = {**dataclasses.asdict(seen.plan), "previous_image": seen.plan.previous, "left": list(left)}
+        return seen
+
+    def answer(self, step: Step, memory: Memory) -> tuple[dict[str, Any], Failure | None]:
+        self.play.memory = memory
+        return super().answer(step, memory)
+
+    def _write(self, step: Write, memory: Memory) -> Seen:
         try:
-            with _told():
-                self._write(
-                    image=model,
-                    replaces=model,
-                    record={**plan["record"], "state": state, "suspended": suspended},
-                    replaces_rollout=plan["record"]["id"],
-                )
-        except Failed as failure:
-            self.warnings.append(str(failure))
-
-    # -- the modules ----------------------------------------------------------------------------
-
-    def _write(self, **options: Any) -> None:
-        given = {**SET, **{name: value for name, value in options.items() if value is not None}}
-        change = image.set_image(self.azure, self.clock, request(ImageRequest, given), check_mode=False)
-        self.changed = self.changed or change.changed
-        self.warnings += change.warnings
-
-    def _services(self, state: str, services: list[str]) -> None:
-        if services:
-            options = {**SET, "services": services, "state": state, "timeout": 600}
-            orchestration_service.set_state(
-                self.azure, self.clock, request(OrchestrationServiceRequest, options), check_mode=False
-            )
-
-    def _upgrade(self, *, keep: bool = True, **options: Any) -> dict[str, Any]:
-        asked = request(InstanceUpgradeRequest, {**fitting(InstanceUpgradeRequest, self.options), **options})
-        with _told():
-            result, failure = instance_upgrade.upgrade(self.azure, self.clock, asked, check_mode=False)
-        self.changed = self.changed or result["changed"]
-        if keep:
-            self.batches += result["rollout_result"]["batches"]
-        if failure:
-            raise Failed(failure.message, failure.code)
-        return result
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """A module that fails, as the play sees it."""
-    try:
-        yield
-    except (Refused, AzureError) as error:
-        raise Failed(str(error), error.code, getattr(error, "fields", {}).get("findings", ())) from error
+            return super()._write(step, memory)
+        except Refused as refused:
+            if step.why == "back":
+                self.play.back_codes.update(_errors(refused.fields.get("findings", ())))
+            raise

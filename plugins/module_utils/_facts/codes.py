@@ -17,6 +17,7 @@ Code = t.Literal[
     "selection_not_found",
     "journal_not_writable",
     "hook_not_found",
+    "memory_not_usable",
     "variables_overridden",
     "auth_source_unknown",
     "credentials_mixed",
@@ -175,6 +176,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "hook_not_found": Entry(
             "A task file does not exist where it is looked for.",
             "Put the file beside the playbook, or give its whole path.",
+        ),
+        "memory_not_usable": Entry(
+            "The module rollout was given a memory of another release, or something that is none.",
+            "Start the rollout again without it; the module reads from Azure where the earlier run stopped.",
         ),
         "variables_overridden": Entry(
             "Extra variables take the place of those that the role sets itself.", "Leave the named variables out."

@@ -24,15 +24,25 @@ def used(instances: t.Collection[Instance]) -> str:
     Instances that name different images refer to different models; those that name the same one may do so too.
     """
     behind = [i for i in instances if i.latest_model_applied is False]
-    if not behind:
+    least = _least(instances)
+    if not least:
         return ""
-    newest = any(i.latest_model_applied for i in instances)
-    least = len({str(i.image) for i in behind}) + newest
     return (
         f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {least} "
         f"models at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model "
         "makes one."
     )
+
+
+def near(instances: t.Collection[Instance]) -> str:
+    """The same, "" where at least three more writes are sure to be allowed."""
+    return used(instances) if _least(instances) > MOST - 3 else ""
+
+
+def _least(instances: t.Collection[Instance]) -> int:
+    """How many models the instances refer to at least, 0 where none is known to be behind the newest."""
+    behind = {str(i.image) for i in instances if i.latest_model_applied is False}
+    return len(behind) + any(i.latest_model_applied for i in instances) if behind else 0
 
 
 def remedy(said: str) -> str:

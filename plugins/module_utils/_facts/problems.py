@@ -154,6 +154,7 @@ class Failure(t.NamedTuple):
 
     code: Code
     message: str
+    advice: str = ""
 
 
 class Refused(Exception):

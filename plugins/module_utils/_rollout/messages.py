@@ -2,138 +2,276 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a stopped rollout says to the person who has to go on with it."""
+"""What a rollout says: while it runs, at its end, and where it stops, to the person who has to go on with it.
+
+A stop is one block, in this order: what failed, what runs now, what is suspended or drained, how to go on, how to go
+back, where the journal is.
+"""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
-from .._facts import availability, commands, model_limit, running_image, sentences
-from .._facts.domains import instance_order
-from .._facts.report import Report
-from .._facts.times import timestamp
-from .policy import REPORT
-from .survey import Survey
+from .._facts import sentences
+from . import endings
+from .memory import Hook, Image, Memory
+
+_NO_SAS = (
+    "No SAS is kept: where it needs one, the SAS of the VHD must be given again, as the whole URI, to the module "
+    "steady.vmss.image for what the model names now, and as rollout_image or rollback_image in these commands."
+)
 
 
-def stopped(survey: Survey, report: Report, read_at: float | None = None) -> str:
-    """What was attempted, what happened, and what runs where now. `read_at`: of what Azure tells no more."""
-    runs = sentences.runs(survey.instances, survey.unavailable, _unproven(survey))
-    scale_set = survey.scale_set
-    models = f" {said}" if (said := model_limit.used(survey.instances)) else ""
+@dataclass(frozen=True)
+class Ways:
+    """Commands, and where the journal is: "" where none is kept."""
+
+    go_on: str
+    go_back: str
+    reimage: str
+    journal: str = ""
+
+
+def ending(memory: Memory, ways: Ways) -> str:
+    """Why the rollout was no success, "" where it was one."""
+    stop = memory.stop
+    if stop is None:
+        parts = [_tolerated(memory, ways), memory.resume_failed, memory.latest_failed, _unproven(memory, ways)]
+    elif memory.plan is None:
+        parts = [stop.why]
+    elif stop.refused and stop.code != "hook_failed":
+        parts = [stop.why, "Nothing was written.", _still_suspended(memory)]
+    elif stop.refused:
+        kept = f"Nothing was written, and nothing is put back. {_model_stays(memory)}"
+        parts = [stop.why, kept, _still_suspended(memory), _go_on(ways), _go_back(ways)]
+    else:
+        sas = _NO_SAS if "vhd_uri" in memory.plan.target else ""
+        now = [_model_now(memory), _instances_now(memory), stop.advice, sas]
+        left = [_drained(memory), memory.resume_failed, memory.hook_failed]
+        parts = [stop.why, *now, *left, _go_on(ways), _go_back(ways), _journal(ways)]
+    return " ".join(part for part in parts if part)
+
+
+def _go_on(ways: Ways) -> str:
+    return f"Go on, once the cause is gone: {ways.go_on}"
+
+
+def _go_back(ways: Ways) -> str:
+    return f"Go back: {ways.go_back}" if ways.go_back else ""
+
+
+def _journal(ways: Ways) -> str:
+    return f"The journal is {ways.journal}" if ways.journal else ""
+
+
+def this(memory: Memory) -> str:
+    """The rollout, by its target and its scale set."""
+    plan = memory.planned
+    return f"The rollout of {named(plan.target)} to scale set {plan.name} (resource group {plan.resource_group})"
+
+
+def named(image: Image | None) -> str:
+    return ":".join(map(str, (image or {}).values()))
+
+
+# -- what failed ------------------------------------------------------------------------------------
+
+
+def stopped(memory: Memory, why: str) -> str:
+    return f"{this(memory)} stopped: {why.rstrip('.')}."
+
+
+def died(memory: Memory) -> str:
+    """Of a module that was killed alone, as where the memory is used up."""
+    if memory.plan is None:
+        return "The module that planned the rollout ended without a result. Nothing was written."
+    ids = memory.walk.batch["instance_ids"] if memory.phase == "upgrade" and memory.walk.batch else ()
+    of = f" while it upgraded instances {sentences.named(list(ids))}" if ids else ""
+    return f"{this(memory)} stopped: its module ended without a result{of}."
+
+
+def keep_appearing(memory: Memory, rounds: int) -> str:
     return (
-        f"The rollout of {survey.target} to scale set {scale_set.name} (resource group "
-        f"{scale_set.resource_group}) stopped: "
-        f"{report.end.why.rstrip('.')}. {sentences.as_last_read(runs, read_at)} Nothing more is "
-        f"touched.{_give_a_disk(survey)}{models}"
+        f"After {rounds} rounds instances {sentences.named(list(memory.walk.left))} of scale set "
+        f"{memory.planned.name} still do not run the target image."
     )
 
 
-def _unproven(survey: Survey) -> set[str]:
-    return {i.instance_id for i in survey.unproven}
+def hook_failed(memory: Memory, hook: Hook, task: str, words: str | None) -> str:
+    """`words`: what the user's task said, None where it is no_log."""
+    said = ", and its words are not shown for it is no_log" if words is None else f": {words.rstrip('.')}"
+    return f"{this(memory)} {_halted(memory, hook)}: your task '{task}' failed{said}."
 
 
-def _give_a_disk(survey: Survey) -> str:
-    """The way on for instances that are down, and of which nothing proves what they run."""
-    down = [i.instance_id for i in survey.unproven if not survey.available(i)]
-    if not down or survey.scale_set.flexible:
+def _halted(memory: Memory, hook: Hook) -> str:
+    walk, plan = memory.walk, memory.planned
+    if memory.phase == "check":
+        group = plan.check[walk.checked]
+        return f"did not start, for what runs it already did not pass, instances {', '.join(group['instance_ids'])}"
+    if hook == "before" or walk.batch is None or hook == "after":
+        return "did not start" if hook == "before" else f"stopped at rollout_{hook}"
+    batch = walk.batch
+    return f"stopped at batch {batch['number']}, {batch['label']}, instances {', '.join(batch['instance_ids'])}"
+
+
+def hook_failed_at_the_stop(task: str, words: str | None) -> str:
+    said = ", and its words are not shown for it is no_log" if words is None else f": {words.rstrip('.')}"
+    return f"Your task '{task}' of rollout_on_failure_tasks failed{said}."
+
+
+def resume_failed(memory: Memory, why: str) -> str:
+    plan = memory.planned
+    return (
+        f"{', '.join(plan.resume)} of scale set {plan.name} could not be put back to Running: {why} "
+        "Run the same command again, it puts them back."
+    )
+
+
+def latest_failed(why: str) -> str:
+    return (
+        f"The instances have been upgraded, and the model could not be set to follow the newest version: {why} "
+        "Run the same command again."
+    )
+
+
+def _tolerated(memory: Memory, ways: Ways) -> str:
+    """What failed within the threshold: the rollout is finished, and no success."""
+    failed = endings.failed(memory)
+    if not failed:
         return ""
-    return f" Instances {sentences.named(down)} get a new OS disk by rollout_unproven: reimage."
-
-
-def tolerated(survey: Survey, report: Report) -> str:
-    """What a rollout says that is through although instances have failed, as its threshold allowed."""
-    failed = "; ".join(f"instance {i}: {report.instances[i].why}" for i in report.failed)
+    listed = "; ".join(f"instance {one}: {why.rstrip('.')}" for one, why in failed.items())
     return (
-        f"The upgrade of scale set {survey.scale_set.name} (resource group {survey.scale_set.resource_group}) to "
-        f"{survey.target} is through, and failed at what max_unhealthy_upgraded "
-        f"{survey.policy.thresholds.unhealthy_upgraded} allows: {failed}. "
-        f"{sentences.runs(survey.instances, survey.unavailable)} "
-        "The same command again retries those that do not run the image."
+        f"{this(memory)} is finished, and failed at what rollout_max_unhealthy_upgraded "
+        f"({memory.rules.max_unhealthy_upgraded}) allows: {listed}. The others are upgraded, and the model keeps the "
+        f"new image. Retry those that do not run it, once the cause is gone: {ways.go_on} {_go_back(ways)}"
     )
 
 
-def untold(survey: Survey) -> list[str]:
-    """What is left undone because Azure does not tell whether instances have got all of the model."""
-    unproven = [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == running_image.UNPROVEN]
-    if not survey.policy.whole_model or not unproven:
-        return []
-    scale_set = survey.scale_set
-    said = (
-        f"Azure does not tell whether instances {sentences.named(unproven)} of scale set {scale_set.name} have got "
-        "all of the model, as it never does of a Flexible one's, so they are left as they are. "
-        "Bring them to it some at a time: "
-        + commands.az("vmss update-instances", scale_set.resource_group, scale_set.name, "--instance-ids", "...")
+def _unproven(memory: Memory, ways: Ways) -> str:
+    if not (ids := endings.unproven(memory)):
+        return ""
+    return (
+        f"{this(memory)} is not finished: an earlier run of it was interrupted, and nothing proves that the image is "
+        f"on the disks of instances {', '.join(ids)}. Give them a new OS disk in batches like any other (a Uniform "
+        f"scale set can): {ways.reimage}"
     )
-    return [said]
 
 
-def kept_disks(survey: Survey, report: Report) -> list[str]:
-    """What an upgrade to the whole model may not have brought: nothing shows whether the model has such a change."""
-    kept = [
-        i
-        for i in report.upgraded
-        if (after := report.instances[i].after) and not running_image.disk_replaced(after, report.instances[i].before)
-    ]
-    if not survey.policy.whole_model or survey.policy.unproven != REPORT or not kept:
-        return []
-    way = "delete it and scale out by one instead" if survey.scale_set.flexible else "set unproven: reimage for that"
-    return [
-        (
-            f"instances {sentences.named(kept)} of scale set {survey.scale_set.name} have the model and kept "
-            f"their OS disks: what Azure brings only with a new disk, such as custom data, has not reached them; {way}."
-        )
-    ]
+# -- what runs now ----------------------------------------------------------------------------------
 
 
-def batch_now(survey: Survey, instance_ids: t.Sequence[str]) -> dict[str, t.Any]:
-    """What these instances run now, as it was read last. `there`: those that run the image and serve."""
-    found = [i for i in survey.instances if i.instance_id in instance_ids]
-    there, down, others, changing = [], [], [], []
-    for one in sorted(found, key=instance_order):
-        current = survey.verdicts[one.instance_id] == running_image.CURRENT
-        why = availability.why_unavailable(one, survey.scale_set.has_health_source) if survey.is_counted(one) else ""
-        if not availability.settled(one):
-            changing.append(f"{one.instance_id} ({one.provisioning})")
-        elif not current:
-            runs_now = running_image.running_image(one) or "an image that Azure does not report"
-            proof = ", as nothing proves" if survey.verdicts[one.instance_id] == running_image.UNPROVEN else ""
-            others.append(f"{one.instance_id} ({runs_now}{proof}{f'; {why}' if why else ''})")
-        elif why:
-            down.append(f"{one.instance_id} ({why})")
-        else:
-            there.append(one.instance_id)
+def _model_stays(memory: Memory) -> str:
+    plan = memory.planned
+    if plan.model == plan.target:
+        return "The model names that image, and new instances are made of it."
+    return f"The model names {named(plan.model)}, and new instances are made of that."
+
+
+def _model_now(memory: Memory) -> str:
+    plan, back, rules = memory.planned, memory.back, memory.rules
+    if memory.stop is not None and memory.stop.code in ("model_members_lost", "cancelled"):
+        return ""
+    if rules.keep_model and not rules.rolls_back:
+        return "The model keeps the new image, and new instances are made of it."
+    if plan.all_on_target and not rules.rolls_back:
+        return "Every chosen instance already ran the target image when this run began, so the model keeps it."
+    if plan.previous is None:
+        unknown = "The previous image is not known, so the model keeps the new one, and new instances are made of it."
+        return f"{unknown}{_not_trusted(memory)}"
+    if back.model_failed:
+        return f"The model was not set back to the previous image {named(plan.previous)}: {back.model_failed}"
+    again = " again (one more of the 10 models that Azure allows)," if back.model_changed else ","
+    return f"The model names the previous image {named(plan.previous)}{again} and new instances are made of that."
+
+
+def _not_trusted(memory: Memory) -> str:
+    recorded = memory.planned.record["previous"]
+    if not recorded:
+        return ""
+    return (
+        f" (The rollout record, which others may write, names {recorded}, which is no other version of what the model "
+        "names, and no instance runs it. If it is right, give it as rollback_image.)"
+    )
+
+
+def _instances_now(memory: Memory) -> str:
+    back, previous = memory.back, named(memory.planned.previous)
+    if not back.instance_ids:
+        if not memory.walk.unread:
+            return memory.walk.last_read
+        if back.instances_failed:
+            return f"What they run now could not be read: {back.instances_failed} {memory.walk.last_read}"
+        return back.instances_now
+    ids = ", ".join(back.instance_ids)
+    if back.complete:
+        still_new = endings.still_new(memory)
+        still = f" Still on the new one: {', '.join(still_new)}." if still_new else ""
+        return f"Instances {ids} are back on the previous image {previous}.{still}"
+    why = back.instances_failed or "what must not be touched was skipped."
+    now = back.instances_now or "What they run now was not read."
+    return f"Not all of instances {ids} are back on the previous image: {why} {now}"
+
+
+# -- what is suspended or drained -------------------------------------------------------------------
+
+
+def _still_suspended(memory: Memory) -> str:
+    services = ", ".join(memory.planned.still_suspended)
+    if not services:
+        return ""
+    return (
+        f"An earlier rollout has left {services} suspended; the same command puts that back once it can go on, and the "
+        "module steady.vmss.orchestration_service with state: Running at once."
+    )
+
+
+def _drained(memory: Memory) -> str:
+    if not memory.walk.drained:
+        return ""
+    return (
+        f"rollout_before_batch ran for instances {', '.join(memory.walk.drained)}, and rollout_after_batch did not: "
+        "what it did to them, such as draining them, still stands."
+    )
+
+
+# -- what a rollout reports -------------------------------------------------------------------------
+
+
+def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
+    """How a rollout ended that went well."""
+    batches = result["batches"]
+    touched = {one for batch in batches for one in batch["instance_ids"]}
+    unavailable = result["unavailable"]
+    mode = memory.planned.changes_mode and memory.upgrade_mode == "Manual" and not memory.rules.check_mode
+    return (
+        f"{'It would be ' if memory.rules.check_mode else ''}{result['outcome']}: {len(batches)} batches, "
+        f"{len(touched)} instances, at most {unavailable['max_seen']} of {unavailable['max_allowed']} unavailable, "
+        f"{result['arm']['calls']} ARM calls.{' The upgrade mode is Manual now.' if mode else ''}"
+        f"{f' The record of the rollout stays open: {memory.close_failed}' if memory.close_failed else ''}"
+    )
+
+
+def progress(event: t.Mapping[str, t.Any]) -> str:
+    """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
+    known = {name: sentences.named(value) if isinstance(value, list) else value for name, value in event.items()}
     said = {
-        f"on {survey.target} and in service": there,
-        f"on {survey.target} and not in service": down,
-        "on another image": others,
-        "still being changed": changing,
-    }
-    listed = "; ".join(f"{word}: {sentences.named(ids)}" for word, ids in said.items() if ids)
-    return {
-        "there": there,
-        "complete": len(there) == len(found),
-        "sentence": f"Instances {listed}." if listed else "None of the instances is left.",
-    }
-
-
-def instances_now(survey: Survey, read_at: float | None) -> str:
-    """For who has to tell it when Azure cannot be asked any more."""
-    scale_set = survey.scale_set
-    runs = sentences.runs(survey.instances, survey.unavailable, _unproven(survey))
-    when = f" at {timestamp(read_at)}" if read_at else ""
-    return f"Scale set {scale_set.name} (resource group {scale_set.resource_group}) as last read{when}: {runs}"
-
-
-def go_on(survey: Survey) -> str:
-    """The command that goes on with it. No playbook of ours brings the whole model and nothing else."""
-    if survey.policy.whole_model:
-        return "Go on, once the cause is gone: run the same again."
-    scale_set = survey.scale_set
-    place = {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name}
-    command = commands.playbook("upgrade_image", {**place, "rollout_image": str(survey.target)})
-    return f"Go on, once the cause is gone: {command}"
-
-
-def new_instances(survey: Survey) -> str:
-    return f"The model names {survey.scale_set.image}, and new instances are made of that."
+        "planned": "{batches} batches, {instances} instances to upgrade to {target}",
+        "batch_begins": "batch {number} of {of} begins: {label}, instances {instances}",
+        "batch_ended": "batch {number} of {of} ended {outcome} after {seconds} s; remaining: {remaining} instances",
+        "upgrade_sent": "Azure accepted the upgrade of instances {instances}",
+        "reimage_sent": "Azure accepted the reimage of instances {instances}",
+        "start_sent": "Azure accepted the start of instances {instances}",
+        "operation_ended": "Azure's operation ended: {status}",
+        "upgraded": "instance {instance} is upgraded and available",
+        "failed": "instance {instance} failed: {why}",
+        "adopted": "waits for instances {instances}, which an earlier run has started",
+        "waiting": "no batch may start yet: {reason}",
+        "request_failed": "the request failed: {problem}",
+        "model_write_sent": "asks Azure to {what}",
+        "stopping": "stops: {why}",
+    }.get(str(event.get("event")), "")
+    try:
+        return said.format_map(known)
+    except KeyError:  # another module's event of that name
+        return ""

@@ -17,11 +17,11 @@ from .._facts.report import BatchReport
 from .._facts.scale_set import Instance, ScaleSet
 from .._journal import Journal
 from .._options import InstanceUpgradeRequest
-from .._rollout import messages, record
+from .._rollout import record, upgrade_messages
 from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
-from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
 from .._rollout.survey import Survey
+from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
 from .._rollout.verification import Patience
 from . import upgrade_plan_info
 
@@ -33,7 +33,7 @@ def upgrade(
     survey, rollout = survey_of(azure, request)
     machine = start(survey, request, clock.now())
     earlier = request.earlier_batches
-    untold = messages.untold(survey)
+    untold = upgrade_messages.untold(survey)
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
         return {**planned, "warnings": untold}, None
@@ -56,12 +56,11 @@ def upgrade(
     if report.end.code is None or (report.outcome == "failed" and request.batch):
         return result, None  # one batch is not the whole of a rollout
     if report.outcome == "failed":
-        return result, Failure(report.end.code, messages.tolerated(machine.survey, report))
-    stopped = messages.stopped(machine.survey, report, read_at)
+        return result, Failure(report.end.code, upgrade_messages.tolerated(machine.survey, report))
+    stopped = upgrade_messages.stopped(machine.survey, report, read_at)
     result["rollout_result"]["message"] = stopped
-    return result, Failure(
-        report.end.code, f"{stopped} {messages.new_instances(machine.survey)} {messages.go_on(machine.survey)}"
-    )
+    more = f"{upgrade_messages.new_instances(machine.survey)} {upgrade_messages.go_on(machine.survey)}"
+    return result, Failure(report.end.code, f"{stopped} {more}", upgrade_messages.advice(machine.survey))
 
 
 def _result(
@@ -85,9 +84,9 @@ def _result(
         "changed": bool(touched or machine.report.batches),
         "rollout_result": {**result, "arm": azure.usage.as_dict()},
         **what_follows(machine, earlier),
-        "notes": messages.kept_disks(survey, machine.report),
-        "instances_now": messages.instances_now(survey, machine.read_at),
-        "batch_now": messages.batch_now(survey, machine.only) if machine.only else None,
+        "notes": upgrade_messages.kept_disks(survey, machine.report),
+        "instances_now": upgrade_messages.instances_now(survey, machine.read_at),
+        "batch_now": upgrade_messages.batch_now(survey, machine.only) if machine.only else None,
         "diff": {
             "before": {i: before_of(machine, by_id, i) for i in touched},
             "after": {i: images.show(survey.target) for i in touched},

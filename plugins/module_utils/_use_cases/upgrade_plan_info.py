@@ -20,7 +20,7 @@ from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ScaleSet, ServiceState
 from .._facts.times import seconds_of, timestamp
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
-from .._rollout import messages, preflight, record, resume
+from .._rollout import preflight, record, resume, upgrade_messages
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
 from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
@@ -274,7 +274,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
         "instances": [views.instance(i, survey) for i in survey.instances],
-        "instances_now": messages.instances_now(survey, survey.read_at),
+        "instances_now": upgrade_messages.instances_now(survey, survey.read_at),
         "unavailable": {"max_allowed": survey.max_unavailable, "now": len(survey.unavailable)},
     }
 

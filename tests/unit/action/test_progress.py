@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.steady.vmss.plugins.action import rolling_upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import messages
+from ansible_collections.steady.vmss.plugins.plugin_utils import _journal_follower as follower
 
 SETS = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/virtualMachineScaleSets/{}"
 
@@ -38,17 +40,17 @@ def test_it_is_shown_only_where_the_file_is_ours_to_read(
 
 def test_only_this_scale_sets_lines_are_shown() -> None:
     lines = [line("SHOP", "Web"), line(name="other"), line(group="other"), line(event="upgraded"), b"no JSON", b"[1]"]
-    shown = list(rolling_upgrade.shown(lines, "shop/web"))
+    shown = list(follower.shown(lines, "shop/web", messages.progress))
     assert shown == ["02:14:05Z shop/web: Azure accepted the request to start"]
 
 
 def test_lines_are_read_whole_and_once(tmp_path: Path) -> None:
     file = tmp_path / "journal.jsonl"
-    assert rolling_upgrade.new_lines(file, 0) == ([], 0)
+    assert follower.new_lines(file, 0) == ([], 0)
     file.write_bytes(b"one\ntw")
-    assert rolling_upgrade.new_lines(file, 0) == ([b"one"], 4)
+    assert follower.new_lines(file, 0) == ([b"one"], 4)
     file.write_bytes(b"one\ntwo\nthree\n")
-    assert rolling_upgrade.new_lines(file, 4) == ([b"two", b"three"], 14)
+    assert follower.new_lines(file, 4) == ([b"two", b"three"], 14)
     file.write_bytes(b"new\n")  # rotated
-    assert rolling_upgrade.new_lines(file, 14) == ([b"new"], 4)
-    assert rolling_upgrade.new_lines(tmp_path, 0) == ([], 0)
+    assert follower.new_lines(file, 14) == ([b"new"], 4)
+    assert follower.new_lines(tmp_path, 0) == ([], 0)

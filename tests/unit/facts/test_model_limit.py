@@ -14,7 +14,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import model_li
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import REFUSED, Problem
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import End, Report
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import upgrade_messages
 
 from ..fleet import FORMS, NEW, OLD, START, uniform
 
@@ -54,9 +54,9 @@ def test_a_stop_tells_it() -> None:
     survey = uniform(4).survey()
     behind = replace(survey, instances=tuple(replace(i, latest_model_applied=False) for i in survey.instances))
     report = Report(START, End(why="instance 0 failed"))
-    assert "4 of 4 instances have not got the newest model" in messages.stopped(behind, report)
+    assert "4 of 4 instances have not got the newest model" in upgrade_messages.stopped(behind, report)
     all_new = replace(survey, instances=tuple(replace(i, latest_model_applied=True) for i in survey.instances))
-    assert "newest model" not in messages.stopped(all_new, report)
+    assert "newest model" not in upgrade_messages.stopped(all_new, report)
 
 
 @pytest.mark.parametrize("code", ["BadRequest", "OperationNotAllowed", ""])

@@ -17,7 +17,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Operation, Problem
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import upgrade_messages
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import (
     Batch,
     Wait,
@@ -26,8 +26,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches impor
     unchecked_batches,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import REIMAGE, Policy, Thresholds
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
     FAILED,
     NOT_STARTED,
@@ -133,7 +133,7 @@ def test_what_a_killed_call_may_have_started_is_read_before_anything_is_claimed(
     fleet.turns_back()
     upgrade = fleet.roll(only=["2", "3"], touched=["2", "3"])
     assert upgrade.report.outcome == "upgraded" and set(versions(fleet).values()) == {OLD}
-    now = messages.batch_now(upgrade.survey, ["2", "3"])
+    now = upgrade_messages.batch_now(upgrade.survey, ["2", "3"])
     assert (now["there"], now["complete"]) == (["2", "3"], True)
 
 
@@ -142,7 +142,7 @@ def test_the_way_back_names_what_is_not_back() -> None:
     with_machine(fleet, "1", healthy_from=math.inf)
     with_machine(fleet, "2", work=Work(START, START, START + 50, START + 90))
     fleet.target_version = OLD
-    now = messages.batch_now(fleet.survey(), ["0", "1", "2", "9"])
+    now = upgrade_messages.batch_now(fleet.survey(), ["0", "1", "2", "9"])
     assert (now["there"], now["complete"]) == ([], False)
     for said in ("not in service: 1 (health unhealthy)", f"on another image: 0 (canonical:ubuntu:22_04:{NEW})"):
         assert said in now["sentence"]
@@ -308,7 +308,7 @@ def whole(policy: Policy, *, replaces: bool) -> tuple[Upgrade, list[tuple[str, .
 def test_what_only_a_new_disk_brings_is_named_as_not_brought() -> None:
     upgrade, sent = whole(WHOLE, replaces=True)
     assert upgrade.report.outcome == "upgraded" and sent == [("upgrade", i) for i in "012"]
-    (warning,) = messages.kept_disks(upgrade.survey, upgrade.report)
+    (warning,) = upgrade_messages.kept_disks(upgrade.survey, upgrade.report)
     assert "instances 0, 1, 2 of scale set web" in warning and "custom data" in warning and "reimage" in warning
 
 
@@ -317,7 +317,7 @@ def test_what_only_a_new_disk_brings_is_reimaged_where_asked() -> None:
     upgrade, sent = whole(policy, replaces=True)
     assert upgrade.report.outcome == "upgraded", upgrade.report.end.why
     assert sent == [(kind, i) for i in "012" for kind in ("upgrade", "reimage")]
-    assert messages.kept_disks(upgrade.survey, upgrade.report) == []
+    assert upgrade_messages.kept_disks(upgrade.survey, upgrade.report) == []
 
 
 def test_latest_model_applied_alone_does_not_prove_a_reimage() -> None:
@@ -398,7 +398,7 @@ def test_an_instance_that_a_failed_allocation_left_down_counts_and_goes_first() 
     upgrade = fleet.roll()
     assert upgrade.report.outcome == "stopped" and upgrade.report.end.culprits == ["2"]
     assert [i.instance_id for i in upgrade.survey.unavailable] == ["2"]
-    assert "unavailable: instance 2" in messages.stopped(upgrade.survey, upgrade.report)
+    assert "unavailable: instance 2" in upgrade_messages.stopped(upgrade.survey, upgrade.report)
     again = fleet.roll(since=START)
     assert again.report.outcome == "upgraded" and fleet.upgrades[3] == ("2",)
 
@@ -416,7 +416,7 @@ def test_the_way_back_tries_it_first_and_starts_it_where_it_must(stays_down: boo
     fleet.turns_back()
     back = fleet.roll(only=touched, touched=touched)
     assert back.report.outcome == "upgraded", back.report.end.why
-    assert messages.batch_now(back.survey, touched)["complete"] and set(versions(fleet).values()) == {OLD}
+    assert upgrade_messages.batch_now(back.survey, touched)["complete"] and set(versions(fleet).values()) == {OLD}
     assert ("start", ("3",)) in fleet.sent or not stays_down
 
 
@@ -428,7 +428,7 @@ def test_what_cannot_be_brought_up_is_named_as_down() -> None:
     fleet.turns_back()
     back = fleet.roll(only=touched, touched=touched)
     assert back.report.outcome == "stopped"
-    now = messages.batch_now(back.survey, touched)
+    now = upgrade_messages.batch_now(back.survey, touched)
     assert not now["complete"] and "2" not in now["there"] and "2 (provisioning Failed" in now["sentence"]
 
 

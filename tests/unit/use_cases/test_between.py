@@ -252,7 +252,7 @@ def test_a_finished_rollout_is_finished() -> None:
     before = writes(azure)
     again = play(azure)
     assert (again.outcome, again.changed, writes(azure), named(azure)) == ("unchanged", False, before, NEW)
-    assert any("2 (" in one["sentence"] for one in again.plan["findings"]), "the sick instance is reported"
+    assert any("2 (" in one["sentence"] for one in again.findings), "the sick instance is reported"
 
 
 def test_previous_is_what_the_instances_ran_when_the_rollout_began() -> None:
@@ -279,7 +279,7 @@ def test_several_previous_images_are_said() -> None:
     settled(azure)
     run = play(azure, NEWER)
     assert run.plan["previous_image"] == of_version(OLD)
-    sentence = next(one["sentence"] for one in run.plan["findings"] if one["code"] == "previous_image")
+    sentence = next(one["sentence"] for one in run.findings if one["code"] == "previous_image")
     assert OLD in sentence and NEW in sentence
 
 
@@ -352,7 +352,7 @@ def test_a_way_back_that_is_run_again_goes_on_back() -> None:
         assert found is not None
         back = found.way_back(ours(azure).scale_set("shop", "web").image)
         assert back is not None and back.version == OLD
-        run = play(azure, OLD, downgrade=True, take_over=True, keep_model=True, going_back=True)
+        run = play(azure, OLD, back=True)
         assert (run.changed, versions(settled(azure))) == (changed, {OLD})
         found = kept(azure)
         assert found is not None and found.state == "rolled_back"

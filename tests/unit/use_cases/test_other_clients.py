@@ -238,7 +238,7 @@ class Clients(RuleBasedStateMachine):
 
             def look() -> None:
                 run.planned = bool(play.plan)
-                if getattr(play, "model_back", False):
+                if play.model_back:
                     run.back = play.plan["previous_image"]["version"]
 
             assert isinstance(controller, Judged)
@@ -273,7 +273,7 @@ class Clients(RuleBasedStateMachine):
         if plan:
             previous = (plan["previous_image"] or {}).get("version")
             judge.plan(run, nothing_to_do=plan["nothing_to_do"], left=list(plan["left"]), previous=previous)
-            if getattr(play, "model_back", False):
+            if play.model_back:
                 judge.set_back(run, previous)
             if play.outcome == "rolled_back":
                 failed = {key for batch in play.batches for key in batch["failed_instance_ids"]}

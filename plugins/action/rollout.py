@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ties the module's life to the play and shows its progress; finds the user's task files, tells the module how they
+ended, and lets a rollout whose module was killed alone come to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import typing as t
+from pathlib import Path
+
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
+from ansible_collections.steady.vmss.plugins.module_utils._options import BACK, HookOptions
+from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
+from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
+from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
+
+_HOOKS = list(HookOptions.__dataclass_fields__)
+_COLLECTION = Path(__file__).resolve().parents[2]
+_ARGUMENT = re.compile(r"argument '(\w+)' is of type")
+
+Args = dict[str, t.Any]
+
+
+class ActionModule(WaitingModule):
+    def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        said = self._overridden(args) or self._found(args, task_vars or {})
+        if said:
+            return _with_result({"failed": True, "code": said[0], "msg": said[1]})
+        if args.get("hook"):
+            args["hook"] = ended(args["hook"])
+        if not self._in_sight():
+            return _with_result(super(WaitingModule, self).execute(args, task_vars))
+        with work_directory() as directory:
+            args["work_dir"] = directory
+            if args.get("journal_dir"):
+                args["journal_dir"] = self._path(args["journal_dir"])
+            where, name = Path(args.get("journal_dir") or directory), args.get("name")
+            with self._shown(args, lambda: sorted(where.glob(f"{name}-*.jsonl"))):
+                result = super(WaitingModule, self).execute(args, task_vars)
+                if "module_stdout" in result and (memory := _kept(directory)):
+                    again = {**args, "memory": memory, "died": True, "hook": None}
+                    result = super(WaitingModule, self).execute(again, task_vars)
+        return _with_result(result)
+
+    def _overridden(self, args: Args) -> tuple[Code, str] | None:
+        """Extra variables of a rollout that would say what a rollback says itself."""
+        if not args.get("back"):
+            return None
+        own = {"resource_group": args.get("resource_group"), "scale_set": args.get("name"), "image": args.get("image")}
+        own |= {"instance_ids": listed(args.get("instance_ids")), **BACK}
+        extra = load_extra_vars(self._loader)
+        beaten = [
+            f"rollout_{name}"
+            for name, value in own.items()
+            if f"rollout_{name}" in extra and not _same(extra[f"rollout_{name}"], value)
+        ]
+        if not beaten:
+            return None
+        return "variables_overridden", (
+            f"{', '.join(beaten)} {'is' if len(beaten) == 1 else 'are'} given as extra variables, and the rollback of "
+            f"scale set {args.get('name')} (resource group {args.get('resource_group')}) sets them itself. Leave them "
+            "out, empty ones too: rollback_image and rollback_instance_ids say what goes back to what. Nothing was "
+            "written."
+        )
+
+    def _found(self, args: Args, task_vars: t.Mapping[str, t.Any]) -> tuple[Code, str] | None:
+        """The task files, looked for beside the playbook and where Ansible was started, never in this collection."""
+        beside = [Path(str(task_vars.get("playbook_dir", "."))), Path.cwd()]
+        places = [place for place in dict.fromkeys(beside) if not place.resolve().is_relative_to(_COLLECTION)]
+        missing = []
+        for hook in _HOOKS:
+            if file := args.get(hook):
+                found = next((path for place in places if (path := place / str(file)).is_file()), None)
+                missing += [] if found else [f"rollout_{hook} = {file}"]
+                args[hook] = str(found)
+        if not missing:
+            return None
+        return "hook_not_found", (
+            f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Nothing was written."
+        )
+
+
+def ended(hook: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """How the user's tasks ended, less the words of a task that is no_log: the module's options are logged."""
+    if hook["outcome"] == "done":
+        return {"outcome": "done"}
+    result = hook.get("result") or {}
+    failed = [one for one in result.get("results") or [{**result, "failed": True}] if one.get("failed")]
+    words = "; ".join(str(one.get("msg", "it gave no message")) for one in failed)
+    return {"outcome": "failed", "task": hook.get("task"), "words": None if hook.get("hidden") else words}
+
+
+def _kept(directory: str) -> t.Any:
+    """The memory of a module that was killed; None where it had none yet."""
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads((Path(directory) / "memory.json").read_text(encoding="utf-8"))
+    return None
+
+
+def _same(extra: t.Any, own: t.Any) -> bool:
+    if isinstance(own, bool):
+        return str(extra).lower() in (("true", "yes", "on", "1", "y", "t") if own else ("false", "no", "off", "0"))
+    return bool(listed(extra) == own if isinstance(own, list) else extra == own)
+
+
+def _with_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
+    if result.get("failed") and not result.get("rollout_result"):
+        if argument := _ARGUMENT.search(str(result.get("msg"))):
+            result["msg"] = f"rollout_{argument[1]}: {result['msg']} Nothing was written."
+        code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
+        result["rollout_result"] = merge([{"outcome": "refused", "code": code, "arm": result.get("arm") or {}}])
+    return result

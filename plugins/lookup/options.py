@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a module, as the variables of the roles and playbooks give them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: options
+short_description: The options of a module that the variables of the roles give
+version_added: 1.0.0
+description:
+  - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
+    C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
+  - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
+author: [steady.vmss contributors (@steady-vmss)]
+options:
+  _terms:
+    description: The module's name.
+    type: list
+    elements: str
+    required: true
+  only:
+    description: The options that are given, all where it is empty.
+    type: list
+    elements: str
+    default: []
+  back:
+    description:
+      - Whether the module rolls back. Scale set, image and instances are then what C(rollback_resource_group),
+        C(rollback_scale_set), C(rollback_image) and C(rollback_instance_ids) say, and what a way back decides itself is
+        left to it.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Roll out as the role does
+  steady.vmss.rollout:
+  module_defaults:
+    steady.vmss.rollout: "{{ lookup('steady.vmss.options', 'rollout') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The options that are given, as one dictionary.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+from dataclasses import fields
+
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.steady.vmss.plugins.module_utils import _options
+from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
+
+_SIGN_IN = {one.name for one in fields(_options.ConnectionOptions)}
+_OF_A_WAY_BACK = ("resource_group", "name", "image", "instance_ids")
+
+
+class LookupModule(LookupBase):
+    def run(
+        self, terms: list[str], variables: dict[str, t.Any] | None = None, **options: t.Any
+    ) -> list[dict[str, t.Any]]:
+        self.set_options(var_options=variables, direct=options)
+        back, only = self.get_option("back"), self.get_option("only")
+        by_name = lookup_loader.get("ansible.builtin.vars", loader=self._loader, templar=self._templar)
+        found: dict[str, t.Any] = {"back": True} if back else {}
+        spec = _options.argument_spec(_options.request_of(terms[0]))
+        for option, kind in spec.items():
+            if option in _SIGN_IN or (only and option not in only) or (back and option in _options.BACK):
+                continue
+            prefix = "rollback" if back and option in _OF_A_WAY_BACK else "rollout"
+            name = f"{prefix}_{'scale_set' if option == 'name' else option}"
+            (value,) = by_name.run([name], variables, default="") or [""]
+            if kind["type"] == "list":
+                value = listed(value)
+            elif kind["type"] == "str" and value is not None:
+                value = str(value)
+            if value not in (None, "", []) or option in ("resource_group", "name"):
+                found[option] = value
+        return [found]

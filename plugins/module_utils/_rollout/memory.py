@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rollout remembers from one step to the next and cannot read from Azure: small, frozen, plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass, field
+
+from .._facts.codes import Code
+from .._facts.problems import Refused
+from .._options import OnFailure
+
+VERSION = 1
+
+Hook = t.Literal["before", "before_batch", "health_check", "after_batch", "after", "on_failure_tasks"]
+BATCH_HOOKS: tuple[Hook, ...] = ("before_batch", "health_check", "after_batch")
+Phase = t.Literal[
+    "plan",
+    "check",
+    "before",
+    "write",
+    "suspend",
+    "before_batch",
+    "upgrade",
+    "health_check",
+    "after_batch",
+    "pause",
+    "after",
+    "write_back",
+    "put_back",
+    "look",
+    "resume",
+    "latest",
+    "close",
+    "on_failure_tasks",
+    "finished",
+]
+PHASES: tuple[Phase, ...] = t.get_args(Phase)
+Image = t.Mapping[str, t.Any]  # as results show it, without a SAS
+Batch = t.Mapping[str, t.Any]  # number, label, instance_ids
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user asked of the sequence. `hooks`: those that are given."""
+
+    hooks: t.Sequence[Hook] = ()
+    on_failure: OnFailure = "stop"
+    keep_model: bool = False
+    pause: float = 0.0
+    max_unhealthy_upgraded: str = ""
+    check_mode: bool = False
+
+    @property
+    def rolls_back(self) -> bool:
+        return self.on_failure != "stop"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences."""
+
+    scale_set: str
+    name: str
+    resource_group: str
+    target: Image
+    latest: Image
+    previous: Image | None
+    model: Image | None
+    record: t.Mapping[str, t.Any]
+    replaces_rollout: str
+    write_model: bool
+    close_record: bool
+    all_on_target: bool
+    follow_latest: bool
+    nothing_to_do: bool
+    suspend: t.Sequence[str]
+    resume: t.Sequence[str]
+    still_suspended: t.Sequence[str]
+    check: t.Sequence[Batch]
+    batches: t.Sequence[Batch]
+    errors: t.Sequence[str]
+    changes_mode: bool = False
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why it stopped, in whole sentences. `refused`: before anything was written."""
+
+    code: Code
+    why: str
+    advice: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Back:
+    """What the stop has put back. A failure is a sentence, "" for none."""
+
+    model_changed: bool = False
+    model_failed: str = ""
+    instance_ids: t.Sequence[str] = ()
+    complete: bool = False
+    instances_failed: str = ""
+    instances_now: str = ""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Where the walk is. `turns`: calls that are left of this round. `checked`: groups that have passed the check.
+
+    `shown`: the batch as the user's tasks see it, where it has been read for them. `drained`: those that the tasks
+    before the batch ran for, and the tasks after it did not. `blamed`: of the batch whose tasks failed. `suspects`: of
+    all groups, where the check of one failed. `unread`: of which nobody has told what became. `last_read`: what all
+    instances run, as a sentence.
+    """
+
+    batch: Batch | None = None
+    following: Batch | None = None
+    left: t.Sequence[str] = ()
+    round: int = 1
+    turns: int = 0
+    checked: int = 0
+    shown: t.Sequence[t.Mapping[str, t.Any]] | None = None
+    drained: t.Sequence[str] = ()
+    blamed: t.Sequence[str] = ()
+    suspects: t.Sequence[str] = ()
+    unread: t.Sequence[str] = ()
+    unproven: t.Sequence[str] = ()
+    last_read: str = ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All of it. `result`: `rollout_result` so far. `…_failed`: why a step after the batches failed, "" for none."""
+
+    rules: Rules
+    phase: Phase = "plan"
+    plan: Planned | None = None
+    walk: Batches = Batches()
+    stop: Stop | None = None
+    back: Back = Back()
+    resume_failed: str = ""
+    latest_failed: str = ""
+    latest_written: bool = False
+    close_failed: str = ""
+    hook_failed: str = ""
+    upgrade_mode: str = ""
+    result: t.Mapping[str, t.Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def planned(self) -> Planned:
+        if self.plan is None:
+            raise RuntimeError("nothing is planned yet")
+        return self.plan
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return dataclasses.asdict(self)
+
+
+def remembered(shown: t.Mapping[str, t.Any]) -> Memory:
+    """What `as_dict` shows, read back. Raises Refused for what another version has written."""
+    if shown.get("version") != VERSION:
+        raise Refused(
+            "memory_not_usable",
+            f"this memory of a rollout is of version {shown.get('version')}, and this release reads version {VERSION}. "
+            "Start the rollout again with the release that is installed now: it reads from Azure where the earlier one "
+            "stopped. Nothing was written by this call.",
+        )
+    try:
+        return t.cast(Memory, _read(Memory, shown))
+    except (KeyError, TypeError) as error:
+        raise Refused("memory_not_usable", f"this is no memory of a rollout: {error}. Nothing was written.") from error
+
+
+def _read(kind: t.Any, value: t.Any) -> t.Any:
+    """A value as its class has it: a part as its own class, a list as a tuple."""
+    if value is None or not dataclasses.is_dataclass(kind):
+        return tuple(value) if isinstance(value, list) else value
+    hints = t.get_type_hints(kind)
+    return t.cast(type, kind)(**{name: _read(_part(hints[name]), one) for name, one in value.items()})
+
+
+def _part(hint: t.Any) -> t.Any:
+    return next((one for one in (hint, *t.get_args(hint)) if dataclasses.is_dataclass(one)), None)
