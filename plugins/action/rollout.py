@@ -118,5 +118,7 @@ def _with_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
         if argument := _ARGUMENT.search(str(result.get("msg"))):
             result["msg"] = f"rollout_{argument[1]}: {result['msg']} Nothing was written."
         code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
+        result |= {"next": None, "hooks_due": 0}
         result["rollout_result"] = merge([{"outcome": "refused", "code": code, "arm": result.get("arm") or {}}])
-    return result
+    failure = f"{result.get('code', 'task_failed')}: {result.get('msg')}" if result.get("failed") else ""
+    return {**result, "failure": failure}

@@ -29,7 +29,9 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: partial
+    details:
+      - It shows the model's image.
   idempotent:
     support: full
 options:
@@ -269,6 +271,11 @@ report:
   returned: when it has ended
   type: dict
   sample: {ended: "upgraded: 5 batches, 5 instances, at most 1 of 1 unavailable, 40 ARM calls."}
+failure:
+  description: Why the rollout was no success, with its code before it; V("") where it was one, and where it goes on.
+  returned: always
+  type: str
+  sample: ""
 findings:
   description: What preflight found, as RV(steady.vmss.upgrade_plan_info#module:findings); empty in a later call.
   returned: always

@@ -160,7 +160,7 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     assert "the previous OS disk was put back at 1 instances; instances 0 run again" in run.failures[-1], run.output
     assert result(run)["outcome"] == "rolled_back"
     assert set(scenes.versions(sim).values()) == {NEW}
-    assert [task for task in run.of("instance_upgrade") if task.status != "skipped"] == []
+    assert run.of("rollout") == []
 
 
 @pytest.mark.parametrize("on_failure", [pytest.param("rollback_all", marks=pytest.mark.long), "rollback_failed"])
@@ -215,7 +215,7 @@ def test_nothing_goes_back_where_the_history_that_would_tell_may_not_be_read(sim
     assert run.rc != 0
     assert "history does not tell whether it put OS disks back" in run.failures[-1], run.output
     assert "Azure put no OS disk back" not in run.failures[-1]
-    assert run.of("instance_upgrade") == []
+    assert run.of("rollout") == []
     policy = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]
     assert policy["enableAutomaticOSUpgrade"] is True
 

@@ -253,7 +253,7 @@ def test_a_set_of_one_is_told_that_it_will_be_down(azure: harness.Simulator) -> 
     standard = {"rollout_resource_group": "shop", "rollout_scale_set": "single", "rollout_image": NEW}
     run = harness.run_playbook("steady.vmss.upgrade_image", azure, extra_vars=standard, check=True)
     assert run.rc == 0, run.output
-    (warning,) = [f for f in run.of("upgrade_plan_info")[0].result["findings"] if f["code"] == "all_down"]
+    (warning,) = [f for f in run.of("rollout")[0].result["findings"] if f["code"] == "all_down"]
     assert "single has 1 instance" in warning["message"] and "nothing serves" in warning["message"]
     assert warning["message"] in run.stdout
     assert azure.metrics()["non_get"] == []

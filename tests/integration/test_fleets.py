@@ -103,9 +103,9 @@ def test_fleets(simulator: StartSimulator) -> None:
     assert [len(batch) for batch in batches("flexible")] == [1, 6, 5]  # the canary first
     assert all(not one.isdigit() for batch in batches("flexible") for one in batch)
 
-    warned = [f["code"] for f in runs["blind"].of("upgrade_plan_info")[0].result["findings"]]
+    warned = [f["code"] for f in runs["blind"].of("rollout")[0].result["findings"]]
     assert "no_health_source" in warned
-    assert runs["windows"].of("upgrade_plan_info")[0].result["findings"] == []
+    assert runs["windows"].of("rollout")[0].result["findings"] == []
 
     assert len(state["large"]["instances"]) == 180
     assert max(map(int, state["large"]["instances"])) > 180  # there are gaps
@@ -117,4 +117,5 @@ def test_fleets(simulator: StartSimulator) -> None:
     assert [len(batch) for batch in batches("thirds")] == [3, 2, 3, 2]
 
     assert sorted(batches("joined")) == [["0"], ["1"], ["2"]]
-    assert "1" not in runs["joined"].of("upgrade_plan_info")[0].result["left"]  # it was not in the plan
+    planned = runs["joined"].of("rollout")[0].result["report"]["batches"]
+    assert not any("1" in batch.partition(": ")[2].split(",") for batch in planned)  # it was not in the plan

@@ -77,7 +77,7 @@ def test_an_autoscale_in_progress_is_neither_undone_nor_cancelled(simulator: Sta
     assert metrics["preconditions_failed"] == 1
     assert max(scenes.judged(sim)["disks_replaced"].values()) == 1
 
-    change = run.of("image")[0]
+    change = run.of("rollout")[0]
     assert change.result["diff"] == {
         "before": {**scenes.SERIES, "version": scenes.OLD},
         "after": {**scenes.SERIES, "version": scenes.NEW},

@@ -17,7 +17,7 @@ RIGHTS = "Microsoft.Authorization/permissions/read"
 
 
 def codes(run: Any) -> dict[str, str]:
-    (plan,) = run.of("upgrade_plan_info")
+    (plan,) = run.of("rollout")
     return {finding["code"]: finding["severity"] for finding in plan.result["findings"]}
 
 

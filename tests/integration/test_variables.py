@@ -54,6 +54,8 @@ def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> 
     scenes.name_new(azure, "plain", "empty")
     hook = tmp_path / "hook.yml"
     hook.write_text(json.dumps([{"name": "Hook", "ansible.builtin.debug": {"var": "rollout_batch.number"}}]))
+    once = tmp_path / "once.yml"
+    once.write_text(json.dumps([{"name": "Once", "ansible.builtin.debug": {"var": "rollout_scale_set"}}]))
     typed: dict[str, Any] = {
         "rollout_resource_group": GROUP,
         "rollout_scale_set": "typed",
@@ -89,6 +91,9 @@ def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> 
         "rollout_health_lag": 10,
         "rollout_version_lag": 10,
         "rollout_pause": 1,
+        "rollout_before": str(once),
+        "rollout_after": str(once),
+        "rollout_on_failure_tasks": str(once),
         "rollout_before_batch": str(hook),
         "rollout_health_check": str(hook),
         "rollout_after_batch": str(hook),
@@ -168,5 +173,5 @@ def test_every_spelling_of_an_image(simulator: StartSimulator) -> None:
         result = run.fact("rollout_result")
         assert result["target_image"] == targets[case.partition("-")[0]], case
         assert sum(len(batch["instance_ids"]) for batch in result["batches"]) == 6, case
-        assert run.of("image")[0].changed, case
+        assert run.of("rollout")[0].changed, case
     assert azure.metrics()["non_get"] == []

@@ -98,16 +98,9 @@ def result(memory: Memory) -> dict[str, t.Any]:
     """`rollout_result`, less what only the caller knows: the count of calls, and when it ended."""
     stop, plan = memory.stop, memory.plan
     steps: list[t.Mapping[str, t.Any]] = [memory.result]
-    if stop is not None and not stop.refused and plan is not None:
-        steps.append(
-            {
-                "outcome": _outcome(memory),
-                "code": stop.code,
-                "why": stop.why,
-                "target_image": plan.target,
-                "previous_image": plan.previous,
-            }
-        )
+    if stop is not None and not stop.refused:
+        steps.append({"outcome": _outcome(memory), "code": stop.code, "why": stop.why})
+        steps += [{"target_image": plan.target, "previous_image": plan.previous}] if plan else []
     elif memory.resume_failed:
         steps.append({"outcome": "failed"})
     elif unproven(memory):

@@ -102,6 +102,7 @@ class Driver:
         self.request = replace(request, **BACK) if request.back else request
         self.changed = False
         self.findings: list[dict[str, str]] | None = None
+        self.images: list[t.Any] = []  # that the model named, before this call and after it
         self.warnings: list[str] = []
         self._journal: Journal | None = None
 
@@ -199,6 +200,8 @@ class Driver:
         change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
+        named = [images.show(change.before.image), images.show(change.target)]
+        self.images = [*self.images[:1], named[1]] if self.images else named
         return Seen(changed=change.changed, upgrade_mode=change.after.upgrade_mode)
 
     def _set_services(self, step: SetServices, _memory: Memory) -> Seen:
@@ -291,7 +294,9 @@ class Driver:
         """What the module returns."""
         calls = {"arm": self.azure.usage.as_dict()}
         memory = replace(memory, result=merge([memory.result, calls]))
-        common = {"changed": self.changed, "warnings": self.warnings, "findings": self.findings or []}
+        before, after = self.images or [None, None]
+        diff = {"diff": {"before": before or {}, "after": after or {}}} if before != after else {}
+        common = {"changed": self.changed, "warnings": self.warnings, "findings": self.findings or [], **diff}
         if isinstance(step, RunHook):
             due = {"hook": step.hook, "file": getattr(self.request, step.hook), "batch": step.batch}
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None

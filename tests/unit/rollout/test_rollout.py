@@ -1,0 +1,335 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The machine of a whole rollout: every phase, every end, whatever fails at whatever step, without Azure or a play."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, get_args
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import endings, memory, messages, rollout
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.memory import (
+    Hook,
+    Memory,
+    Planned,
+    Rules,
+    remembered,
+)
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.messages import Ways
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.steps import (
+    Failed,
+    Finished,
+    Instances,
+    Look,
+    Plan,
+    PutBack,
+    RunHook,
+    Seen,
+    SetServices,
+    Show,
+    Step,
+    Upgrade,
+    Wait,
+    Write,
+)
+
+OLD, NEW = {"version": "1.0.1"}, {"version": "1.0.2"}
+RECORD = {
+    "id": "7" * 32,
+    "target": "1.0.2",
+    "previous": "1.0.1",
+    "selection": "all",
+    "started": "2026-11-27T02:00:00Z",
+    "suspended": ["AutomaticRepairs"],
+    "state": "in_progress",
+}
+PLAN = Planned(
+    scale_set="/subscriptions/s/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+    name="web",
+    resource_group="shop",
+    target=NEW,
+    latest={"version": "latest"},
+    previous=OLD,
+    model=OLD,
+    record=RECORD,
+    replaces_rollout="",
+    write_model=True,
+    close_record=False,
+    all_on_target=False,
+    follow_latest=False,
+    nothing_to_do=False,
+    suspend=("AutomaticRepairs",),
+    resume=("AutomaticRepairs",),
+    still_suspended=(),
+    check=(),
+    batches=tuple({"number": n, "label": "none", "instance_ids": [str(n - 1)]} for n in (1, 2, 3)),
+    errors=(),
+)
+HOOKS: tuple[Hook, ...] = get_args(Hook)
+WAYS = Ways("go-on", "go-back", "reimage", "/var/log/web.jsonl")
+FAILED = Failed("azure_denied", "It was not allowed.")
+
+
+@dataclass
+class World:
+    """Answers each step as a set of three instances would. `fails`: the number of the step that fails, None for none."""
+
+    plan: Planned = PLAN
+    fails: int | None = None
+    complete: bool = True
+    read: bool = True  # whether a failed upgrade has read the instances
+    steps: list[Step] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+
+    def answer(self, step: Step) -> Seen:
+        self.steps.append(step)
+        failed = FAILED if len(self.steps) - 1 == self.fails else None
+        if isinstance(step, Plan):
+            return Seen(
+                plan=self.plan, failed=failed, result={"id": "7" * 32, "outcome": "unchanged"}, instances=self.seen()
+            )
+        if isinstance(step, Show):
+            return Seen(failed=failed) if failed else Seen(shown=tuple({"instance_id": i} for i in step.instance_ids))
+        if isinstance(step, Upgrade):
+            return self.upgrade(step, failed)
+        if isinstance(step, PutBack):
+            self.new = [i for i in self.new if i not in step.instance_ids] if not failed else self.new
+            return Seen(failed=failed, result=result(step.instance_ids, "upgraded"), instances=self.seen())
+        return Seen(
+            failed=failed, changed=isinstance(step, Write), instances=self.seen() if isinstance(step, Look) else None
+        )
+
+    def upgrade(self, step: Upgrade, failed: Failed | None) -> Seen:
+        ids = list(step.instance_ids)
+        if failed:
+            known = self.seen() if self.read else None
+            return Seen(failed=failed, result=result(ids, "failed") if self.read else {}, instances=known)
+        self.new += ids
+        return Seen(result=result(ids, "upgraded"), instances=self.seen())
+
+    def seen(self) -> Instances:
+        left = [str(n) for n in range(3) if str(n) not in self.new] if not self.plan.nothing_to_do else []
+        following = {"number": 4 - len(left), "label": "none", "instance_ids": left[:1]} if left else None
+        return Instances(following, left, (), "As last read.", "They are where they should be.", self.complete)
+
+
+def result(ids: Any, outcome: str) -> dict[str, Any]:
+    report = {"image_before": OLD, "image_after": NEW, "outcome": outcome, "why": "sick" if outcome == "failed" else ""}
+    batch = {"number": 1, "instance_ids": list(ids), "outcome": outcome}
+    end = "stopped" if outcome == "failed" else "upgraded"
+    return {"outcome": end, "instances": {one: report for one in ids}, "batches": [batch]}
+
+
+def run(world: World, rules: Rules, *, through_json: bool = False) -> Memory:
+    """To the end; `through_json` with what JSON keeps of the memory between two steps, as between two tasks."""
+    kept, seen = rollout.begin(rules), None
+    for _number in range(200):
+        step, kept = rollout.decide(seen, kept)
+        if through_json:
+            again = remembered(json.loads(json.dumps(kept.as_dict())))
+            assert json.dumps(again.as_dict()) == json.dumps(kept.as_dict())
+            kept = again
+        if isinstance(step, Finished):
+            return kept
+        seen = world.answer(step)
+    raise AssertionError("it does not end")
+
+
+def kinds(world: World) -> list[str]:
+    return [
+        f"{type(step).__name__} {getattr(step, 'why', getattr(step, 'hook', getattr(step, 'state', '')))}".strip()
+        for step in world.steps
+    ]
+
+
+def worlds() -> Iterator[tuple[World, Rules]]:
+    """Every rule, and whatever the rollout can find, with each step failing once."""
+    plans = [
+        PLAN,
+        replace(PLAN, previous=None),
+        replace(PLAN, all_on_target=True, write_model=False),
+        replace(PLAN, follow_latest=True, suspend=(), resume=()),
+        replace(PLAN, check=({"number": 0, "label": "target", "instance_ids": ["9"]},)),
+        replace(PLAN, nothing_to_do=True, close_record=True, write_model=False, batches=()),
+        replace(PLAN, record={**RECORD, "state": "going_back"}),
+    ]
+    hooks: list[tuple[Hook, ...]] = [(), HOOKS]
+    ways = (("stop", False), ("stop", True), ("rollback_failed", False), ("rollback_all", False))
+    for plan, (on_failure, keep), given in itertools.product(plans, ways, hooks):
+        rules = Rules(hooks=given, on_failure=on_failure, keep_model=keep)  # type: ignore[arg-type]
+        whole = World(plan)
+        run(whole, rules)
+        for fails in (None, *range(len(whole.steps))):
+            yield World(plan, fails=fails), rules
+            if fails is not None and isinstance(whole.steps[fails], Upgrade):
+                yield World(plan, fails=fails, read=False), rules
+
+
+def test_a_rollout_in_its_order() -> None:
+    world = World()
+    ended = run(world, Rules(hooks=HOOKS, pause=5.0), through_json=True)
+    batch = ["Show", "RunHook before_batch", "Upgrade", "RunHook health_check", "RunHook after_batch"]
+    assert kinds(world) == [
+        "Plan",
+        "RunHook before",
+        "Write begin",
+        "SetServices Suspended",
+        *batch,
+        "Wait",
+        *batch,
+        "Wait",
+        *batch,
+        "RunHook after",
+        "SetServices Running",
+        "Write end",
+    ]
+    assert endings.result(ended)["outcome"] == "upgraded" and messages.ending(ended, WAYS) == ""
+
+
+def test_without_hooks_nothing_is_asked_of_the_play() -> None:
+    world = World()
+    run(world, Rules())
+    assert kinds(world)[3:-2] == ["SetServices Suspended", *["Upgrade"] * 3] or "RunHook" not in " ".join(kinds(world))
+    assert not any(isinstance(step, RunHook | Show | Wait) for step in world.steps)
+
+
+def test_whatever_fails_it_ends_and_no_rule_is_broken() -> None:
+    count = 0
+    for world, rules in worlds():
+        count += 1
+        ended = run(world, rules)
+        judge(world, rules, ended)
+    assert count > 500
+
+
+def judge(world: World, rules: Rules, ended: Memory) -> None:
+    steps, outcome = world.steps, endings.result(ended)["outcome"]
+    said = messages.ending(ended, WAYS)
+    assert outcome in ("unchanged", "upgraded", "refused", "stopped", "rolled_back", "failed")
+    assert (outcome in ("unchanged", "upgraded") or (outcome == "rolled_back" and ended.stop is None)) == (said == "")
+    writes = [step for step in steps if isinstance(step, Write)]
+    if outcome == "refused":
+        assert not [step for step in steps if isinstance(step, Write | Upgrade | PutBack | SetServices)]
+        return
+    if world.fails is not None and ended.stop is not None:
+        after = steps[world.fails + 1 :]
+        assert not [step for step in after if isinstance(step, Upgrade)], "nothing more is upgraded"
+        assert not [step for step in after if isinstance(step, RunHook) and step.hook != "on_failure_tasks"]
+        back = [step for step in after if isinstance(step, Write) and step.why == "back"]
+        known, kept = world.plan.previous is not None, rules.keep_model or world.plan.all_on_target
+        assert bool(back) == (known and (rules.rolls_back or not kept))
+        assert not [step for step in after if isinstance(step, PutBack)] or (rules.rolls_back and back)
+        assert bool([step for step in after if isinstance(step, SetServices)]) == bool(world.plan.resume)
+        assert "go-on" in said and "go-back" in said and said.index("go-on") < said.index("go-back")
+    assert [step.why for step in writes].count("begin") <= 1 and [step.why for step in writes].count("end") <= 1
+    ends = [step for step in writes if step.why == "end"]
+    for step in ends:
+        assert steps.index(step) == max(n for n, one in enumerate(steps) if not isinstance(one, RunHook))
+        assert step.record["state"] in ("finished", "stopped", "rolled_back", "going_back")
+        assert (step.record["suspended"] == []) == (not ended.resume_failed)
+        assert (step.record["state"] == "finished") == (ended.stop is None and not endings.goes_back(ended))
+
+
+@pytest.mark.parametrize("hooks", [("health_check",), ("before", "after"), ("before_batch", "after_batch"), HOOKS])
+def test_the_play_is_told_how_many_task_files_are_due(hooks: tuple[Hook, ...]) -> None:
+    """Exactly, where all goes well: a loop of that length runs nothing in vain."""
+    world = World(replace(PLAN, check=({"number": 0, "label": "target", "instance_ids": ["9"]},)))
+    kept, seen, due = rollout.begin(Rules(hooks=hooks)), None, []
+    while True:
+        step, kept = rollout.decide(seen, kept)
+        if isinstance(step, Finished):
+            break
+        if isinstance(step, RunHook):
+            due.append(rollout.hooks_due(kept))
+        seen = world.answer(step)
+    assert due == list(range(len(due), 0, -1)) and due
+
+
+def test_check_mode_is_the_same_plan_and_nothing_else() -> None:
+    world = World()
+    ended = run(world, Rules(hooks=HOOKS, pause=5.0, check_mode=True))
+    assert kinds(world) == ["Plan", "Write begin", "SetServices Suspended", "SetServices Running"]
+    assert ended.stop is None
+
+
+def test_instances_that_keep_appearing_stop_it() -> None:
+    world = World()
+    world.upgrade = lambda step, _failed: Seen(result={}, instances=world.seen())  # type: ignore[method-assign]
+    ended = run(world, Rules())
+    assert ended.stop is not None and ended.stop.code == "instances_keep_appearing"
+    assert len([step for step in world.steps if isinstance(step, Upgrade)]) == 3 + (rollout.MOST_ROUNDS - 1) * 2 * 3
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_cancelled_rollout_sends_nothing_more(at: int) -> None:
+    world, kept, seen = World(), rollout.begin(Rules(on_failure="rollback_all", hooks=HOOKS)), None
+    for _number in range(at + 1):
+        step, kept = rollout.decide(seen, kept)
+        seen = world.answer(step)
+    step, kept = rollout.decide(None, rollout.cancelled(kept, "SIGTERM was received", {}))
+    assert isinstance(step, Finished)
+    assert endings.result(kept)["outcome"] == "cancelled"
+
+
+def second_batch_fails() -> tuple[World, Memory]:
+    rules, whole = Rules(hooks=("before_batch", "after_batch")), World()
+    run(whole, rules)
+    upgrades = [number for number, step in enumerate(whole.steps) if isinstance(step, Upgrade)]
+    world = World(fails=upgrades[1])
+    return world, run(world, rules, through_json=True)
+
+
+def test_who_was_prepared_and_not_taken_back_is_named() -> None:
+    """The first batch went through; the second failed between the tasks before and the tasks after it."""
+    ended = second_batch_fails()[1]
+    assert ended.walk.drained == ("1",)
+    assert "rollout_before_batch ran for instances 1, and rollout_after_batch did not" in messages.ending(ended, WAYS)
+
+
+def test_a_stop_is_one_block_in_one_order() -> None:
+    said = messages.ending(second_batch_fails()[1], WAYS)
+    parts = [
+        "It was not allowed.",
+        "The model names",
+        "As last read.",
+        "ran for instances",
+        "Go on",
+        "Go back",
+        "journal",
+    ]
+    assert [said.count(part) for part in parts] == [1] * len(parts)
+    assert [said.index(part) for part in parts] == sorted(said.index(part) for part in parts)
+    assert ".." not in said
+
+
+def test_a_memory_of_another_version_is_refused_in_words() -> None:
+    _step, kept = rollout.decide(None, rollout.begin(Rules()))
+    shown = {**kept.as_dict(), "version": memory.VERSION + 1}
+    with pytest.raises(Refused, match=f"of version {memory.VERSION + 1}, and this release reads") as refused:
+        remembered(shown)
+    assert refused.value.code == "memory_not_usable"
+    with pytest.raises(Refused, match="is no memory of a rollout"):
+        remembered({"version": memory.VERSION, "something": 1})
+
+
+def test_each_phase_is_asked_and_learned_from() -> None:
+    asks, learns = vars(rollout)["_ASK"], vars(rollout)["_LEARN"]
+    assert tuple(asks) == tuple(learns) == memory.PHASES
+    assert {one.name for one in fields(Memory)} >= {
+        "rules",
+        "phase",
+        "plan",
+        "walk",
+        "stop",
+        "back",
+        "result",
+        "version",
+    }
