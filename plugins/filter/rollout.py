@@ -6,43 +6,30 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.steady.vmss.plugins.module_utils._facts import commands
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
-from ansible_collections.steady.vmss.plugins.module_utils._journal import file_name
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import role
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 
-def rollout_result(steps: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """One result of the steps of a rollout, in order."""
-    return merge(steps)
+def azure_upgrade(results: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the role azure_rolling_upgrade does next and says, of the results of its tasks."""
+    ran = {name: {} if isinstance(one, dict) and one.get("skipped") else one for name, one in results.items()}
+    given = {name: "" if value is None else str(value) for name, value in variables.items() if name != "sign_in"}
+    signed_in = {f"rollout_{name}": value for name, value in (variables.get("sign_in") or {}).items()}
+    return role.role(role.Done(**ran), role.Asked(**given, sign_in=signed_in))
 
 
-def playbook_command(
-    variables: t.Mapping[str, t.Any], playbook: str, connection: t.Mapping[str, t.Any] | None = None
-) -> str:
-    """The command that runs a playbook of this collection with these variables and connection options."""
-    signed_in = {f"rollout_{name}": value for name, value in (connection or {}).items()}
-    return commands.playbook(str(playbook), {**{str(name): value for name, value in variables.items()}, **signed_in})
-
-
-def journal_path(directory: str, scale_set: str, rollout_id: str) -> str:
-    """The file of a rollout's journal, "" where no directory is named."""
-    try:
-        return f"{directory}/{file_name(str(scale_set), str(rollout_id))}" if directory else ""
-    except Refused as exc:
-        raise AnsibleFilterError(str(exc)) from exc
+def azure_journal(directory: str, scale_set: str) -> str:
+    """The file of the journal of an upgrade of Azure's, named after now; "" where no directory is named."""
+    return f"{directory}/{scale_set}-azure-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.jsonl" if directory else ""
 
 
 class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
-            "journal_path": journal_path,
+            "azure_journal": azure_journal,
+            "azure_upgrade": azure_upgrade,
             "listed": listed,
-            "playbook_command": playbook_command,
-            "rollout_result": rollout_result,
         }

@@ -13,6 +13,7 @@ version_added: 1.0.0
 description:
   - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
     C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
+  - C(rollout_resource_group) and C(rollout_scale_set) hold where there are none of the prefix.
   - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
 author: [steady.vmss contributors (@steady-vmss)]
 options:
@@ -21,6 +22,10 @@ options:
     type: list
     elements: str
     required: true
+  prefix:
+    description: What the variables are called with before the option's name.
+    type: str
+    default: rollout
   only:
     description: The options that are given, all where it is empty.
     type: list
@@ -59,6 +64,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _options
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 _SIGN_IN = {one.name for one in fields(_options.ConnectionOptions)}
+_PLACE = ("resource_group", "name")
 _OF_A_WAY_BACK = ("resource_group", "name", "image", "instance_ids")
 
 
@@ -74,13 +80,15 @@ class LookupModule(LookupBase):
         for option, kind in spec.items():
             if option in _SIGN_IN or (only and option not in only) or (back and option in _options.BACK):
                 continue
-            prefix = "rollback" if back and option in _OF_A_WAY_BACK else "rollout"
-            name = f"{prefix}_{'scale_set' if option == 'name' else option}"
-            (value,) = by_name.run([name], variables, default="") or [""]
+            prefix = "rollback" if back and option in _OF_A_WAY_BACK else self.get_option("prefix")
+            variable = "scale_set" if option == "name" else option
+            (value,) = by_name.run([f"{prefix}_{variable}"], variables, default="") or [""]
+            if value == "" and option in _PLACE:
+                (value,) = by_name.run([f"rollout_{variable}"], variables, default="") or [""]
             if kind["type"] == "list":
                 value = listed(value)
             elif kind["type"] == "str" and value is not None:
                 value = str(value)
-            if value not in (None, "", []) or option in ("resource_group", "name"):
+            if value not in (None, "", []) or option in _PLACE:
                 found[option] = value
         return [found]

@@ -163,6 +163,11 @@ history:
       not_restored: 0
       restore_error: ""
       reason: null
+sentences:
+  description: The same in words, C(latest) as one sentence and C(history) as one each.
+  returned: success
+  type: dict
+  sample: {latest: There never was a rolling upgrade., history: []}
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always

@@ -7,42 +7,52 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.vmss.plugins.filter.rollout import FilterModule
-from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._journal import file_name
+from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions, RolloutRequest
+from ansible_collections.steady.vmss.plugins.module_utils._orchestrator.role import Asked
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.memory import Memory, Rules
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.rollout import ways
+
+from .asking import request
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = FilterModule().filters()
 
 
 def test_a_command_of_a_role_is_quoted() -> None:
-    given = {
-        "rollout_resource_group": "shop(prod)",
-        "rollout_image": "https://x.test/{{lookup('pipe','id')}}",
-        "rollout_canary": 1,
-    }
-    assert FILTERS["playbook_command"](given, "status") == (
-        "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}' "
+    asked = Asked("shop(prod)", "web")
+    assert asked.command(
+        "status", "rollout", rollout_image="https://x.test/{{lookup('pipe','id')}}", rollout_canary=1
+    ) == (
+        "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}' -e rollout_scale_set=web "
         "-e rollout_image=... -e rollout_canary=1"
     )
 
 
 def test_a_command_signs_in_as_the_role_did_and_shows_no_secret() -> None:
-    given = {one.name: "s3cr3t" if one.metadata.get("no_log") else "shown" for one in fields(ConnectionOptions)}
-    said = FILTERS["playbook_command"]({"rollout_scale_set": "web"}, "rollback", given)
-    assert "s3cr3t" not in said and "-e rollout_secret=..." in said
-    assert said.count("=shown") == len(given) - 1 and "-e rollout_subscription_id=shown" in said
+    given: dict[str, Any] = {
+        one.name: "s3cr3t" if one.metadata.get("no_log") else "shown" for one in fields(ConnectionOptions)
+    }
+    of_azures = Asked("shop", "web", sign_in={f"rollout_{name}": value for name, value in given.items()})
+    said = ways(request(RolloutRequest, given, image="1.0.2"), Memory(Rules()))
+    for command in (of_azures.command("rollback", "rollback"), said.go_on, said.go_back, said.reimage):
+        assert "s3cr3t" not in command and "-e rollout_secret=..." in command
+        assert command.count("=shown") == len(given) - 1 and "-e rollout_subscription_id=shown" in command
 
 
 def test_the_path_of_a_journal() -> None:
     name = "0123456789abcdef" * 2
-    assert FILTERS["journal_path"]("/var/log", "web", name) == f"/var/log/web-{name}.jsonl"
-    assert FILTERS["journal_path"]("", "web", name) == ""
-    with pytest.raises(AnsibleFilterError, match="plain ones"):
-        FILTERS["journal_path"]("/var/log", "web", "x/../../../tmp/x")
+    assert file_name("web", name) == f"web-{name}.jsonl"
+    assert FILTERS["azure_journal"]("", "web") == ""
+    assert re.fullmatch(r"/var/log/web-azure-\d{8}T\d{6}Z\.jsonl", FILTERS["azure_journal"]("/var/log", "web"))
+    with pytest.raises(Refused, match="plain ones"):
+        file_name("web", "x/../../../tmp/x")
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("roles/**/*.yml")), ids=lambda path: str(path.relative_to(ROOT)))

@@ -41,7 +41,7 @@ ROOMS = [
 ]
 SHARED_USE_CASES = {"prerequisites", "views"}
 PURE = ("_rollout", "_orchestrator", "_model", "_options", "_facts")
-# The two state machines hold all of a rollout's state; they are to become functions of an observation and a memory.
+# The machines of a batch and of Azure's upgrades hold their state themselves; the rollout's is a function of a memory.
 MACHINES = {"_rollout/upgrade.py": "Upgrade", "_orchestrator/rolling_upgrade.py": "RollingRun"}
 
 
@@ -234,6 +234,40 @@ def test_a_playbook_names_the_variables_that_it_reads(name: str) -> None:
     assert {
         one for one in read if one not in head and f"{one.partition('_monitor_')[0]}_monitor_*" not in head
     } == set()
+
+
+SEQUENCES = sorted([*(ROOT / "roles").glob("*/[tv]*/*.yml"), *(ROOT / "playbooks").glob("*.yml")])
+
+
+def test_yaml_sequences_and_decides_little() -> None:
+    """What a user reads and overrides; a Jinja expression that chooses or speaks is one that no test runs."""
+    expressions = {path: path.read_text("utf-8").count("{{") for path in SEQUENCES}
+    assert sum(expressions.values()) <= 150, expressions
+
+
+@pytest.mark.parametrize("path", SEQUENCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_task_makes_a_sentence_or_an_outcome(path: Path) -> None:
+    """A fact is data that a module, a lookup or a filter has made."""
+
+    def facts(task: object) -> Iterator[object]:
+        if isinstance(task, list):
+            for one in task:
+                yield from facts(one)
+        elif isinstance(task, dict):
+            yield from (value for name, value in task.items() if name == "ansible.builtin.set_fact")
+            for value in task.values():
+                yield from facts(value)
+
+    for fact in facts(yaml.safe_load(path.read_text("utf-8"))):
+        words = re.sub(r"{{.*?}}", "", str(fact))
+        assert not re.search(r"[A-Z][a-z]+ [a-z]+|[a-z]+ [a-z]+ [a-z]+", words), fact
+        assert "outcome':" not in str(fact) or "__rollout_hook" in str(fact), fact
+        assert " ~ " not in str(fact) and " if " not in str(fact), fact
+
+
+def test_the_role_rollout_is_short() -> None:
+    paths = [path for path in SEQUENCES if path.is_relative_to(ROOT / "roles" / "rollout")]
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in paths) <= 150
 
 
 def test_the_oldest_releases_tested_are_the_oldest_supported() -> None:

@@ -97,6 +97,29 @@ def _unanswered(run: RollingRun) -> str:
     return f"It may wait for {' or '.join(asked)}. " if asked else ""
 
 
+def latest(shown: t.Mapping[str, t.Any] | None) -> str:
+    """Azure's latest upgrade, as the results show it."""
+    if shown is None:
+        return "There never was a rolling upgrade."
+    counts = {name: shown["counts"].get(name, 0) for name in ("successful", "failed", "in_progress", "pending")}
+    listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    reason = f". {shown['reason']['sentence']}" if shown["reason"] else ""
+    return f"{shown['code']}, started {shown['started']}: {listed} instances{reason}"
+
+
+def past(shown: t.Mapping[str, t.Any]) -> str:
+    """An entry of Azure's history of OS upgrades, as the results show it."""
+    image, counts = shown["target_image"], shown["counts"]
+    to = image.get("version") or next(iter(image.values())) if image else "an image that Azure does not tell"
+    restored = f", {shown['restored']} put back" if shown["restored"] else ""
+    reason = f". {shown['reason']['sentence']}" if shown["reason"] else ""
+    return (
+        f"{shown['started']}: {shown['code']}, started by {shown['started_by'] or 'someone unknown'}, ended "
+        f"{shown['ended'] or 'not yet'}, to {to}, {counts.get('successful', 0)} of {sum(counts.values())} "
+        f"instances{restored}{reason}"
+    )
+
+
 def progress(event: t.Mapping[str, t.Any]) -> str:
     """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
     known = {name: "an unknown time" if value is None else value for name, value in event.items()}

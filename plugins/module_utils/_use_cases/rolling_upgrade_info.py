@@ -13,7 +13,7 @@ from .._facts import images
 from .._facts.scale_set import PastUpgrade
 from .._facts.times import timestamp
 from .._options import RollingUpgradeInfoRequest
-from .._orchestrator import stop_reason
+from .._orchestrator import messages, stop_reason
 from . import views
 
 
@@ -23,7 +23,8 @@ def read(azure: Azure, request: RollingUpgradeInfoRequest) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {"latest": views.rolling_upgrade(azure.latest_rolling_upgrade(one))}
     if request.history:
         found["history"] = [past_upgrade(entry) for entry in azure.os_upgrade_history(one)]
-    return found
+    said = [messages.past(entry) for entry in found.get("history", ())]
+    return {**found, "sentences": {"latest": messages.latest(found["latest"]), "history": said}}
 
 
 def past_upgrade(one: PastUpgrade) -> dict[str, t.Any]:

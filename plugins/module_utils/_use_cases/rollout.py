@@ -301,7 +301,8 @@ class Driver:
             due = {"hook": step.hook, "file": getattr(self.request, step.hook), "batch": step.batch}
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
-        said = messages.ending(memory, self._ways(memory))
+        journal = self._path(memory) if self.request.journal_dir and memory.plan else None
+        said = messages.ending(memory, ways(self.request, memory, journal))
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
         if said:
             return {**whole, "report": None}, Failure(result["code"] or "task_failed", said)
@@ -317,29 +318,30 @@ class Driver:
             "findings": [one["sentence"] for one in self.findings or ()],
         }
 
-    def _ways(self, memory: Memory) -> Ways:
-        request = self.request
-        place = {"resource_group": request.resource_group, "scale_set": request.name}
-        given = set_by_user(request)
-        signed_in = {f"rollout_{one.name}": given.pop(one.name, None) for one in dataclasses.fields(ConnectionOptions)}
-        signed_in = {name: value for name, value in signed_in.items() if value is not None}
-        more = {f"rollout_{name}": _as_given(value) for name, value in given.items() if name not in _OURS}
-        target = memory.plan.record["target"] if memory.plan else more.get("rollout_image", "")
-        going = {f"rollout_{name}": value for name, value in place.items()} | {**more, "rollout_image": target}
-        back = {f"rollback_{name}": value for name, value in place.items()}
-        playbook, journal = "upgrade_image", request.journal_dir and memory.plan and self._path(memory)
-        if request.back:
-            ids = {"rollback_instance_ids": request.instance_ids} if request.instance_ids else {}
-            ours = {f"rollout_{name}" for name in ("image", "instance_ids", *BACK)}
-            others = {name: value for name, value in more.items() if name not in ours}
-            going = {**back, **ids, **others, "rollback_image": target}
-            playbook = "rollback"
-        return Ways(
-            go_on=commands.playbook(playbook, {**going, **signed_in}),
-            go_back="" if request.back else commands.playbook("rollback", {**back, **signed_in}),
-            reimage=commands.playbook(playbook, {**going, "rollout_unproven": "reimage", **signed_in}),
-            journal=str(journal or ""),
-        )
+
+def ways(request: RolloutRequest, memory: Memory, journal: str | None = None) -> Ways:
+    """The commands that go on and back under the same rules: all that the user set."""
+    place = {"resource_group": request.resource_group, "scale_set": request.name}
+    given = set_by_user(request)
+    signed_in = {f"rollout_{one.name}": given.pop(one.name, None) for one in dataclasses.fields(ConnectionOptions)}
+    signed_in = {name: value for name, value in signed_in.items() if value is not None}
+    more = {f"rollout_{name}": _as_given(value) for name, value in given.items() if name not in _OURS}
+    target = memory.plan.record["target"] if memory.plan else more.get("rollout_image", "")
+    going = {f"rollout_{name}": value for name, value in place.items()} | {**more, "rollout_image": target}
+    back = {f"rollback_{name}": value for name, value in place.items()}
+    playbook = "upgrade_image"
+    if request.back:
+        ids = {"rollback_instance_ids": request.instance_ids} if request.instance_ids else {}
+        ours = {f"rollout_{name}" for name in ("image", "instance_ids", *BACK)}
+        others = {name: value for name, value in more.items() if name not in ours}
+        going = {**back, **ids, **others, "rollback_image": target}
+        playbook = "rollback"
+    return Ways(
+        go_on=commands.playbook(playbook, {**going, **signed_in}),
+        go_back="" if request.back else commands.playbook("rollback", {**back, **signed_in}),
+        reimage=commands.playbook(playbook, {**going, "rollout_unproven": "reimage", **signed_in}),
+        journal=journal or "",
+    )
 
 
 _EVERYONE: t.Final[dict[str, t.Any]] = {"instance_ids": (), "update_domains": (), "fault_domains": (), "zones": ()}

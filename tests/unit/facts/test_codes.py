@@ -60,9 +60,14 @@ def test_each_code_is_used() -> None:
 
 def test_the_roles_and_playbooks_use_no_other() -> None:
     named = named_in_yaml()
-    assert {"hook_failed", "instances_unproven", "task_failed", "model_members_lost", "upgrade_mode"} <= named
-    assert {"probe_interval", "image_pinned", "hook_not_found", "cancelled"} <= named
+    assert {"probe_interval", "image_pinned"} <= named
     assert named - set(CODES) == set()
+
+
+def test_what_the_roles_once_named_stands_in_python() -> None:
+    used = set(re.findall(r'"([a-z_]+)"', text_of("plugins", "*.py")))
+    assert {"hook_failed", "instances_unproven", "task_failed", "model_members_lost", "upgrade_mode"} <= used
+    assert {"hook_not_found", "cancelled", "variables_overridden", "rollback_image_unknown"} <= used
 
 
 def test_each_kind_of_problem_has_a_code() -> None:

@@ -80,7 +80,7 @@ FAILED = Failed("azure_denied", "It was not allowed.")
 
 @dataclass
 class World:
-    """Answers each step as a set of three instances would. `fails`: the number of the step that fails, None for none."""
+    """Answers each step as a set of three instances would. `fails`: the number of the step that fails."""
 
     plan: Planned = PLAN
     fails: int | None = None
@@ -125,7 +125,7 @@ def result(ids: Any, outcome: str) -> dict[str, Any]:
     report = {"image_before": OLD, "image_after": NEW, "outcome": outcome, "why": "sick" if outcome == "failed" else ""}
     batch = {"number": 1, "instance_ids": list(ids), "outcome": outcome}
     end = "stopped" if outcome == "failed" else "upgraded"
-    return {"outcome": end, "instances": {one: report for one in ids}, "batches": [batch]}
+    return {"outcome": end, "instances": dict.fromkeys(ids, report), "batches": [batch]}
 
 
 def run(world: World, rules: Rules, *, through_json: bool = False) -> Memory:
@@ -262,7 +262,7 @@ def test_check_mode_is_the_same_plan_and_nothing_else() -> None:
 
 def test_instances_that_keep_appearing_stop_it() -> None:
     world = World()
-    world.upgrade = lambda step, _failed: Seen(result={}, instances=world.seen())  # type: ignore[method-assign]
+    world.upgrade = lambda _step, _failed: Seen(result={}, instances=world.seen())  # type: ignore[method-assign]
     ended = run(world, Rules())
     assert ended.stop is not None and ended.stop.code == "instances_keep_appearing"
     assert len([step for step in world.steps if isinstance(step, Upgrade)]) == 3 + (rollout.MOST_ROUNDS - 1) * 2 * 3
