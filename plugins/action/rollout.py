@@ -24,7 +24,7 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower impo
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 _HOOKS = list(HookOptions.__dataclass_fields__)
-_COLLECTION = Path(__file__).resolve().parents[2]
+COLLECTION = Path(__file__).resolve().parents[2]
 _ARGUMENT = re.compile(r"argument '(\w+)' is of type")
 
 Args = dict[str, t.Any]
@@ -32,13 +32,13 @@ Args = dict[str, t.Any]
 
 class ActionModule(WaitingModule):
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        said = self._overridden(args) or self._found(args, task_vars or {})
+        said = self.overridden(args) or self.found(args, task_vars or {})
         if said:
-            return _with_result({"failed": True, "code": said[0], "msg": said[1]})
+            return with_result({"failed": True, "code": said[0], "msg": said[1]})
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
         if not self._in_sight():
-            return _with_result(super(WaitingModule, self).execute(args, task_vars))
+            return with_result(super(WaitingModule, self).execute(args, task_vars))
         with work_directory() as directory:
             args["work_dir"] = directory
             if args.get("journal_dir"):
@@ -49,9 +49,9 @@ class ActionModule(WaitingModule):
                 if "module_stdout" in result and (memory := _kept(directory)):
                     again = {**args, "memory": memory, "died": True, "hook": None}
                     result = super(WaitingModule, self).execute(again, task_vars)
-        return _with_result(result)
+        return with_result(result)
 
-    def _overridden(self, args: Args) -> tuple[Code, str] | None:
+    def overridden(self, args: Args) -> tuple[Code, str] | None:
         """Extra variables of a rollout that would say what a rollback says itself."""
         if not args.get("back"):
             return None
@@ -72,10 +72,10 @@ class ActionModule(WaitingModule):
             "written."
         )
 
-    def _found(self, args: Args, task_vars: t.Mapping[str, t.Any]) -> tuple[Code, str] | None:
+    def found(self, args: Args, task_vars: t.Mapping[str, t.Any]) -> tuple[Code, str] | None:
         """The task files, looked for beside the playbook and where Ansible was started, never in this collection."""
         beside = [Path(str(task_vars.get("playbook_dir", "."))), Path.cwd()]
-        places = [place for place in dict.fromkeys(beside) if not place.resolve().is_relative_to(_COLLECTION)]
+        places = [place for place in dict.fromkeys(beside) if not place.resolve().is_relative_to(COLLECTION)]
         missing = []
         for hook in _HOOKS:
             if file := args.get(hook):
@@ -112,7 +112,7 @@ def _same(extra: t.Any, own: t.Any) -> bool:
     return bool(listed(extra) == own if isinstance(own, list) else extra == own)
 
 
-def _with_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
+def with_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
     """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
     if result.get("failed") and not result.get("rollout_result"):
         if argument := _ARGUMENT.search(str(result.get("msg"))):

@@ -55,17 +55,11 @@ _raw:
 """
 
 import typing as t
-from dataclasses import fields
 
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.steady.vmss.plugins.module_utils import _options
-from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
-
-_SIGN_IN = {one.name for one in fields(_options.ConnectionOptions)}
-_PLACE = ("resource_group", "name")
-_OF_A_WAY_BACK = ("resource_group", "name", "image", "instance_ids")
+from ansible_collections.steady.vmss.plugins.plugin_utils._variables import options_of
 
 
 class LookupModule(LookupBase):
@@ -73,22 +67,10 @@ class LookupModule(LookupBase):
         self, terms: list[str], variables: dict[str, t.Any] | None = None, **options: t.Any
     ) -> list[dict[str, t.Any]]:
         self.set_options(var_options=variables, direct=options)
-        back, only = self.get_option("back"), self.get_option("only")
         by_name = lookup_loader.get("ansible.builtin.vars", loader=self._loader, templar=self._templar)
-        found: dict[str, t.Any] = {"back": True} if back else {}
-        spec = _options.argument_spec(_options.request_of(terms[0]))
-        for option, kind in spec.items():
-            if option in _SIGN_IN or (only and option not in only) or (back and option in _options.BACK):
-                continue
-            prefix = "rollback" if back and option in _OF_A_WAY_BACK else self.get_option("prefix")
-            variable = "scale_set" if option == "name" else option
-            (value,) = by_name.run([f"{prefix}_{variable}"], variables, default="") or [""]
-            if value == "" and option in _PLACE:
-                (value,) = by_name.run([f"rollout_{variable}"], variables, default="") or [""]
-            if kind["type"] == "list":
-                value = listed(value)
-            elif kind["type"] == "str" and value is not None:
-                value = str(value)
-            if value not in (None, "", []) or option in _PLACE:
-                found[option] = value
-        return [found]
+
+        def value_of(name: str) -> t.Any:
+            return next(iter(by_name.run([name], variables, default="")), "")
+
+        given = {name: self.get_option(name) for name in ("prefix", "only", "back")}
+        return [options_of(terms[0], value_of, **given)]

@@ -65,7 +65,8 @@ class Module(AnsibleModule):
     def _invocation(self) -> dict[str, t.Any]:
         """Ansible adds the options to each result, and hides nothing in a name."""
         self._hide()
-        return {"invocation": {"module_args": sanitize_keys(self.params, self.no_log_values)}}
+        shown = {name: value for name, value in self.params.items() if name != "memory"}  # long, and a result already
+        return {"invocation": {"module_args": sanitize_keys(shown, self.no_log_values)}}
 
     def _hide(self) -> None:
         """Ansible replaces these values in whatever it prints or logs; it may do so before the options are checked."""

@@ -292,6 +292,9 @@ class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceO
     work_dir: FilePath | None = None
 
 
+# Of a rollout, what the role and the action plugin say, and no variable of a user's.
+BETWEEN_CALLS: t.Final = ("back", "memory", "hook", "died", "work_dir")
+
 # What the way back of an earlier rollout sets itself, whatever is asked.
 BACK: t.Final[dict[str, t.Any]] = {
     "downgrade": True,

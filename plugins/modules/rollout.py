@@ -177,6 +177,9 @@ next:
       description: The batch that it is about, with its instances and their private addresses; none where it is of the
         whole rollout.
       type: dict
+    failure:
+      description: Of O(on_failure_tasks), why the rollout stopped, what runs now and how to go on.
+      type: str
   sample: {hook: before_batch, file: /work/drain.yml, batch: {number: 1, label: update domain 0, instances: []}}
 hooks_due:
   description: How many task files are still due, RV(next) included, if all goes well.

@@ -7,8 +7,16 @@
 from __future__ import annotations
 
 import json
+import typing as t
+from dataclasses import fields
 
 from ansible.errors import AnsibleFilterError
+
+from ansible_collections.steady.vmss.plugins.module_utils import _options
+
+_NO_VARIABLES = {*(one.name for one in fields(_options.ConnectionOptions)), *_options.BETWEEN_CALLS}
+_PLACE = ("resource_group", "name")
+_OF_A_WAY_BACK = (*_PLACE, "image", "instance_ids")
 
 
 def listed(value: object) -> list[str]:
@@ -25,3 +33,29 @@ def listed(value: object) -> list[str]:
     if not isinstance(value, (list, tuple)):
         value = [value]
     return [str(item).strip() for item in value if str(item).strip()]
+
+
+def options_of(
+    module: str,
+    value_of: t.Callable[[str], t.Any],
+    *,
+    prefix: str = "rollout",
+    only: t.Sequence[str] = (),
+    back: bool = False,
+) -> dict[str, t.Any]:
+    """The options of a module that variables give, as the lookup `options` says. `value_of`: "" for what is not set."""
+    found: dict[str, t.Any] = {"back": True} if back else {}
+    for option, kind in _options.argument_spec(_options.request_of(module)).items():
+        if option in _NO_VARIABLES or (only and option not in only) or (back and option in _options.BACK):
+            continue
+        variable = "scale_set" if option == "name" else option
+        value = value_of(f"{'rollback' if back and option in _OF_A_WAY_BACK else prefix}_{variable}")
+        if value in ("", None) and option in _PLACE:
+            value = value_of(f"rollout_{variable}")
+        if kind["type"] == "list":
+            value = listed(value)
+        elif kind["type"] == "str" and value is not None:
+            value = str(value)
+        if value not in ("", None, []) or option in _PLACE:
+            found[option] = value
+    return found

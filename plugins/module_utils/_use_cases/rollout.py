@@ -22,6 +22,7 @@ from .._facts.times import timestamp
 from .._journal import Journal, file_name, keep
 from .._options import (
     BACK,
+    BETWEEN_CALLS,
     ConnectionOptions,
     HookOptions,
     ImageRequest,
@@ -57,7 +58,7 @@ from . import image, instance_upgrade, orchestration_service, scale_set_info, up
 
 Result = dict[str, t.Any]
 
-_OURS = {"resource_group", "name", "back", "memory", "hook", "died", "work_dir"}  # no variables of a user's
+_OURS = {"resource_group", "name", *BETWEEN_CALLS}  # no variables of a user's, or called otherwise
 
 
 def roll_out(azure: Azure, clock: Clock, request: RolloutRequest, *, check_mode: bool) -> tuple[Result, Failure | None]:
@@ -110,6 +111,8 @@ class Driver:
         """Steps until one is not ours to do. What is kept is the memory of the step in progress."""
         request, check_mode = self.request, self.check_mode
         memory, seen = _entry(request, check_mode=check_mode)
+        if memory.plan is not None:
+            self._open_journal(memory.plan)
         while True:
             step, memory = rollout.decide(seen, memory)
             if isinstance(step, RunHook | Finished):
@@ -262,7 +265,8 @@ class Driver:
         self.warnings += result["warnings"]
         done, failed = result["rollout_result"], None
         if failure:
-            failed = Failed(failure.code, messages.stopped(memory, done["why"]), failure.advice)
+            why = done["why"] if memory.stop else messages.stopped(memory, done["why"])
+            failed = Failed(failure.code, why, failure.advice)
         return Seen(failed=failed, result=_less_calls(done), instances=_instances(result))
 
     def _of_instances(self, memory: Memory, **options: t.Any) -> InstanceUpgradeRequest:
@@ -297,12 +301,13 @@ class Driver:
         before, after = self.images or [None, None]
         diff = {"diff": {"before": before or {}, "after": after or {}}} if before != after else {}
         common = {"changed": self.changed, "warnings": self.warnings, "findings": self.findings or [], **diff}
-        if isinstance(step, RunHook):
-            due = {"hook": step.hook, "file": getattr(self.request, step.hook), "batch": step.batch}
-            return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
-        result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         journal = self._path(memory) if self.request.journal_dir and memory.plan else None
         said = messages.ending(memory, ways(self.request, memory, journal))
+        if isinstance(step, RunHook):
+            file, failure = getattr(self.request, step.hook), said if memory.stop else ""
+            due = {"hook": step.hook, "file": file, "batch": step.batch, "failure": failure}
+            return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
+        result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
         if said:
             return {**whole, "report": None}, Failure(result["code"] or "task_failed", said)
