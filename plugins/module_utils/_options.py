@@ -204,6 +204,7 @@ class InstanceProtectionRequest(ScaleSetOptions, ProtectionOptions):
 class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions):
     image: t.Any = None
     whole_model: bool = False
+    rollout: str | None = None
     touched: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False

@@ -60,6 +60,12 @@ options:
     type: str
     choices: [report, reimage]
     default: report
+  rollout:
+    description:
+      - The id of the rollout that this call belongs to. Where the record of another one that is in progress stands on
+        the scale set, nothing more is upgraded.
+      - By default whichever rollout the scale set is in when the call begins.
+    type: str
   touched:
     description:
       - Instances that this rollout may have started, and of which nobody has read what became, as after a call that was

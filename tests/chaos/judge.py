@@ -330,7 +330,7 @@ def checks(case: Case, world: World, result: dict[str, Any] | None, asked: Seque
 def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
     """What the last message says, held against the truth."""
     said = run.failures[-1] if run.failures else ""
-    for found in re.finditer(r"[Ii]nstances? ([\w-]+(?:(?:, | and )[\w-]+)*) (?:is|are) back\b", said):
+    for found in re.finditer(r"(?<!Not all of )[Ii]nstances? ([\w-]+(?:(?:, | and )[\w-]+)*) (?:is|are) back\b", said):
         for key in re.split(r", | and ", found[1]):
             one = world.instances.get(key)
             if one is not None and not (OLD in str(one["version"]) and one["available"]):
@@ -494,7 +494,13 @@ def _may_not_begin(case: Case, world: World) -> bool:
     """Whether something beside an instance that is Canceled may keep a rollout from its first batch."""
     forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
     hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
-    return forbidden or hurt or bool(_lost(case)) or any(True for _break in _breaks(world))
+    return forbidden or hurt or bool(_lost(case)) or _is_taken_over(world) or any(True for _break in _breaks(world))
+
+
+def _is_taken_over(world: World) -> bool:
+    """Whether another client has written an image, a mode or a record, which stops a rollout."""
+    theirs = world.writes("another client")
+    return any(_of_image(write) or MODE in write["changes"] or RECORD in _new_tags(write) for write in theirs)
 
 
 def _may_be_left(case: Case, world: World) -> set[str]:

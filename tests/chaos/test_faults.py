@@ -30,6 +30,8 @@ SEEDS = (
 )
 # Wall seconds, after which a run counts as hung.
 DEADLINE = float(os.environ.get("CHAOS_DEADLINE", "600"))
+# Where another client has put its own record on the set in the place of ours, or fails the last write of all.
+RECORD_LOST = ["is not recorded", "stays open, and its next run closes it"]
 
 
 @dataclasses.dataclass
@@ -63,7 +65,7 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
     if case.check:
         variables["rollout_health_check"] = str(checks.write(tmp_path / "check", case.check))
     (tmp_path / "case.json").write_text(json.dumps([case.scenario, variables, case.check], indent=1), encoding="utf-8")
-    options = {"extra_vars": variables, "verbosity": 3}
+    options = {"extra_vars": variables, "verbosity": 3, "allow_warnings": RECORD_LOST}
     with simulator(case.scenario, tmp_path / "azure", draw.TIME_SCALE) as sim:
         before, watch = judge.World.of(sim), Watch.of(sim)
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=tmp_path / "run", **options)

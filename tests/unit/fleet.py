@@ -123,7 +123,7 @@ class Machine:
     @property
     def counted(self) -> bool:
         """Deallocated by choice it counts on neither side; one that fell while it was worked on is down."""
-        return self.power != "deallocated" or self.worked or self.provisioning != "Succeeded"
+        return self.power != "deallocated" or self.worked or self.provisioning not in ("Succeeded", "Canceled")
 
     def available(self, now: float) -> bool:
         return (

@@ -152,7 +152,8 @@ class Play:
             if not left:
                 return
             ids = following["instance_ids"] if following else []
-            done = self._upgrade(image=plan["target_image"], batch=ids, wait_only=not ids, earlier_batches=self.batches)
+            given = {"image": plan["target_image"], "rollout": plan["record"]["id"]}
+            done = self._upgrade(**given, batch=ids, wait_only=not ids, earlier_batches=self.batches)
             if ids and self.check:
                 self.check(ids)
             following, left = done["next_batch"], done["left"]

@@ -170,6 +170,17 @@ def standing(scale_set: ScaleSet) -> Record | None:
     return found if found and found.names(scale_set.image) else None
 
 
+def of_another(scale_set: ScaleSet, rollout_id: str) -> str:
+    """What is said where another rollout than this one has begun; empty where none has."""
+    found = read(scale_set.tags)
+    if found is None or not found.open or found.id == rollout_id:
+        return ""
+    return (
+        f"scale set {scale_set.name} is in rollout {found.id} to {found.target} by now: another controller has started "
+        "it meanwhile"
+    )
+
+
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
     """Every tag the set has, and the record's. Raises Refused where Azure would not take so many."""
     ours = record.tags()

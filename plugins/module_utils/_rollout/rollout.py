@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._facts import availability, images, pacing, problems, running_image
+from .._facts import availability, pacing, problems, running_image
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
 from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Outcome, Report
@@ -420,12 +420,8 @@ class Upgrade:
         if self._polling:
             self._glimpse()
         self._model_read = now if scale_set is not None else self._model_read
-        if scale_set is not None and not images.same(scale_set.image, self.survey.target):
-            self._stop(
-                now,
-                "image_changed",
-                f"somebody changed the model meanwhile: it names {scale_set.image}, the target is {self.survey.target}",
-            )
+        if scale_set is not None and (changed := self.survey.changed_meanwhile()):
+            self._stop(now, *changed)
 
     def accepted(self, now: float) -> None:
         """Azure took the request that `next` asked for."""

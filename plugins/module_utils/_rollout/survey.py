@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .._facts import availability, images, running_image
+from .._facts.codes import Code
 from .._facts.domains import Domain, Selection, domains, instance_order
 from .._facts.images import Image
 from .._facts.running_image import Verdict
@@ -29,6 +30,7 @@ _FOREIGN = "not made from this scale set's image"
 class Survey:
     """One look at a scale set, judged against a target.
 
+    `rollout`: the id of the rollout that this is part of, "" where the set is in none.
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
     `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet.
@@ -46,6 +48,7 @@ class Survey:
     selection: Selection = Selection()
     only: frozenset[str] = frozenset()
     model_names_target: bool = True
+    rollout: str = ""
     since: float | None = None
     unfinished: bool = True
     inherited: frozenset[str] | None = None
@@ -57,6 +60,14 @@ class Survey:
     batches_done: int = 0
 
     # -- what is ------------------------------------------------------------------------------
+
+    def changed_meanwhile(self) -> tuple[Code, str] | None:
+        """What another client has written into the model, so that nothing more may be upgraded."""
+        if not images.same(self.scale_set.image, self.target):
+            words = f"somebody changed the model meanwhile: it names {self.scale_set.image}, the target is {self.target}"
+            return "image_changed", words
+        words = record.of_another(self.scale_set, self.rollout)
+        return ("rollout_changed", words) if words else None
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:

@@ -169,12 +169,9 @@ class _Write:
                 f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
                 "controller. Nothing was written.",
             )
-        if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
-            raise Refused(
-                "rollout_changed",
-                f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
-                "started it meanwhile. Nothing was written.",
-            )
+        own = self.record is not None and theirs is not None and theirs.id == self.record.id
+        if not own and (words := record.of_another(fresh, allowed)):
+            raise Refused("rollout_changed", f"{words}. Nothing was written.")
 
     def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:
         """The latest of Azure's own. The write that sets the model back after a stop waits until that one has ended."""
@@ -289,10 +286,17 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
             if isinstance(error, AzureError) and write.requested is not None:
                 error.and_now(write.state())
             raise error from raised
-        words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
+        words = _end_unrecorded(new_record, error)
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)
     return ImageChange(first, scale_set, target, changed=True, warnings=[*journal.warnings, *warnings])
+
+
+def _end_unrecorded(ended: Record, error: Refused | AzureError) -> str:
+    """The rollout itself is over, so this fails nothing."""
+    if isinstance(error, Refused) and error.code == "rollout_changed":
+        return f"how rollout {ended.id} ended is not recorded: {error}"
+    return f"the record of rollout {ended.id} stays open, and its next run closes it: {error}"
 
 
 def _shown(value: t.Any) -> str:

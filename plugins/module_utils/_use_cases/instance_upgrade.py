@@ -114,13 +114,17 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     instances = tuple(azure.instances(scale_set))
     if not (request.batch or request.wait_only or request.earlier_batches or request.touched):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
-    standing = record.standing(scale_set)
+    standing, found = record.standing(scale_set), record.read(scale_set.tags)
+    rollout = request.rollout or (found.id if found else "")
+    if words := record.of_another(scale_set, rollout):
+        raise Refused("rollout_changed", f"{words}. Nothing was upgraded.")
     survey = Survey(
         scale_set,
         instances,
         target,
         policy,
         selection,
+        rollout=rollout,
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
         read_at=azure.server_time,

@@ -309,6 +309,20 @@ def test_a_record_that_was_left_open_is_closed_by_the_next_run(costs: bool) -> N
     assert not play(azure).changed
 
 
+def test_the_end_of_a_rollout_whose_record_another_one_has_replaced_is_not_recorded() -> None:
+    azure = simulated(1)
+
+    def check(_ids: list[str]) -> None:
+        azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT})
+
+    run = play(azure, check=check)
+    assert run.outcome == "upgraded", run.why
+    (words,) = run.warnings
+    assert "is not recorded" in words and OTHER_ID in words and "stays open" not in words
+    found = kept(azure)
+    assert found is not None and (found.id, found.open) == (OTHER_ID, True)
+
+
 def test_a_record_that_cannot_be_closed_stays_open_and_that_is_said() -> None:
     azure = simulated(5)
     run = Play(azure, azure.options)
@@ -376,6 +390,18 @@ def test_no_rollout_acts_under_the_record_of_another() -> None:
     found = kept(azure)
     assert run.outcome == "upgraded" and set(seen) == {NEWER}
     assert found is not None and (found.id, found.state) == (run.plan["record"]["id"], "finished")
+
+
+@pytest.mark.parametrize("calls", [4, 8])
+def test_a_rollout_in_whose_place_another_one_has_begun_upgrades_nothing_more(calls: int) -> None:
+    """In the middle of a batch and between two; the model names the same image still."""
+    azure = simulated(5)
+    listed = "VirtualMachineScaleSetVMs_List"
+    azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT}, when={"calls": {listed: calls}})
+    run = play(azure)
+    assert run.outcome == "stopped" and run.codes == {"rollout_changed"}, run.why
+    assert OTHER_ID in run.why and named(azure) == NEW
+    assert 0 < azure.operations().count(UPGRADE) <= 2
 
 
 @pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
