@@ -141,14 +141,18 @@ def availability(case: Case, world: World) -> Iterator[str]:
 
 
 def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
-    """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of."""
+    """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of, and one that
+    another client protects is that client's.
+    """
     figure = {"fault_domain": "fault_domains", "zone": "zones", "domain": "domains"}.get(case.order_by)
     if figure is None or world.figures[f"{figure}_down_at_once"] <= 1:
         return
     let_go = set(_failed(result or {}))
+    protected = {entry["instance"]: entry["time"] for entry in world.changes("protect_actions") if entry["to"]}
     held: dict[str, float] = {}  # instance id -> when it is available again
     for batch in world.batches():
-        held = {key: until for key, until in held.items() if until > batch["started"]}
+        now = batch["started"]
+        held = {key: until for key, until in held.items() if until > now and protected.get(key, math.inf) > now}
         held |= {key: batch["available"].get(key, math.inf) for key in batch["instance_ids"] if key not in let_go}
         at_once = {_domain(figure, world.instances[key]) for key in held if key in world.instances}
         if len(at_once) > 1:
