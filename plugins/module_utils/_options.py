@@ -205,6 +205,7 @@ class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions):
     image: t.Any = None
     whole_model: bool = False
     rollout: str | None = None
+    begins: bool = False
     touched: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False

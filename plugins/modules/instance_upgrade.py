@@ -66,6 +66,10 @@ options:
         the scale set, nothing more is upgraded.
       - By default whichever rollout the scale set is in when the call begins.
     type: str
+  begins:
+    description: Whether this run has begun the rollout itself, so that no earlier run has left instances half way.
+    type: bool
+    default: false
   touched:
     description:
       - Instances that this rollout may have started, and of which nobody has read what became, as after a call that was

@@ -106,11 +106,7 @@ class Play:
     # -- the tasks ------------------------------------------------------------------------------
 
     def run(self) -> Play:
-        self.plan = upgrade_plan_info.as_result(
-            upgrade_plan_info.make(
-                self.azure, request(UpgradePlanInfoRequest, fitting(UpgradePlanInfoRequest, self.options))
-            )
-        )
+        self.plan = self._plan()
         errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
         if errors and not self.plan["nothing_to_do"]:
             self.why, self.codes = " ".join(errors), {"preflight_failed", *_errors(self.plan["findings"])}
@@ -132,17 +128,29 @@ class Play:
             self._end(code, resumed=resumed)
         return self
 
+    def _plan(self) -> dict[str, Any]:
+        asked = request(UpgradePlanInfoRequest, fitting(UpgradePlanInfoRequest, self.options))
+        return upgrade_plan_info.as_result(upgrade_plan_info.make(self.azure, asked))
+
     def _roll(self) -> None:
         plan = self.plan
         if plan["write_model"]:
             with _told():
-                self._write(
+                joined = self._write(
                     image=plan["target_image"],
                     upgrade_mode=self.options.get("upgrade_mode"),
                     record=plan["record"],
                     replaces=plan["model_image"],
                     replaces_rollout=plan["replaces_rollout"],
                 )
+            if joined:
+                self.plan = {}  # it plans
+                again = self._plan()
+                if not again["nothing_to_do"] and _errors(again["findings"]):
+                    self.plan = plan
+                    words = " ".join(one["sentence"] for one in again["findings"])
+                    raise Failed(words, "preflight_failed", again["findings"])
+                plan = self.plan = again
         if not self.rolls:
             return
         with _told():
@@ -153,6 +161,7 @@ class Play:
                 return
             ids = following["instance_ids"] if following else []
             given = {"image": plan["target_image"], "rollout": plan["record"]["id"]}
+            given["begins"] = plan["record"]["id"] != plan["replaces_rollout"]
             done = self._upgrade(**given, batch=ids, wait_only=not ids, earlier_batches=self.batches)
             if ids and self.check:
                 self.check(ids)
@@ -224,11 +233,13 @@ class Play:
 
     # -- the modules ----------------------------------------------------------------------------
 
-    def _write(self, **options: Any) -> None:
+    def _write(self, **options: Any) -> bool:
+        """Whether another controller has begun the same rollout meanwhile."""
         given = {**SET, **{name: value for name, value in options.items() if value is not None}}
         change = image.set_image(self.azure, self.clock, request(ImageRequest, given), check_mode=False)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
+        return change.joined
 
     def _services(self, state: str, services: list[str]) -> None:
         if services:

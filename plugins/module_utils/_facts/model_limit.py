@@ -30,7 +30,7 @@ def used(instances: t.Collection[Instance]) -> str:
     least = len({str(i.image) for i in behind}) + newest
     return (
         f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {least} "
-        f"models at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model "
+        f"model{'s' if least > 1 else ''} at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model "
         "makes one."
     )
 

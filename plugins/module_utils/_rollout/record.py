@@ -91,6 +91,24 @@ class Record:
     def previous_image(self) -> Image | None:
         return _image(self.previous)
 
+    def joins(self, other: Record) -> bool:
+        """Whether another controller has just begun the same rollout: a plan made after that would go on with it."""
+        begun = self.state == other.state == IN_PROGRESS
+        same = self.selection == other.selection and other.names(self.target_image)
+        return begun and same and self.id != other.id
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """JSON, as the modules show and take it."""
+        return {
+            "id": self.id,
+            "target": self.target,
+            "previous": self.previous,
+            "selection": self.selection,
+            "started": timestamp(self.started),
+            "suspended": list(self.suspended),
+            "state": self.state,
+        }
+
     def names(self, target: Image | None) -> bool:
         return target is not None and images.same(self.target_image, target)
 
