@@ -278,7 +278,10 @@ class Judge:
             self.says("b etag", f"{request.method} of an extension, and the set was not read right before", call)
         if call.read is not None:
             self._permitted(call, call.read, "", {"extension": True})
-        self._wrote(call, met, new, pinned=False)
+        # No document shows them: whether they differ nobody can know, until this very call has written them.
+        carries = "protectedSettings" in (request.json().get("properties") or {})
+        hidden = carries and not any(one.status == "Succeeded" for one in call.operations)
+        self._wrote(call, met, new, pinned=False, hidden=hidden)
 
     def _fresh(self, call: Call) -> bool:
         return call.slept <= BRIEF and call.since_read <= FEW + len(self.owner.instances)
@@ -315,7 +318,7 @@ class Judge:
         if unproven:
             self.says("a azure acts", f"written with mode {after}; {unproven} are not proven to have the model", call)
 
-    def _wrote(self, call: Call, met: Met, new: list[Written], *, pinned: bool) -> None:
+    def _wrote(self, call: Call, met: Met, new: list[Written], *, pinned: bool, hidden: bool = False) -> None:
         fresh = self._fresh(call)
         if met.writing and not (set(map(id, met.writing)) <= set(map(id, call.operations))):
             late = self.owner.knobs.set_updating_late > 0
@@ -329,7 +332,7 @@ class Judge:
         call.writes.append(done)
         call.operations += [one for one in self.owner.running("write") if one not in met.writing]
         call.read_back = False
-        if not done.changes and not call.options.get("protected_settings"):  # which no document shows
+        if not done.changes and not hidden:
             self.says("j idempotence", "a write that changes nothing", call)
         self._azure_acts(call, met, done, race=not pinned and fresh)
         self._only_asked(call, done, race=not pinned and fresh)

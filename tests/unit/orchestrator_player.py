@@ -248,6 +248,26 @@ def good_after_the_race(one: Player) -> None:
     one.ends(changed=True, after={"settings": {"a": 7, "b": 2}})
 
 
+def good_secret(one: Player) -> None:
+    """Another client's write cancels the operation; the tag that came with the secret shows that it is stored."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}, "forceUpdateTag": "x"}
+    with one.acts():
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, polling=False)
+    one.other(do="preempt")
+    one.read()
+    stored = {"settings": {"a": 1, "b": 2}, "force_update_tag": "x"}
+    one.ends(changed=True, after=stored, note="Azure cancelled it, and stored it.")
+
+
+def good_same_secret(one: Player) -> None:
+    """What it writes is what is there already, and nobody can know."""
+    one.reads()
+    one.puts("app", **WEB, settings={"a": 1, "b": 2}, protectedSettings={"key": "a-secret"})
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 1, "b": 2}})
+
+
 def good_upgrade(one: Player) -> None:
     one.reads()
     one.starts()
@@ -289,6 +309,8 @@ def good_information(one: Player) -> None:
     one.ends(latest={"started": one.call.latest})
 
 
+SECRET = {"extension": "app", "protected_settings": {"key": "a-secret"}}
+KEYED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "protectedSettings": {"key": "a-secret"}}}
 GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]] = [
     (good_policy, POLICY, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}}, {}),
     (good_after_a_412, POLICY, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}}, {}),
@@ -311,6 +333,8 @@ GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]]
     ),
     (good_extension, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
     (good_after_the_race, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
+    (good_secret, EXTENSION, {**SECRET, "force_update_tag": "x"}, {"extensions": [APP]}),
+    (good_same_secret, EXTENSION, SECRET, {"extensions": [KEYED]}),
     (good_upgrade, UPGRADE, {"state": "completed"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed", "upgrade_known": "none"}, {}),
     (good_adoption, UPGRADE, {"state": "completed"}, {}),
