@@ -150,6 +150,7 @@ class Judge:
 
     def slept(self, call: Call, seconds: float) -> None:
         call.slept += seconds
+        call.listed_slept += seconds
         if call.gone_at is not None and self.azure.world.now > call.gone_at + GONE_PATIENCE:
             self.says("h waits", f"the set is gone since {call.gone_at:.0f} s", call)
             call.gone_at = None
@@ -206,8 +207,10 @@ class Judge:
         if name.startswith(("VirtualMachine", "Operations")):
             down = sum(seen.there and not seen.available for seen in met.instances.values())
             call.most_down = max(call.most_down, down)
-        if name == "Operations_Get" and (reply.body or {}).get("status") in ("Failed", "Canceled"):
-            call.told_bad = True
+        if name == "Operations_Get":
+            status = (reply.body or {}).get("status")
+            call.told_bad |= status in ("Failed", "Canceled")
+            call.told_good |= status == "Succeeded"
         if name == "VirtualMachineScaleSets_Get" and reply.status == 200:
             call.read, call.since_read, call.slept, call.read_back = met, 0, 0.0, True
             call.first = call.first or met.document
@@ -221,7 +224,7 @@ class Judge:
         elif name.endswith("_GetOSUpgradeHistory") and reply.status == 200:
             call.history = copy.deepcopy(reply.body["value"])
         elif name == "VirtualMachineScaleSetVMs_List" and reply.status == 200:
-            call.listed, call.listed_on = met.instances, met.etag
+            call.listed, call.listed_on, call.listed_slept = met.instances, met.etag, 0.0
             self._saw(call, met.instances)
         elif name == "VirtualMachines_List" and reply.status == 200:
             call.seen = dict(met.instances)
@@ -278,9 +281,8 @@ class Judge:
             self.says("b etag", f"{request.method} of an extension, and the set was not read right before", call)
         if call.read is not None:
             self._permitted(call, call.read, "", {"extension": True})
-        # No document shows them: whether they differ nobody can know, until this very call has written them.
-        carries = "protectedSettings" in (request.json().get("properties") or {})
-        hidden = carries and not any(one.status == "Succeeded" for one in call.operations)
+        # No document shows them: whether they differ nobody can know who was not told that his write has succeeded.
+        hidden = "protectedSettings" in (request.json().get("properties") or {}) and not call.told_good
         self._wrote(call, met, new, pinned=False, hidden=hidden)
 
     def _fresh(self, call: Call) -> bool:
@@ -407,10 +409,11 @@ class Judge:
     def _may_start_os(self, call: Call, met: Met, read: Met) -> None:
         if not follows(read.document):
             self.says("l not ready", "a start, and the image is pinned", call)
-        behind = [key for key, seen in met.instances.items() if seen.there and not seen.protected and not seen.current]
         if self.owner.flexible:
             return
-        if met.instances and not behind and not any(not s.available for s in met.instances.values()):
+        # A start carries no ETag: what comes between the list right before it and the start nobody can see.
+        shown = call.listed if call.listed_slept <= BRIEF else None
+        if self._idle(met.instances) and (shown is None or self._idle(shown)):
             self.says("j idempotence", "a start, and every instance runs the newest image", call)
         if call.option("state") == "completed" and automatic_of(read.document):
             wait = float(call.option("wait_for_start", AUTOMATIC_WAIT))
@@ -422,6 +425,12 @@ class Judge:
             insists = "wait_for_start" in call.options or self.newest() not in tried
             if self.azure.world.now < call.began + wait and insists:
                 self.says("e which upgrade", "Azure was to start it by itself, and had time for it", call)
+
+    @staticmethod
+    def _idle(instances: dict[str, Seen]) -> bool:
+        """Whether an upgrade to the newest image has nothing to do there."""
+        behind = any(seen.there and not seen.protected and not seen.current for seen in instances.values())
+        return bool(instances) and not behind and all(seen.available for seen in instances.values())
 
     def same(self, one: str, other: str) -> bool:
         return abs(self.seconds(one) - self.seconds(other)) < 1.0

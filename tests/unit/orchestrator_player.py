@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from .orchestrator_judge import EXTENSION, HEALTH, INFO, POLICY, UPGRADE, Call, Judge
 from .simulated import Simulated
@@ -268,6 +268,32 @@ def good_same_secret(one: Player) -> None:
     one.ends(changed=True, after={"settings": {"a": 1, "b": 2}})
 
 
+def good_secret_again(one: Player) -> None:
+    """The answer is lost: whether the write has succeeded it cannot know."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}}
+    one.azure.fault(operation="VirtualMachineScaleSetExtensions_CreateOrUpdate", action="lost_answer", times=1)
+    with one.acts(), pytest.raises(AzureError):
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, retry_total=0)
+    one.waits(60)
+    one.reads()
+    one.puts("app", **app)
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 1, "b": 2}})
+
+
+def protects_all(one: Player) -> None:
+    for number in range(5):
+        one.other(do="protect", instance=str(number))
+
+
+def good_start_in_the_race(one: Player) -> None:
+    """Between the list and the start another client leaves nothing to do: nobody can see that."""
+    one.reads()
+    protects_all(one)
+    one.refused(one.starts)
+
+
 def good_upgrade(one: Player) -> None:
     one.reads()
     one.starts()
@@ -335,6 +361,8 @@ GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]]
     (good_after_the_race, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
     (good_secret, EXTENSION, {**SECRET, "force_update_tag": "x"}, {"extensions": [APP]}),
     (good_same_secret, EXTENSION, SECRET, {"extensions": [KEYED]}),
+    (good_secret_again, EXTENSION, SECRET, {"extensions": [APP]}),
+    (good_start_in_the_race, UPGRADE, {"state": "started"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed", "upgrade_known": "none"}, {}),
     (good_adoption, UPGRADE, {"state": "completed"}, {}),

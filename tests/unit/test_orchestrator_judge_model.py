@@ -294,8 +294,7 @@ def protected_settings_of_a_cancelled_operation(one: Player) -> None:
 def writes_a_secret_twice(one: Player) -> None:
     for _twice in range(2):
         one.reads()
-        puts_a_secret(one)
-        one.waits(60)
+        one.puts("app", **WEB, settings={"a": 1, "b": 2}, protectedSettings={"key": "a-secret"})
 
 
 def writes_the_same_without_the_secret(one: Player) -> None:

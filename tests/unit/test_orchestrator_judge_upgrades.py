@@ -21,6 +21,7 @@ from .orchestrator_player import (
     good_adoption,
     good_cancellation,
     good_upgrade,
+    protects_all,
 )
 
 # Bad ones: Azure's own upgrades.
@@ -122,6 +123,15 @@ def starts_on_a_pinned_image(one: Player) -> None:
 def starts_with_nothing_to_do(one: Player) -> None:
     one.reads()
     one.starts()
+
+
+def starts_on_a_list_of_before(one: Player) -> None:
+    one.reads()
+    protects_all(one)
+    one.waits(60)
+    one.look()
+    one.read()
+    one.refused(one.starts)
 
 
 def does_not_wait_for_azure(one: Player) -> None:
@@ -306,6 +316,7 @@ UPGRADES: list[Bad] = [
     (starts_blindly, "n blind", "a start", UPGRADE, STARTED, {}),
     (starts_on_a_pinned_image, "l not ready", "pinned", UPGRADE, STARTED, {"version": NEW}),
     (starts_with_nothing_to_do, "j idempotence", "newest", UPGRADE, STARTED, {"running": None}),
+    (starts_on_a_list_of_before, "j idempotence", "newest", UPGRADE, STARTED, {}),
     (does_not_wait_for_azure, "e which upgrade", "had time", UPGRADE, COMPLETED, AUTOMATIC),
     (starts_extensions, "e which upgrade", "asked was os", UPGRADE, STARTED, {}),
     (adopts_another_kind, "e which upgrade", "kind extension", UPGRADE, STARTED, {}),
