@@ -238,7 +238,7 @@ class Claims:
         bad = [one for one in call.operations[-1:] if one.status in ("Failed", "Canceled")]
         if not bad:
             return
-        if call.options.get("protected_settings") and not self._shown_by_the_tag(call):
+        if call.secret_sent and not self._shown_by_the_tag(call):
             self.says("f read back", f"exit 0, and the operation ended {bad[0].status}; nobody can read them", call)
         elif call.told_bad and not (result.get("note") or result.get("notes") or result.get("warnings")):
             self.says("g claims", f"the operation ended {bad[0].status}, and nothing says so", call)

@@ -228,6 +228,7 @@ class Call:
     failing: bool = False
     told_bad: bool = False
     told_good: bool = False
+    secret_sent: bool = False
 
     def option(self, name: str, default: Any = None) -> Any:
         value = self.options.get(name)

@@ -282,8 +282,9 @@ class Judge:
         if call.read is not None:
             self._permitted(call, call.read, "", {"extension": True})
         # No document shows them: whether they differ nobody can know who was not told that his write has succeeded.
-        hidden = "protectedSettings" in (request.json().get("properties") or {}) and not call.told_good
-        self._wrote(call, met, new, pinned=False, hidden=hidden)
+        secret = "protectedSettings" in (request.json().get("properties") or {})
+        call.secret_sent |= secret
+        self._wrote(call, met, new, pinned=False, hidden=secret and not call.told_good)
 
     def _fresh(self, call: Call) -> bool:
         return call.slept <= BRIEF and call.since_read <= FEW + len(self.owner.instances)

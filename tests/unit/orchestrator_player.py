@@ -260,6 +260,17 @@ def good_secret(one: Player) -> None:
     one.ends(changed=True, after=stored, note="Azure cancelled it, and stored it.")
 
 
+def good_settings_beside_the_secret(one: Player) -> None:
+    """The tag says that the protected settings are there, and the write carries none."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 7, "b": 2}, "forceUpdateTag": "x"}
+    with one.acts():
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, polling=False)
+    one.other(do="preempt")
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 7, "b": 2}}, note="Azure cancelled it, and stored it.")
+
+
 def good_same_secret(one: Player) -> None:
     """What it writes is what is there already, and nobody can know."""
     one.reads()
@@ -336,6 +347,7 @@ def good_information(one: Player) -> None:
 
 
 SECRET = {"extension": "app", "protected_settings": {"key": "a-secret"}}
+TAGGED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "forceUpdateTag": "x"}}
 KEYED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "protectedSettings": {"key": "a-secret"}}}
 GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]] = [
     (good_policy, POLICY, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}}, {}),
@@ -360,6 +372,12 @@ GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]]
     (good_extension, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
     (good_after_the_race, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
     (good_secret, EXTENSION, {**SECRET, "force_update_tag": "x"}, {"extensions": [APP]}),
+    (
+        good_settings_beside_the_secret,
+        EXTENSION,
+        {**SECRET, "settings": {"a": 7}, "force_update_tag": "x"},
+        {"extensions": [TAGGED]},
+    ),
     (good_same_secret, EXTENSION, SECRET, {"extensions": [KEYED]}),
     (good_secret_again, EXTENSION, SECRET, {"extensions": [APP]}),
     (good_start_in_the_race, UPGRADE, {"state": "started"}, {}),

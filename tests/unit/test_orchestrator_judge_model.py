@@ -22,6 +22,7 @@ from .orchestrator_player import (
     OURS,
     REPAIRS,
     SECRET,
+    TAGGED,
     TEN,
     TURN_ON,
     WEB,
@@ -332,7 +333,6 @@ def crashes(one: Player) -> None:
 SCRIPT = {"extension": "app", "settings": {"a": 7}}
 TO_PROBE = {"source": "load_balancer_probe", "probe_id": probe(), "replace": True}
 ABSENT = {"state": "absent"}
-TAGGED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "forceUpdateTag": "x"}}
 TWO: dict[str, Any] = {"automatic_repairs": REPAIRS, "knobs": {"health_sources": "two"}}
 FILLED = {
     "properties": {"upgradePolicy": {"mode": "Manual", "rollingUpgradePolicy": {"maxUnhealthyInstancePercent": 60}}}
