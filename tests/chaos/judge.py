@@ -114,6 +114,7 @@ def everything(
     """
     yield from ending(case, after, run, result)
     yield from begins(case, after, result)
+    yield from names(case, after, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
     yield from sizes(case, after, result)
@@ -492,6 +493,16 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
             yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
+
+
+def names(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """What has come to its end has written its target into the model, where no other client has written an image."""
+    outcome, named = (result or {}).get("outcome"), world.model_image()
+    theirs = any(_of_image(write) for write in world.writes("another client"))
+    if outcome not in ("upgraded", "unchanged", "failed") or theirs or case.variables.get("rollout_follow_latest"):
+        return
+    if not named.endswith(target_of(case, world)):
+        yield f"it ended {outcome}, and the model names {named}"
 
 
 def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:

@@ -393,6 +393,10 @@ def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
     refuses(rollout, accepted=2)
 
 
+def old_image_left_in_the_model(rollout: Rollout) -> None:
+    rollout.after.scale_set["document"] = document(OLD)
+
+
 def silent_stop(rollout: Rollout) -> None:
     rollout.stops(1)
     rollout.run.failures = ["it failed"]
@@ -463,6 +467,7 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (fallen_not_named, "does not name them"),
     (fallen_once_more, "does not name them"),
     (made_of_their_image, "['2'] do not run"),
+    (old_image_left_in_the_model, f"it ended upgraded, and the model names {OLD}"),
     (refuses, "refused without a reason"),
     (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
 ]

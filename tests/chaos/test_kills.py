@@ -118,6 +118,7 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
     assert again.rc == 0, again.output[-5000:]
     target = again.fact("rollout_result")["target_image"]["version"]
     assert target == NEW or (latest and target == NEWER)
+    assert after.model_image() == target
     assert {key: i["version"] for key, i in after.instances.items()} == dict.fromkeys(after.instances, target)
     assert all(i["available"] for i in after.instances.values())
     assert after.scale_set["services"] == before.scale_set["services"]
