@@ -20,6 +20,7 @@ from .orchestrator_player import (
     Player,
     good_adoption,
     good_cancellation,
+    good_scale_in,
     good_upgrade,
     protects_all,
 )
@@ -185,6 +186,12 @@ def claims_done(one: Player) -> None:
     one.told("stopped", failed=True, done=["0", "1", "2"])
 
 
+def claims_the_gone(one: Player) -> None:
+    gone = list(one.judge.owner.instances)
+    good_scale_in(one)
+    one.told("stopped", failed=True, done=gone)
+
+
 def claims_that_one_is_upgraded(one: Player) -> None:
     good_upgrade(one)
     one.other(do="running_version", instance="2", version=OLD)
@@ -326,6 +333,7 @@ UPGRADES: list[Bad] = [
     (claims_to_be_upgraded, "g claims", "they showed", UPGRADE, COMPLETED, {}),
     (claims_that_all_have_it, "g claims", "unchanged", UPGRADE, COMPLETED, {}),
     (claims_done, "f read back", "done", UPGRADE, COMPLETED, {}),
+    (claims_the_gone, "f read back", "done", UPGRADE, COMPLETED, {"orchestration": "Flexible"}),
     (claims_that_one_is_upgraded, "f read back", "upgraded", UPGRADE, COMPLETED, {}),
     (claims_that_one_is_back, "f read back", "back", UPGRADE, COMPLETED, {}),
     (claims_the_sick, "g claims", "not available", UPGRADE, COMPLETED, {}),
