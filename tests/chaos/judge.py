@@ -114,6 +114,7 @@ def everything(
     """
     yield from ending(case, after, run, result)
     yield from begins(case, after, result)
+    yield from names(case, after, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
     yield from sizes(case, after, result)
@@ -344,9 +345,7 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
         yield f"the mode is called Manual and is {mode}"
     if re.search(r"nothing (?:was|has been) written", said, re.IGNORECASE) and world.writes():
         yield f"nothing was written, it says, and {[sorted(write['changes']) for write in world.writes()]} were"
-    ours = {key for one in world.metrics["actions"] if one["by"] == "client" for key in one["instance_ids"]}
-    ours -= _moved_by_others(world)
-    down = {key for key, one in world.instances.items() if one["fell"] and key in ours}
+    down = _felled_by_us(world)
     if down and re.search(r"unavailable: none", said, re.IGNORECASE):
         yield f"unavailable: none, it says, and {sorted(down)} are down"
     if unnamed := sorted(key for key in down if not re.search(rf"\b{re.escape(key)}\b", said)):
@@ -354,6 +353,14 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
     outcome = result["outcome"] if result else "refused"
     if down and outcome in ("upgraded", "unchanged", "rolled_back"):
         yield f"it ended {outcome} with {sorted(down)} deallocated by a failed upgrade"
+
+
+def _felled_by_us(world: World) -> set[str]:
+    """Instances that a failed upgrade has left deallocated, and whose disk nobody else has worked on since ours."""
+    worked = [(one["started"], one["by"], one["instance_ids"]) for one in world.metrics["batches"]]
+    worked += [(one["time"], one["by"], one["upgraded"]) for one in world.writes("another client")]
+    last = {key: by for _when, by, keys in sorted(worked) for key in keys}
+    return {key for key, one in world.instances.items() if one["fell"] and last.get(key) == "client"}
 
 
 def explicit(world: World) -> Iterator[str]:
@@ -416,8 +423,11 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
             yield f"instance {key} is called {report['outcome']} and has never been available"
     if result["outcome"] in ("upgraded", "unchanged", "failed"):
         accounted = {*_failed(result), *_moved_by_others(world)}
-        # What is created of another client's image after the last look is not the rollout's.
-        images = {target} | {THIRD for write in world.writes("another client") if _of_image(write)}
+        # What is created of another client's image after the last look is not the rollout's; what there was of it
+        # before the rollout's own write is.
+        begun = min((write["time"] for write in world.writes() if _of_image(write)), default=world.first_read)
+        since = [one for one in world.writes("another client") if _of_image(one) and one["time"] > begun]
+        images = {target} | {THIRD for _write in since}
         there = mine(case, world)
         behind = [key for key, i in there.items() if i["version"] not in images and key not in accounted]
         if behind:
@@ -453,9 +463,15 @@ def _may_refuse(case: Case) -> bool:
     forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
     odd = {"health", "failure", "provisioning"}
     sick = [one for one in case.scale_set["instances"].values() if odd & set(one)]
-    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "write", "work", "canceled", "scale")
+    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
+    hurt = hurt or any(_concerns_us(event["patch"]) for event in case.events if event["do"] == "write")
     gone = bool(case.variables.get("rollout_instance_ids")) and case.did("remove", "scale")
     return forbidden or len(sick) > 1 or hurt or gone
+
+
+def _concerns_us(patch: dict[str, Any]) -> bool:
+    """Whether a rollout may refuse for what another client has written: a tag of its own is none of our business."""
+    return "properties" in patch or RECORD in patch.get("tags", {})
 
 
 def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
@@ -465,7 +481,7 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
     outcome = result["outcome"] if result else "refused"
     if (run.rc == 0) != (outcome in ("upgraded", "unchanged")):
         yield f"{outcome} with exit status {run.rc}"
-    if outcome == "refused" and (world.writes() or world.batches()):
+    if outcome == "refused" and world.metrics["accepted_writes"]:
         yield "refused after it had written"
     if outcome == "refused" and not _may_refuse(case):
         yield "refused without a reason"
@@ -481,6 +497,16 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
             yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
+
+
+def names(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """What has come to its end has written its target into the model, where no other client has written an image."""
+    outcome, named = (result or {}).get("outcome"), world.model_image()
+    theirs = any(_of_image(write) for write in world.writes("another client"))
+    if outcome not in ("upgraded", "unchanged", "failed") or theirs or case.variables.get("rollout_follow_latest"):
+        return
+    if not named.endswith(target_of(case, world)):
+        yield f"it ended {outcome}, and the model names {named}"
 
 
 def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
