@@ -28,10 +28,10 @@ def used(instances: t.Collection[Instance]) -> str:
         return ""
     newest = any(i.latest_model_applied for i in instances)
     least = len({str(i.image) for i in behind}) + newest
+    models = f"{least} model{'s' if least > 1 else ''}"
     return (
-        f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {least} "
-        f"model{'s' if least > 1 else ''} at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model "
-        "makes one."
+        f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {models} "
+        f"at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model makes one."
     )
 
 
