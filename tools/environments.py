@@ -39,7 +39,7 @@ def _requirement_files(path: Path) -> list[Path]:
 
 
 def _fingerprint(name: str) -> str:
-    digest = hashlib.sha256(f"{sys.executable} {sys.version} {directory(name)}".encode())
+    digest = hashlib.sha256(f"{sys.base_prefix} {sys.version} {directory(name)}".encode())
     for path in _requirement_files(REQUIREMENTS / f"{name}.txt"):
         digest.update(path.read_bytes())
     return digest.hexdigest()

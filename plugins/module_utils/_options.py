@@ -235,6 +235,8 @@ class InstanceProtectionRequest(ScaleSetOptions, ProtectionOptions):
 class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions, PatienceOptions):
     image: t.Any = None
     whole_model: bool = False
+    rollout: str | None = None
+    begins: bool = False
     touched: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False

@@ -156,6 +156,13 @@ upgrade_mode:
   returned: success
   type: str
   sample: Manual
+joined:
+  description:
+    - Whether another controller has begun the same rollout at the same moment, to this image and of these instances.
+      Its record stands, and a plan made now goes on with it.
+  returned: success
+  type: bool
+  sample: false
 note:
   description: Why nothing was written where that is not simply because the model already names the image.
   returned: success
@@ -188,6 +195,7 @@ def body(azure: Azure, request: ImageRequest, *, check_mode: bool) -> dict[str, 
         "image_before": before,
         "image_after": after,
         "upgrade_mode": change.after.upgrade_mode,
+        "joined": change.joined,
         "note": change.note,
         "warnings": change.warnings,
         **_module.diff_of(before, {**(after or {}), **other_sas}),

@@ -61,6 +61,16 @@ options:
     type: str
     choices: [report, reimage]
     default: report
+  rollout:
+    description:
+      - The id of the rollout that this call belongs to. Where the record of another one that is in progress stands on
+        the scale set, nothing more is upgraded.
+      - By default whichever rollout the scale set is in when the call begins.
+    type: str
+  begins:
+    description: Whether this run has begun the rollout itself, so that no earlier run has left instances half way.
+    type: bool
+    default: false
   touched:
     description:
       - Instances that this rollout may have started, and of which nobody has read what became, as after a call that was

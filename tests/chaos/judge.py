@@ -114,6 +114,7 @@ def everything(
     """
     yield from ending(case, after, run, result)
     yield from begins(case, after, result)
+    yield from names(case, after, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
     yield from sizes(case, after, result)
@@ -141,14 +142,18 @@ def availability(case: Case, world: World) -> Iterator[str]:
 
 
 def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
-    """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of."""
+    """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of, and one that
+    another client protects is that client's.
+    """
     figure = {"fault_domain": "fault_domains", "zone": "zones", "domain": "domains"}.get(case.order_by)
     if figure is None or world.figures[f"{figure}_down_at_once"] <= 1:
         return
     let_go = set(_failed(result or {}))
+    protected = {entry["instance"]: entry["time"] for entry in world.changes("protect_actions") if entry["to"]}
     held: dict[str, float] = {}  # instance id -> when it is available again
     for batch in world.batches():
-        held = {key: until for key, until in held.items() if until > batch["started"]}
+        now = batch["started"]
+        held = {key: until for key, until in held.items() if until > now and protected.get(key, math.inf) > now}
         held |= {key: batch["available"].get(key, math.inf) for key in batch["instance_ids"] if key not in let_go}
         at_once = {_domain(figure, world.instances[key]) for key in held if key in world.instances}
         if len(at_once) > 1:
@@ -330,7 +335,7 @@ def checks(case: Case, world: World, result: dict[str, Any] | None, asked: Seque
 def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
     """What the last message says, held against the truth."""
     said = run.failures[-1] if run.failures else ""
-    for found in re.finditer(r"[Ii]nstances? ([\w-]+(?:(?:, | and )[\w-]+)*) (?:is|are) back\b", said):
+    for found in re.finditer(r"(?<!Not all of )[Ii]nstances? ([\w-]+(?:(?:, | and )[\w-]+)*) (?:is|are) back\b", said):
         for key in re.split(r", | and ", found[1]):
             one = world.instances.get(key)
             if one is not None and not (OLD in str(one["version"]) and one["available"]):
@@ -340,9 +345,7 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
         yield f"the mode is called Manual and is {mode}"
     if re.search(r"nothing (?:was|has been) written", said, re.IGNORECASE) and world.writes():
         yield f"nothing was written, it says, and {[sorted(write['changes']) for write in world.writes()]} were"
-    ours = {key for one in world.metrics["actions"] if one["by"] == "client" for key in one["instance_ids"]}
-    ours -= _moved_by_others(world)
-    down = {key for key, one in world.instances.items() if one["fell"] and key in ours}
+    down = _felled_by_us(world)
     if down and re.search(r"unavailable: none", said, re.IGNORECASE):
         yield f"unavailable: none, it says, and {sorted(down)} are down"
     if unnamed := sorted(key for key in down if not re.search(rf"\b{re.escape(key)}\b", said)):
@@ -350,6 +353,14 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
     outcome = result["outcome"] if result else "refused"
     if down and outcome in ("upgraded", "unchanged", "rolled_back"):
         yield f"it ended {outcome} with {sorted(down)} deallocated by a failed upgrade"
+
+
+def _felled_by_us(world: World) -> set[str]:
+    """Instances that a failed upgrade has left deallocated, and whose disk nobody else has worked on since ours."""
+    worked = [(one["started"], one["by"], one["instance_ids"]) for one in world.metrics["batches"]]
+    worked += [(one["time"], one["by"], one["upgraded"]) for one in world.writes("another client")]
+    last = {key: by for _when, by, keys in sorted(worked) for key in keys}
+    return {key for key, one in world.instances.items() if one["fell"] and last.get(key) == "client"}
 
 
 def explicit(world: World) -> Iterator[str]:
@@ -412,8 +423,11 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
             yield f"instance {key} is called {report['outcome']} and has never been available"
     if result["outcome"] in ("upgraded", "unchanged", "failed"):
         accounted = {*_failed(result), *_moved_by_others(world)}
-        # What is created of another client's image after the last look is not the rollout's.
-        images = {target} | {THIRD for write in world.writes("another client") if _of_image(write)}
+        # What is created of another client's image after the last look is not the rollout's; what there was of it
+        # before the rollout's own write is.
+        begun = min((write["time"] for write in world.writes() if _of_image(write)), default=world.first_read)
+        since = [one for one in world.writes("another client") if _of_image(one) and one["time"] > begun]
+        images = {target} | {THIRD for _write in since}
         there = mine(case, world)
         behind = [key for key, i in there.items() if i["version"] not in images and key not in accounted]
         if behind:
@@ -449,9 +463,15 @@ def _may_refuse(case: Case) -> bool:
     forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
     odd = {"health", "failure", "provisioning"}
     sick = [one for one in case.scale_set["instances"].values() if odd & set(one)]
-    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "write", "work", "canceled", "scale")
+    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
+    hurt = hurt or any(_concerns_us(event["patch"]) for event in case.events if event["do"] == "write")
     gone = bool(case.variables.get("rollout_instance_ids")) and case.did("remove", "scale")
     return forbidden or len(sick) > 1 or hurt or gone
+
+
+def _concerns_us(patch: dict[str, Any]) -> bool:
+    """Whether a rollout may refuse for what another client has written: a tag of its own is none of our business."""
+    return "properties" in patch or RECORD in patch.get("tags", {})
 
 
 def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
@@ -461,7 +481,7 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
     outcome = result["outcome"] if result else "refused"
     if (run.rc == 0) != (outcome in ("upgraded", "unchanged")):
         yield f"{outcome} with exit status {run.rc}"
-    if outcome == "refused" and (world.writes() or world.batches()):
+    if outcome == "refused" and world.metrics["accepted_writes"]:
         yield "refused after it had written"
     if outcome == "refused" and not _may_refuse(case):
         yield "refused without a reason"
@@ -479,6 +499,16 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"
 
 
+def names(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+    """What has come to its end has written its target into the model, where no other client has written an image."""
+    outcome, named = (result or {}).get("outcome"), world.model_image()
+    theirs = any(_of_image(write) for write in world.writes("another client"))
+    if outcome not in ("upgraded", "unchanged", "failed") or theirs or case.variables.get("rollout_follow_latest"):
+        return
+    if not named.endswith(target_of(case, world)):
+        yield f"it ended {outcome}, and the model names {named}"
+
+
 def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
     """Rules 1 and 5: what is Canceled is nobody's work: it is tried, and not waited for."""
     if (result or {}).get("outcome") != "stopped" or world.batches() or _may_not_begin(case, world):
@@ -494,7 +524,13 @@ def _may_not_begin(case: Case, world: World) -> bool:
     """Whether something beside an instance that is Canceled may keep a rollout from its first batch."""
     forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
     hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
-    return forbidden or hurt or bool(_lost(case)) or any(True for _break in _breaks(world))
+    return forbidden or hurt or bool(_lost(case)) or _is_taken_over(world) or any(True for _break in _breaks(world))
+
+
+def _is_taken_over(world: World) -> bool:
+    """Whether another client has written an image, a mode or a record, which stops a rollout."""
+    theirs = world.writes("another client")
+    return any(_of_image(write) or MODE in write["changes"] or RECORD in _new_tags(write) for write in theirs)
 
 
 def _may_be_left(case: Case, world: World) -> set[str]:

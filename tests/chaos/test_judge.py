@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import checks
 import judge
 import pytest
 from draw import GROUP, NAME, NEW, OLD, RECORD, SERIES, THIRD, Case
@@ -91,7 +89,7 @@ class Rollout:
         case = Case(0, scenario, variables, "1", "domain")
         services = {"AutomaticRepairs": "Running"}
         metrics = {"batches": [], "non_get": [], "scale_sets": {NAME: {"disks_replaced": {}}}}
-        metrics |= {"model_writes": [], "actions": [], "first_answers": {}}
+        metrics |= {"model_writes": [], "actions": [], "first_answers": {}, "accepted_writes": 0}
         old = {"0": instance(OLD, 0), "1": instance(OLD, 1)}
         before = judge.World({"instances": old, "document": document(OLD), "services": services}, metrics, [])
         batches = [
@@ -118,6 +116,7 @@ class Rollout:
             {
                 "batches": batches,
                 "non_get": posts,
+                "accepted_writes": 3,
                 "scale_sets": {NAME: figures},
                 "model_writes": [write(10, {VERSION: [OLD, NEW], f"tags.{RECORD}": [None, OURS]})],
                 "actions": [action(key) for key in "01"],
@@ -367,6 +366,37 @@ def fallen_not_named(rollout: Rollout) -> None:
     fallen(rollout)
 
 
+def fallen_once_more(rollout: Rollout) -> None:
+    """Azure has had it too, before."""
+    fallen_not_named(rollout)
+    azure = {"by": "Azure", "instance_ids": ["0"], "started": 50.0, "taken_down": []}
+    rollout.after.metrics["batches"].insert(0, {**rollout.after.metrics["batches"][0], **azure})
+
+
+def made_of_their_image(rollout: Rollout) -> None:
+    rollout.written.insert(0, theirs(6, {VERSION: [OLD, THIRD]}))
+    rollout.written[1] |= {"changes": {VERSION: [THIRD, NEW]}, "planned_on": 7.0}
+    rollout.after.instances["2"] = instance(THIRD, 0)
+
+
+def refuses(rollout: Rollout, accepted: int = 0) -> None:
+    """Before anything was done; another client has written a tag of its own."""
+    rollout.case.scenario["events"].append({"do": "write", "patch": {"tags": {"owner": "another team"}}})
+    rollout.stops(0)
+    rollout.result["outcome"] = "refused"
+    rollout.written.clear()
+    rollout.after.metrics["non_get"].clear()
+    rollout.after.metrics["accepted_writes"] = accepted
+
+
+def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
+    refuses(rollout, accepted=2)
+
+
+def old_image_left_in_the_model(rollout: Rollout) -> None:
+    rollout.after.scale_set["document"] = document(OLD)
+
+
 def silent_stop(rollout: Rollout) -> None:
     rollout.stops(1)
     rollout.run.failures = ["it failed"]
@@ -435,6 +465,11 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (fallen, "it ended upgraded with ['0'] deallocated"),
     (fallen_called_none, "unavailable: none, it says"),
     (fallen_not_named, "does not name them"),
+    (fallen_once_more, "does not name them"),
+    (made_of_their_image, "['2'] do not run"),
+    (old_image_left_in_the_model, f"it ended upgraded, and the model names {OLD}"),
+    (refuses, "refused without a reason"),
+    (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
 ]
 
 
@@ -560,32 +595,3 @@ def test_a_broken_rule_is_found(spoil: Callable[[Rollout], None], said: str, tmp
     rollout = Rollout.good()
     spoil(rollout)
     assert [one for one in rollout.wrong(tmp_path) if said in one], rollout.wrong(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("policy", "number", "names", "before", "passes"),
-    [
-        ({"kind": "never"}, 1, ["web_0"], 0, True),
-        ({"kind": "always"}, 1, ["web_0"], 0, False),
-        ({"kind": "number", "number": 2}, 1, ["web_0"], 0, True),
-        ({"kind": "number", "number": 2}, 2, ["web_0"], 0, False),
-        ({"kind": "first", "times": 1}, 1, ["web_0"], 0, False),
-        ({"kind": "first", "times": 1}, 1, ["web_0"], 1, True),
-        ({"kind": "some", "modulo": 1}, 3, ["web_0"], 9, False),
-        ({"kind": "some", "modulo": 10**9}, 3, ["web_0"], 9, True),
-    ],
-)
-def test_the_user_s_check(policy: dict[str, Any], number: int, names: list[str], before: int, passes: bool) -> None:
-    batch = {"number": number, "instances": [{"name": name} for name in names]}
-    assert checks.passes(policy, batch, before) == passes
-
-
-def test_the_user_s_check_keeps_what_it_was_asked(tmp_path: Path) -> None:
-    checks.write(tmp_path / "check", {"kind": "first", "times": 1})
-    batch = json.dumps({"number": 1, "instances": [{"name": "web_3", "instance_id": "3"}]})
-    assert [checks.main(batch, tmp_path / "check") for _twice in range(2)] == [1, 0]
-    asked = checks.asked(tmp_path / "check")
-    assert [(one["number"], one["instance_ids"], one["passed"]) for one in asked] == [
-        (1, ["3"], False),
-        (1, ["3"], True),
-    ]

@@ -123,7 +123,7 @@ class Machine:
     @property
     def counted(self) -> bool:
         """Deallocated by choice it counts on neither side; one that fell while it was worked on is down."""
-        return self.power != "deallocated" or self.worked or self.provisioning != "Succeeded"
+        return self.power != "deallocated" or self.worked or self.provisioning not in ("Succeeded", "Canceled")
 
     def available(self, now: float) -> bool:
         return (
@@ -457,7 +457,7 @@ class Fleet:
             self.policy,
             self.selection,
             since=since,
-            read_at=None if since is None else self.now,
+            read_at=self.now,
         )
 
     def roll(
@@ -490,7 +490,7 @@ class Fleet:
             else:
                 assert isinstance(step, Look)
                 instances, left = self.instances()
-                upgrade.saw(self.now, instances, self.scale_set() if step.model else None, left)
+                upgrade.saw(self.now, instances, self.scale_set() if step.model else None, left, self.now)
         raise AssertionError(f"no end after {most_steps} steps, {self.now - START:.0f} s")
 
     def turns_back(self) -> None:

@@ -238,10 +238,17 @@ class Claims:
         bad = [one for one in call.operations[-1:] if one.status in ("Failed", "Canceled")]
         if not bad:
             return
-        if call.options.get("protected_settings") and not call.options.get("force_update_tag"):
+        if call.secret_sent and not self._shown_by_the_tag(call):
             self.says("f read back", f"exit 0, and the operation ended {bad[0].status}; nobody can read them", call)
         elif call.told_bad and not (result.get("note") or result.get("notes") or result.get("warnings")):
             self.says("g claims", f"the operation ended {bad[0].status}, and nothing says so", call)
+
+    @staticmethod
+    def _shown_by_the_tag(call: Call) -> bool:
+        """Whether a tag that came with the protected settings, and was not there before, shows that they are stored."""
+        name = str(call.options.get("extension")).lower()
+        new = {f"extensions.{name}", f"extensions.{name}.forceUpdateTag"}
+        return bool(call.options.get("force_update_tag")) and any(new & one.changes.keys() for one in call.writes)
 
     def _missing(self, call: Call, document: Document) -> dict[str, Any]:
         """What was asked and is not in the document."""

@@ -205,6 +205,7 @@ class Call:
     read: Met | None = None
     listed: dict[str, Seen] | None = None
     listed_on: int = -1
+    listed_slept: float = 0.0
     seen: dict[str, Seen] = field(default_factory=dict)
     ran: dict[str, str | None] = field(default_factory=dict)
     most_down: int = 0
@@ -226,6 +227,8 @@ class Call:
     gone_at: float | None = None
     failing: bool = False
     told_bad: bool = False
+    told_good: bool = False
+    secret_sent: bool = False
 
     def option(self, name: str, default: Any = None) -> Any:
         value = self.options.get(name)

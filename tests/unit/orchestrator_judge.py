@@ -150,6 +150,7 @@ class Judge:
 
     def slept(self, call: Call, seconds: float) -> None:
         call.slept += seconds
+        call.listed_slept += seconds
         if call.gone_at is not None and self.azure.world.now > call.gone_at + GONE_PATIENCE:
             self.says("h waits", f"the set is gone since {call.gone_at:.0f} s", call)
             call.gone_at = None
@@ -206,8 +207,10 @@ class Judge:
         if name.startswith(("VirtualMachine", "Operations")):
             down = sum(seen.there and not seen.available for seen in met.instances.values())
             call.most_down = max(call.most_down, down)
-        if name == "Operations_Get" and (reply.body or {}).get("status") in ("Failed", "Canceled"):
-            call.told_bad = True
+        if name == "Operations_Get":
+            status = (reply.body or {}).get("status")
+            call.told_bad |= status in ("Failed", "Canceled")
+            call.told_good |= status == "Succeeded"
         if name == "VirtualMachineScaleSets_Get" and reply.status == 200:
             call.read, call.since_read, call.slept, call.read_back = met, 0, 0.0, True
             call.first = call.first or met.document
@@ -221,7 +224,7 @@ class Judge:
         elif name.endswith("_GetOSUpgradeHistory") and reply.status == 200:
             call.history = copy.deepcopy(reply.body["value"])
         elif name == "VirtualMachineScaleSetVMs_List" and reply.status == 200:
-            call.listed, call.listed_on = met.instances, met.etag
+            call.listed, call.listed_on, call.listed_slept = met.instances, met.etag, 0.0
             self._saw(call, met.instances)
         elif name == "VirtualMachines_List" and reply.status == 200:
             call.seen = dict(met.instances)
@@ -278,7 +281,10 @@ class Judge:
             self.says("b etag", f"{request.method} of an extension, and the set was not read right before", call)
         if call.read is not None:
             self._permitted(call, call.read, "", {"extension": True})
-        self._wrote(call, met, new, pinned=False)
+        # No document shows them: whether they differ nobody can know who was not told that his write has succeeded.
+        secret = "protectedSettings" in (request.json().get("properties") or {})
+        call.secret_sent |= secret
+        self._wrote(call, met, new, pinned=False, hidden=secret and not call.told_good)
 
     def _fresh(self, call: Call) -> bool:
         return call.slept <= BRIEF and call.since_read <= FEW + len(self.owner.instances)
@@ -315,7 +321,7 @@ class Judge:
         if unproven:
             self.says("a azure acts", f"written with mode {after}; {unproven} are not proven to have the model", call)
 
-    def _wrote(self, call: Call, met: Met, new: list[Written], *, pinned: bool) -> None:
+    def _wrote(self, call: Call, met: Met, new: list[Written], *, pinned: bool, hidden: bool = False) -> None:
         fresh = self._fresh(call)
         if met.writing and not (set(map(id, met.writing)) <= set(map(id, call.operations))):
             late = self.owner.knobs.set_updating_late > 0
@@ -329,7 +335,7 @@ class Judge:
         call.writes.append(done)
         call.operations += [one for one in self.owner.running("write") if one not in met.writing]
         call.read_back = False
-        if not done.changes and not call.options.get("protected_settings"):  # which no document shows
+        if not done.changes and not hidden:
             self.says("j idempotence", "a write that changes nothing", call)
         self._azure_acts(call, met, done, race=not pinned and fresh)
         self._only_asked(call, done, race=not pinned and fresh)
@@ -404,10 +410,11 @@ class Judge:
     def _may_start_os(self, call: Call, met: Met, read: Met) -> None:
         if not follows(read.document):
             self.says("l not ready", "a start, and the image is pinned", call)
-        behind = [key for key, seen in met.instances.items() if seen.there and not seen.protected and not seen.current]
         if self.owner.flexible:
             return
-        if met.instances and not behind and not any(not s.available for s in met.instances.values()):
+        # A start carries no ETag: what comes between the list right before it and the start nobody can see.
+        shown = call.listed if call.listed_slept <= BRIEF else None
+        if self._idle(met.instances) and (shown is None or self._idle(shown)):
             self.says("j idempotence", "a start, and every instance runs the newest image", call)
         if call.option("state") == "completed" and automatic_of(read.document):
             wait = float(call.option("wait_for_start", AUTOMATIC_WAIT))
@@ -419,6 +426,12 @@ class Judge:
             insists = "wait_for_start" in call.options or self.newest() not in tried
             if self.azure.world.now < call.began + wait and insists:
                 self.says("e which upgrade", "Azure was to start it by itself, and had time for it", call)
+
+    @staticmethod
+    def _idle(instances: dict[str, Seen]) -> bool:
+        """Whether an upgrade to the newest image has nothing to do there."""
+        behind = any(seen.there and not seen.protected and not seen.current for seen in instances.values())
+        return bool(instances) and not behind and all(seen.available for seen in instances.values())
 
     def same(self, one: str, other: str) -> bool:
         return abs(self.seconds(one) - self.seconds(other)) < 1.0

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from .orchestrator_judge import EXTENSION, HEALTH, INFO, POLICY, UPGRADE, Call, Judge
 from .simulated import Simulated
@@ -248,6 +248,63 @@ def good_after_the_race(one: Player) -> None:
     one.ends(changed=True, after={"settings": {"a": 7, "b": 2}})
 
 
+def good_secret(one: Player) -> None:
+    """Another client's write cancels the operation; the tag that came with the secret shows that it is stored."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}, "forceUpdateTag": "x"}
+    with one.acts():
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, polling=False)
+    one.other(do="preempt")
+    one.read()
+    stored = {"settings": {"a": 1, "b": 2}, "force_update_tag": "x"}
+    one.ends(changed=True, after=stored, note="Azure cancelled it, and stored it.")
+
+
+def good_settings_beside_the_secret(one: Player) -> None:
+    """The tag says that the protected settings are there, and the write carries none."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 7, "b": 2}, "forceUpdateTag": "x"}
+    with one.acts():
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, polling=False)
+    one.other(do="preempt")
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 7, "b": 2}}, note="Azure cancelled it, and stored it.")
+
+
+def good_same_secret(one: Player) -> None:
+    """What it writes is what is there already, and nobody can know."""
+    one.reads()
+    one.puts("app", **WEB, settings={"a": 1, "b": 2}, protectedSettings={"key": "a-secret"})
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 1, "b": 2}})
+
+
+def good_secret_again(one: Player) -> None:
+    """The answer is lost: whether the write has succeeded it cannot know."""
+    one.reads()
+    app = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}}
+    one.azure.fault(operation="VirtualMachineScaleSetExtensions_CreateOrUpdate", action="lost_answer", times=1)
+    with one.acts(), pytest.raises(AzureError):
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": app}, retry_total=0)
+    one.waits(60)
+    one.reads()
+    one.puts("app", **app)
+    one.read()
+    one.ends(changed=True, after={"settings": {"a": 1, "b": 2}})
+
+
+def protects_all(one: Player) -> None:
+    for number in range(5):
+        one.other(do="protect", instance=str(number))
+
+
+def good_start_in_the_race(one: Player) -> None:
+    """Between the list and the start another client leaves nothing to do: nobody can see that."""
+    one.reads()
+    protects_all(one)
+    one.refused(one.starts)
+
+
 def good_upgrade(one: Player) -> None:
     one.reads()
     one.starts()
@@ -289,6 +346,9 @@ def good_information(one: Player) -> None:
     one.ends(latest={"started": one.call.latest})
 
 
+SECRET = {"extension": "app", "protected_settings": {"key": "a-secret"}}
+TAGGED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "forceUpdateTag": "x"}}
+KEYED: dict[str, Any] = {"name": "app", "properties": {**APP["properties"], "protectedSettings": {"key": "a-secret"}}}
 GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]] = [
     (good_policy, POLICY, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}}, {}),
     (good_after_a_412, POLICY, {"rolling_upgrade_policy": {"max_batch_instance_percent": 10}}, {}),
@@ -311,6 +371,16 @@ GOOD: list[tuple[Callable[[Player], None], str, dict[str, Any], dict[str, Any]]]
     ),
     (good_extension, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
     (good_after_the_race, EXTENSION, {"extension": "app", "settings": {"a": 7}}, {"extensions": [APP]}),
+    (good_secret, EXTENSION, {**SECRET, "force_update_tag": "x"}, {"extensions": [APP]}),
+    (
+        good_settings_beside_the_secret,
+        EXTENSION,
+        {**SECRET, "settings": {"a": 7}, "force_update_tag": "x"},
+        {"extensions": [TAGGED]},
+    ),
+    (good_same_secret, EXTENSION, SECRET, {"extensions": [KEYED]}),
+    (good_secret_again, EXTENSION, SECRET, {"extensions": [APP]}),
+    (good_start_in_the_race, UPGRADE, {"state": "started"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed"}, {}),
     (good_upgrade, UPGRADE, {"state": "completed", "upgrade_known": "none"}, {}),
     (good_adoption, UPGRADE, {"state": "completed"}, {}),

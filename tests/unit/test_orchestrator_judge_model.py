@@ -21,6 +21,8 @@ from .orchestrator_player import (
     ON,
     OURS,
     REPAIRS,
+    SECRET,
+    TAGGED,
     TEN,
     TURN_ON,
     WEB,
@@ -276,14 +278,29 @@ def silent_about_a_failed_operation(one: Player) -> None:
     one.ends(changed=True, after={"settings": {"a": 7, "b": 2}})
 
 
+def puts_a_secret(one: Player, **tag: str) -> None:
+    changed = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}, **tag}
+    with one.acts():
+        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": changed}, polling=False)
+
+
 def protected_settings_of_a_cancelled_operation(one: Player) -> None:
     one.reads()
-    with one.acts():
-        changed = {**WEB, "settings": {"a": 1, "b": 2}, "protectedSettings": {"key": "a-secret"}}
-        one.extensions.begin_create_or_update("shop", "web", "app", {"properties": changed}, polling=False)
+    puts_a_secret(one, **({"forceUpdateTag": "x"} if one.call.options.get("force_update_tag") else {}))
     one.other(do="preempt")
     one.read()
     one.ends(changed=True, note="Azure cancelled it, and stored it.")
+
+
+def writes_a_secret_twice(one: Player) -> None:
+    for _twice in range(2):
+        one.reads()
+        one.puts("app", **WEB, settings={"a": 1, "b": 2}, protectedSettings={"key": "a-secret"})
+
+
+def writes_the_same_without_the_secret(one: Player) -> None:
+    one.reads()
+    one.puts("app", **WEB, settings={"a": 1, "b": 2})
 
 
 def shows_a_secret(one: Player) -> None:
@@ -316,7 +333,6 @@ def crashes(one: Player) -> None:
 SCRIPT = {"extension": "app", "settings": {"a": 7}}
 TO_PROBE = {"source": "load_balancer_probe", "probe_id": probe(), "replace": True}
 ABSENT = {"state": "absent"}
-SECRET = {"extension": "app", "protected_settings": {"key": "a-secret"}}
 TWO: dict[str, Any] = {"automatic_repairs": REPAIRS, "knobs": {"health_sources": "two"}}
 FILLED = {
     "properties": {"upgradePolicy": {"mode": "Manual", "rollingUpgradePolicy": {"maxUnhealthyInstancePercent": 60}}}
@@ -395,6 +411,15 @@ MODEL: list[Bad] = [
     (
         protected_settings_of_a_cancelled_operation, "f read back", "Canceled", EXTENSION,
         SECRET, {"extensions": [APP]},
+    ),
+    (
+        protected_settings_of_a_cancelled_operation, "f read back", "Canceled", EXTENSION,
+        {**SECRET, "force_update_tag": "x"}, {"extensions": [TAGGED]},
+    ),
+    (writes_a_secret_twice, "j idempotence", "changes nothing", EXTENSION, SECRET, {"extensions": [APP]}),
+    (
+        writes_the_same_without_the_secret, "j idempotence", "changes nothing", EXTENSION, SECRET,
+        {"extensions": [APP]},
     ),
     (shows_a_secret, "o secrets", "shown", EXTENSION, SECRET, {}),
     (works_on_instances, "m explicit", "UpdateInstances", POLICY, TEN, {}),

@@ -20,7 +20,9 @@ from .orchestrator_player import (
     Player,
     good_adoption,
     good_cancellation,
+    good_scale_in,
     good_upgrade,
+    protects_all,
 )
 
 # Bad ones: Azure's own upgrades.
@@ -124,6 +126,15 @@ def starts_with_nothing_to_do(one: Player) -> None:
     one.starts()
 
 
+def starts_on_a_list_of_before(one: Player) -> None:
+    one.reads()
+    protects_all(one)
+    one.waits(60)
+    one.look()
+    one.read()
+    one.refused(one.starts)
+
+
 def does_not_wait_for_azure(one: Player) -> None:
     one.reads()
     one.starts()
@@ -173,6 +184,12 @@ def claims_done(one: Player) -> None:
     one.other(do="running_version", instance="2", version=OLD)
     one.lists()
     one.told("stopped", failed=True, done=["0", "1", "2"])
+
+
+def claims_the_gone(one: Player) -> None:
+    gone = list(one.judge.owner.instances)
+    good_scale_in(one)
+    one.told("stopped", failed=True, done=gone)
 
 
 def claims_that_one_is_upgraded(one: Player) -> None:
@@ -306,6 +323,7 @@ UPGRADES: list[Bad] = [
     (starts_blindly, "n blind", "a start", UPGRADE, STARTED, {}),
     (starts_on_a_pinned_image, "l not ready", "pinned", UPGRADE, STARTED, {"version": NEW}),
     (starts_with_nothing_to_do, "j idempotence", "newest", UPGRADE, STARTED, {"running": None}),
+    (starts_on_a_list_of_before, "j idempotence", "newest", UPGRADE, STARTED, {}),
     (does_not_wait_for_azure, "e which upgrade", "had time", UPGRADE, COMPLETED, AUTOMATIC),
     (starts_extensions, "e which upgrade", "asked was os", UPGRADE, STARTED, {}),
     (adopts_another_kind, "e which upgrade", "kind extension", UPGRADE, STARTED, {}),
@@ -315,6 +333,7 @@ UPGRADES: list[Bad] = [
     (claims_to_be_upgraded, "g claims", "they showed", UPGRADE, COMPLETED, {}),
     (claims_that_all_have_it, "g claims", "unchanged", UPGRADE, COMPLETED, {}),
     (claims_done, "f read back", "done", UPGRADE, COMPLETED, {}),
+    (claims_the_gone, "f read back", "done", UPGRADE, COMPLETED, {"orchestration": "Flexible"}),
     (claims_that_one_is_upgraded, "f read back", "upgraded", UPGRADE, COMPLETED, {}),
     (claims_that_one_is_back, "f read back", "back", UPGRADE, COMPLETED, {}),
     (claims_the_sick, "g claims", "not available", UPGRADE, COMPLETED, {}),

@@ -20,12 +20,12 @@ def settled(instance: Instance) -> bool:
 def is_counted(instance: Instance) -> bool:
     """Deallocated instances and those being deleted count neither as available nor as unavailable.
 
-    One is deallocated by choice only where its last operation succeeded: Azure deallocates a VM to replace its OS disk,
-    and leaves one deallocated and Failed that it could not start.
+    One is deallocated by choice only where its last operation succeeded or was called off: Azure deallocates a VM to
+    replace its OS disk, and leaves one deallocated and Failed that it could not start.
     """
     if instance.provisioning.lower() == "deleting":
         return False
-    return instance.power not in _NOT_THERE or instance.provisioning != "Succeeded"
+    return instance.power not in _NOT_THERE or instance.provisioning not in ("Succeeded", "Canceled")
 
 
 def in_service(instance: Instance) -> bool:

@@ -27,10 +27,10 @@ def used(instances: t.Collection[Instance]) -> str:
     least = _least(instances)
     if not least:
         return ""
+    models = f"{least} model{'s' if least > 1 else ''}"
     return (
-        f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {least} "
-        f"models at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model "
-        "makes one."
+        f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {models} "
+        f"at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model makes one."
     )
 
 

@@ -32,6 +32,13 @@ def started_at(upgrade: RollingUpgrade, started: float | None) -> bool:
     return started is not None and upgrade.started is not None and abs(upgrade.started - started) <= _SAME
 
 
+def was_over(upgrade: RollingUpgrade | None, first: RollingUpgrade | None) -> bool:
+    """Whether it had ended by the look that showed `first` as the latest: Azure runs one at a time."""
+    if upgrade is None or first is None or upgrade.started is None or first.started is None:
+        return False
+    return not first.running if started_at(upgrade, first.started) else upgrade.started < first.started
+
+
 def kind_of(entry: PastUpgrade | None, upgrade_mode: str) -> str | None:
     """The kind of an upgrade by the history's entry of it: the history has OS upgrades only. None where it is unknown.
 

@@ -20,7 +20,7 @@ from .._facts.report import End, Outcome, Report
 from .._facts.scale_set import AT_WORK, ROLLING, Instance, PastUpgrade, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from . import stop_reason
-from .history import entry_of, is_to_another_image, kind_of, started_at
+from .history import entry_of, is_to_another_image, kind_of, started_at, was_over
 from .observation import EXTENSIONS, OS, Watch
 from .steps import Cancel, Finished, Known, Look, Patience, Start, Step
 
@@ -29,7 +29,6 @@ COMPLETED: t.Final = "completed"
 CANCELLED: t.Final = "cancelled"
 
 _NOT_ALLOWED = "operationnotallowed"  # one runs already, or none does, or it never will: a fresh look tells
-_FIRST_LOOK = 10.0
 _RETRY = 15.0
 _MOST_REFUSALS = 3
 _LISTED_AGAIN = 300.0  # seconds between two lists of the instances while nothing runs, for each page of them
@@ -64,7 +63,7 @@ class RollingRun:
         self.wanted = wanted
         self.patience = patience
         self.report = Report(started=now, max_unavailable_seen=watch.max_seen)
-        self.latest = latest
+        self.first = self.latest = latest
         self.current: RollingUpgrade | None = None
         self.history_entry: PastUpgrade | None = None
         self.reason: stop_reason.StopReason | None = None
@@ -316,7 +315,7 @@ class RollingRun:
             return self._give_up(
                 now, "upgrade_not_shown", "Azure's operation is still in progress, and it shows no upgrade"
             )
-        at = now + (_first(self.patience.poll) if now == self._since else self.patience.poll)
+        at = now + (self.patience.first if now == self._since else self.patience.poll)
         return Look(at, operation=True, scale_set=unseen)
 
     def _follow(self, now: float) -> Step:
@@ -346,7 +345,7 @@ class RollingRun:
             return self._give_up(
                 now, "upgrade_not_ended", "Azure accepted the cancellation, and the upgrade still runs"
             )
-        return Look(now + (_first(self.patience.poll) if now == self._since else self.patience.poll))
+        return Look(now + (self.patience.first if now == self._since else self.patience.poll))
 
     def _recheck(self, now: float) -> Step:
         """A request was refused or lost, and the latest upgrade was read since."""
@@ -441,6 +440,11 @@ class RollingRun:
             return self.history_entry.restored
         by_policy = self.current is not None and self.current.policy.get("rollbackFailedInstancesOnPolicyBreach")
         return 0 if self.current is None or (self.acted and not by_policy) else None
+
+    @property
+    def was_over(self) -> bool:
+        """Whether the upgrade that is judged had ended before this call looked: what it did is no change of ours."""
+        return was_over(self.current, self.first)
 
     def _remaining(self) -> list[Instance]:
         return self.watch.to_do if self.watch.kind == OS else []
@@ -594,7 +598,3 @@ class RollingRun:
         ended = "stopped" if end.outcome in _NO_SUCCESS else "ended"
         report.event(end.finished or 0.0, ended, outcome=end.outcome or "", why=end.why)
         return Finished(end.outcome)
-
-
-def _first(poll: float) -> float:
-    return min(poll, _FIRST_LOOK)

@@ -57,6 +57,11 @@ class Patience:
     settle: float = RollingUpgradeRequest.health_timeout
     poll: float = RollingUpgradeRequest.poll_interval
 
+    @property
+    def first(self) -> float:
+        """Until the first look after a request."""
+        return min(self.poll, 10.0)
+
 
 class Known(t.NamedTuple):
     """When the latest upgrade started that an earlier look has shown; None where it showed none."""

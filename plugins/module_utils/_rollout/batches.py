@@ -55,7 +55,7 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
         ids = tuple(i.instance_id for i in survey.in_progress if domain_of[i.instance_id] == first)
         return Batch(first.label, ids, adopted=True)
     if not survey.to_do:
-        return None
+        return None if survey.only or not survey.with_others else _wait_for(survey, survey.with_others)
     judged = [_judged(survey, i) for i in survey.counted]
     if breach := breach_before(survey.policy.thresholds, judged, survey.scale_set.has_health_source):
         return Wait("too_many_unhealthy", breach)
@@ -64,12 +64,20 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
         return Wait("instances_busy", f"another client is changing {_states(survey.busy)}", busy=True)
     queue = sorted(ready, key=lambda i: _turn(survey, i))
     first = domain_of[queue[0].instance_id]
+    if elsewhere := [i for i in survey.with_others if domain_of[i.instance_id] != first]:
+        return _wait_for(survey, elsewhere)
     reimage = _has_the_model(survey, queue[0])
     alike = [i for i in queue if domain_of[i.instance_id] == first and _has_the_model(survey, i) == reimage]
     batch = affordable(survey, alike)
     if not batch:
         return no_room(survey)
     return Batch(first.label, tuple(i.instance_id for i in batch[: _batch_limit(survey)]), reimage=reimage)
+
+
+def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:
+    """No other domain starts, and no rollout ends, while another run of it works on these."""
+    shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in others)
+    return Wait("instances_busy", f"what another client has started is waited for: {shown}", busy=True)
 
 
 def _turn(survey: Survey, instance: Instance) -> tuple[t.Any, ...]:
@@ -96,10 +104,7 @@ def affordable(survey: Survey, instances: t.Sequence[Instance]) -> list[Instance
 
 
 def no_room(survey: Survey) -> Wait:
-    others = ", ".join(
-        f"{i.instance_id} ({availability.why_unavailable(i, survey.scale_set.has_health_source)})"
-        for i in survey.unavailable
-    )
+    others = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in survey.unavailable)
     down = sum(not survey.coming(i) for i in survey.unavailable)
     return Wait(
         "max_unavailable_reached",

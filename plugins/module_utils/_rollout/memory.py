@@ -136,11 +136,15 @@ class Batches:
 
 @dataclass(frozen=True)
 class Memory:
-    """All of it. `result`: `rollout_result` so far. `…_failed`: why a step after the batches failed, "" for none."""
+    """All of it. `result`: `rollout_result` so far. `…_failed`: why a step after the batches failed, "" for none.
+
+    `joins`: another controller has begun the same rollout meanwhile, and this run goes on with its record.
+    """
 
     rules: Rules
     phase: Phase = "plan"
     plan: Planned | None = None
+    joins: bool = False
     walk: Batches = Batches()
     stop: Stop | None = None
     back: Back = Back()

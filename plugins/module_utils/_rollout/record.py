@@ -91,6 +91,24 @@ class Record:
     def previous_image(self) -> Image | None:
         return _image(self.previous)
 
+    def joins(self, other: Record) -> bool:
+        """Whether another controller has just begun the same rollout: a plan made after that would go on with it."""
+        begun = self.state == other.state == IN_PROGRESS
+        same = self.selection == other.selection and other.names(self.target_image)
+        return begun and same and self.id != other.id
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """JSON, as the modules show and take it."""
+        return {
+            "id": self.id,
+            "target": self.target,
+            "previous": self.previous,
+            "selection": self.selection,
+            "started": timestamp(self.started),
+            "suspended": list(self.suspended),
+            "state": self.state,
+        }
+
     def names(self, target: Image | None) -> bool:
         return target is not None and images.same(self.target_image, target)
 
@@ -168,6 +186,17 @@ def standing(scale_set: ScaleSet) -> Record | None:
     """The record of the rollout that the model is in; a stopped rollout, whose model was set back, is over."""
     found = read(scale_set.tags)
     return found if found and found.names(scale_set.image) else None
+
+
+def of_another(scale_set: ScaleSet, rollout_id: str) -> str:
+    """What is said where another rollout than this one has begun; empty where none has."""
+    found = read(scale_set.tags)
+    if found is None or not found.open or found.id == rollout_id:
+        return ""
+    return (
+        f"scale set {scale_set.name} is in rollout {found.id} to {found.target} by now: another controller has started "
+        "it meanwhile"
+    )
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from .._facts.report import merge
 from . import endings, messages
-from .memory import BATCH_HOOKS, PHASES, Back, Batch, Batches, Hook, Memory, Phase, Rules, Stop
+from .memory import BATCH_HOOKS, PHASES, Back, Batch, Batches, Hook, Memory, Phase, Planned, Rules, Stop
 from .steps import (
     Failed,
     Finished,
@@ -59,7 +59,8 @@ def hooks_due(memory: Memory) -> int:
         return 1
     hooks, position, walk = memory.rules.hooks, PHASES.index(memory.phase), memory.walk
     each = [hook for hook in BATCH_HOOKS if hook in hooks]
-    once = [hook for hook in ("before", "after") if hook in hooks and PHASES.index(hook) >= position]
+    ahead_of = [hook for hook in ("before", "after") if PHASES.index(hook) >= position]
+    once = [hook for hook in ahead_of if hook in hooks and not (memory.joins and hook == "before")]
     groups = len(memory.planned.check) - walk.checked if memory.phase == "check" else 0
     upgraded = memory.phase in ("health_check", "after_batch")
     of_this_batch = [hook for hook in each if upgraded and PHASES.index(hook) >= position]
@@ -130,7 +131,7 @@ def _group(memory: Memory) -> Batch | None:
 
 
 def _before(memory: Memory) -> Step | None:
-    return _hook(memory, "before") if _works(memory) else None
+    return _hook(memory, "before") if _works(memory) and not memory.joins else None
 
 
 def _write(memory: Memory) -> Step | None:
@@ -226,11 +227,37 @@ def _on_failure(memory: Memory) -> Step | None:
 
 
 def _learn_plan(seen: Seen, memory: Memory) -> Memory:
-    memory = replace(memory, plan=seen.plan, result=merge([seen.result]))
+    if memory.joins:
+        return _learn_plan_again(seen, memory)
+    memory = _planned(seen, memory)
     if seen.failed:
         return _refuse(memory, seen.failed)
-    plan, now = memory.planned, seen.instances
-    if now is not None:
+    if words := _in_the_way(memory.planned):
+        return _refuse(memory, Failed("preflight_failed", words))
+    return _on(memory)
+
+
+def _learn_plan_again(seen: Seen, memory: Memory) -> Memory:
+    """Where it fails the plan is the first one still, so that nothing of the other controller's is set back."""
+    if seen.failed:
+        return _stop(memory, seen.failed)
+    again = _planned(seen, memory)
+    if words := _in_the_way(again.planned):
+        return _stop(memory, Failed("preflight_failed", words))
+    # Where the other's has ended by now, this one begins again, and what that one has left is checked first.
+    return _on(again) if again.planned.write_model else replace(again, phase="suspend")
+
+
+def _in_the_way(plan: Planned) -> str:
+    return "" if plan.nothing_to_do else " ".join(plan.errors)
+
+
+def _planned(seen: Seen, memory: Memory) -> Memory:
+    """As planned now."""
+    results = [memory.result, seen.result] if memory.result else [seen.result]
+    memory = replace(memory, plan=seen.plan, result=merge(results))
+    plan, now = memory.plan, seen.instances
+    if plan is not None and now is not None:
         walk = Batches(
             batch=now.next_batch,
             left=tuple(now.left),
@@ -239,9 +266,7 @@ def _learn_plan(seen: Seen, memory: Memory) -> Memory:
             last_read=now.now,
         )
         memory = replace(memory, walk=walk)
-    if plan.errors and not plan.nothing_to_do:
-        return _refuse(memory, Failed("preflight_failed", " ".join(plan.errors)))
-    return _on(memory)
+    return memory
 
 
 def _learn_check(seen: Seen, memory: Memory) -> Memory:
@@ -265,6 +290,8 @@ def _learn_write(seen: Seen, memory: Memory) -> Memory:
     memory = replace(memory, upgrade_mode=seen.upgrade_mode)
     if seen.failed:
         return _stop(memory, seen.failed)
+    if seen.joined:
+        return replace(memory, phase="plan", joins=True, result=_with(memory, {"outcome": "upgraded"}))
     return _on(memory, result=_with(memory, {"outcome": "upgraded"}))
 
 
@@ -350,7 +377,7 @@ def _learn_on_failure(seen: Seen, memory: Memory) -> Memory:
 
 
 _ASK: dict[Phase, t.Callable[[Memory], Step | None]] = {
-    "plan": lambda memory: Plan() if memory.plan is None else None,
+    "plan": lambda _memory: Plan(),
     "check": _check,
     "before": _before,
     "write": _write,

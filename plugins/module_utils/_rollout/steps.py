@@ -113,10 +113,14 @@ class Instances:
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of the step that was asked for last. `result`: its part of `rollout_result`."""
+    """What came of the step that was asked for last. `result`: its part of `rollout_result`.
+
+    `joined`: nothing was written, for another controller has begun the same rollout at the same moment.
+    """
 
     failed: Failed | None = None
     changed: bool = False
+    joined: bool = False
     result: t.Mapping[str, t.Any] = field(default_factory=dict)
     plan: Planned | None = None
     shown: t.Sequence[t.Mapping[str, t.Any]] | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .._facts import availability, images, running_image
+from .._facts.codes import Code
 from .._facts.domains import Domain, Selection, domains, instance_order
 from .._facts.images import Image
 from .._facts.running_image import Verdict
@@ -29,14 +30,16 @@ _FOREIGN = "not made from this scale set's image"
 class Survey:
     """One look at a scale set, judged against a target.
 
+    `rollout`: the id of the rollout that this is part of, "" where the set is in none.
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
-    `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet.
+    `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet. `passed`:
+    those that this run's earlier calls have seen to the end.
     `touched`: instances that this rollout has started and not seen to the end. `only`: those that may be started now,
     all chosen ones where it is empty.
     `excluded`: instances that failed in this rollout, by id with the reason. `verified`: those it saw run the target.
-    `read_at`: when this run first looked, on Azure's clock. The health of an instance whose disk was younger than
-    `health_lag` then may still be that of the old disk; 0 where no killed run can have left one.
+    `read_at`: when this look was, on Azure's clock. The health of an instance whose disk was younger than `health_lag`
+    then may still be that of the old disk; 0 in a plan, which only looks.
     """
 
     scale_set: ScaleSet
@@ -46,9 +49,11 @@ class Survey:
     selection: Selection = Selection()
     only: frozenset[str] = frozenset()
     model_names_target: bool = True
+    rollout: str = ""
     since: float | None = None
     unfinished: bool = True
     inherited: frozenset[str] | None = None
+    passed: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     excluded: t.Mapping[str, str] = field(default_factory=dict)
     verified: frozenset[str] = frozenset()
@@ -57,6 +62,15 @@ class Survey:
     batches_done: int = 0
 
     # -- what is ------------------------------------------------------------------------------
+
+    def changed_meanwhile(self) -> tuple[Code, str] | None:
+        """What another client has written into the model, so that nothing more may be upgraded."""
+        if not images.same(self.scale_set.image, self.target):
+            named = self.scale_set.image
+            words = f"somebody changed the model meanwhile: it names {named}, the target is {self.target}"
+            return "image_changed", words
+        words = record.of_another(self.scale_set, self.rollout)
+        return ("rollout_changed", words) if words else None
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
@@ -96,7 +110,13 @@ class Survey:
         return domains(self.instances, self.policy.order_by)
 
     def available(self, instance: Instance) -> bool:
-        return availability.available(instance, self.can_tell_health(instance))
+        """By what can be believed: an old health may be shown for a while where a disk was replaced, by whomever."""
+        doubted = self._health_may_be_old(instance, instance.os_disk_time)
+        return availability.available(instance, self.can_tell_health(instance)) and not doubted
+
+    def why_unavailable(self, instance: Instance) -> str:
+        why = availability.why_unavailable(instance, self.can_tell_health(instance))
+        return why or "its health is as old as its disk"
 
     def can_tell_health(self, instance: Instance) -> bool:
         """One that has not got the model which brought the health source reports none, however well it is."""
@@ -114,7 +134,7 @@ class Survey:
         if self.policy.include_deallocated or instance.instance_id in self.verified:
             return False
         left_behind = (
-            self._is_of_an_earlier_run(instance)
+            self._is_of_another_run(instance)
             and self.verdicts[instance.instance_id] != running_image.CURRENT
             and images.same(instance.image, self.target)
         )
@@ -131,7 +151,9 @@ class Survey:
     def coming(self, instance: Instance) -> bool:
         """Not available yet, because somebody creates or changes it: it is waited for, and no verdict on anything."""
         starts = instance.health == "initializing" or (instance.health in (None, "unknown") and self._is_new(instance))
-        return not availability.settled(instance) or (starts and availability.in_service(instance))
+        starts = starts and availability.in_service(instance)
+        doubted = self._health_may_be_old(instance, instance.os_disk_time)
+        return not availability.settled(instance) or starts or doubted or self._is_with_others(instance)
 
     def _is_new(self, instance: Instance) -> bool:
         made, now = instance.created, self.read_at
@@ -190,17 +212,17 @@ class Survey:
         found = [i for i in self.chosen() if self.verdicts[i.instance_id] in skips]
         return {i.instance_id: reason for i in found if (reason := self.skip_reason(i))}
 
-    # -- what an earlier run has left -----------------------------------------------------------
+    # -- what other runs of this rollout have started -------------------------------------------
 
-    def _is_of_an_earlier_run(self, instance: Instance) -> bool:
-        """Whether an earlier run of this rollout may have started it. One made since the rollout began is not."""
+    def _is_of_another_run(self, instance: Instance) -> bool:
+        """Whether another run of this rollout may have started it. One made since the rollout began is not."""
         if self.since is None or not self.unfinished or not self.selection.holds(instance):
             return False
         return instance.provisioning != "Creating" and (instance.created is None or instance.created < self.since)
 
     def _may_be_inherited(self, instance: Instance) -> bool:
         first_seen = self.inherited is None or instance.instance_id in self.inherited
-        return first_seen and self._is_of_an_earlier_run(instance)
+        return first_seen and self._is_of_another_run(instance)
 
     @cached_property
     def in_progress(self) -> list[Instance]:
@@ -217,18 +239,24 @@ class Survey:
             return False
         if instance.instance_id in self.touched:
             return not self.available(instance)
+        return self._may_be_inherited(instance) and self._awaits_health(instance)
+
+    def _awaits_health(self, instance: Instance) -> bool:
+        """Whether this rollout has made it not long ago, and it has not shown yet that it is healthy since."""
         made = availability.remade_at(instance)
-        if not self._may_be_inherited(instance) or made is None or made < (self.since or 0.0):
+        if made is None or made < (self.since or 0.0):
             return False
         young = self.read_at is None or self.read_at - made <= LONGEST_START
         return young and (not self.available(instance) or self._health_may_be_old(instance, made))
 
-    def _health_may_be_old(self, instance: Instance, made: float) -> bool:
+    def _health_may_be_old(self, instance: Instance, made: float | None) -> bool:
         return (
             self.read_at is not None
+            and made is not None
+            and self.read_at - made < self.health_lag
             and self.scale_set.has_health_source
             and instance.instance_id not in self.verified
-            and self.read_at - made < self.health_lag
+            and instance.instance_id not in self.passed
             and not availability.newer_than_disk(instance)
         )
 
@@ -244,10 +272,27 @@ class Survey:
             and (i.instance_id in self.touched or self._may_be_inherited(i))
         ]
 
+    @cached_property
+    def with_others(self) -> list[Instance]:
+        """Instances that a run beside this one has started and not finished, as far as shows: awaited, never ours."""
+        return sorted((i for i in self.instances if self._is_with_others(i)), key=instance_order)
+
+    def _is_with_others(self, instance: Instance) -> bool:
+        known = self.touched | self.verified
+        if self.inherited is None or instance.instance_id in known | self.inherited:
+            return False
+        if not self._is_of_another_run(instance) or self.skip_reason(instance) or not self.is_counted(instance):
+            return False
+        if not availability.settled(instance):
+            return True
+        current = self.verdicts[instance.instance_id] == running_image.CURRENT
+        return current and running_image.made_since(instance, self.since) and self._awaits_health(instance)
+
     @property
     def remaining(self) -> list[str]:
         """Instances that are still to be upgraded or awaited."""
-        return list(dict.fromkeys(i.instance_id for i in [*self.in_progress, *self.in_doubt, *self.to_do]))
+        found = [*self.in_progress, *self.in_doubt, *self.with_others, *self.to_do]
+        return list(dict.fromkeys(i.instance_id for i in found))
 
     def imagine(self, instance_ids: t.Collection[str]) -> Survey:
         """This survey once these instances run the target and are available."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._facts import availability, images, pacing, problems, running_image
+from .._facts import availability, pacing, problems, running_image
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
 from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Outcome, Report
@@ -104,7 +104,8 @@ class Upgrade:
         done_before = {i for batch in earlier for i in batch.instance_ids}
         self.survey = replace(
             survey,
-            health_lag=0.0 if earlier else patience.health_lag,
+            health_lag=patience.health_lag,
+            passed=frozenset(done_before),
             batches_done=sum(not batch.not_started_instance_ids for batch in earlier),
             inherited=frozenset(done_before),
             touched=survey.touched.union(touched, failed),
@@ -126,23 +127,23 @@ class Upgrade:
         self._tracks: dict[str, verification.Track] = {}
         self._open: set[str] = set()
         self._touched_by_others = self.survey.touched  # before the batch
-        self._batch_sent = False
+        self._batch_sent = self._polling = False
         self._sending: Send | None = None
         self._operation: Operation | None = None
-        self._polling = False
-        self._glances = 0
+        self._glances = self._refusals = 0
         self._operation_reads_remaining: int | None = None
         self._instance_reads_remaining: int | None = None
         self._looked = self._model_read = now
-        self._goes_on = bool(earlier)
+        self._goes_on = bool(earlier) or survey.inherited is not None
         self._inherit()
         self._sent = self._settling = self._polled = now
         self._seen: float | None = now
         self._not_before = now
         self._trouble_since: float | None = None
-        self._refusals = 0
+        self._trouble = ""  # in Azure's words
         self._waiting: Wait | None = None
         self._waiting_since = now
+        self._others: list[str] = []  # that other runs worked on when this wait began
         self._account(now)
 
     # -- what to do ---------------------------------------------------------------------------
@@ -224,8 +225,11 @@ class Upgrade:
         return replace(self.survey, only=frozenset(self.only)) if self.only else self.survey
 
     def _wait(self, now: float, wait: Wait) -> Step:
+        others = [i.instance_id for i in self.survey.with_others]
+        if others != self._others:  # another run goes on with its work, and may have been in the way
+            self._trouble_since = self._waiting = None
         if self._waiting is None or self._waiting.busy != wait.busy:  # another thing is waited for from now on
-            self._waiting_since = now
+            self._waiting_since, self._others = now, others
         if self._waiting is None or self._waiting.reason != wait.reason:
             self.report.event(now, "waiting", reason=wait.reason)
         self._waiting = wait
@@ -386,12 +390,11 @@ class Upgrade:
         if failed and (breach := self._breach()):
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
             return self._stop(now, "instances_failed", f"{breach}. {words}", instance_ids=failed)
-        if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
-            return self._stop(
-                now, "work_not_started", f"Azure did not start the work for {now - self._trouble_since:.0f} s"
-            )
         if started:
-            self._trouble_since = None
+            self._trouble_since, self._trouble = None, ""
+        if self._trouble_since is not None and now - self._trouble_since > self.patience.upgrade:
+            words = f"Azure did not start the work for {now - self._trouble_since:.0f} s{self._trouble}"
+            return self._stop(now, "work_not_started", words)
         if next_batch(self._narrowed()) is None:
             return self._plan(now)
         self._seen = None
@@ -410,9 +413,11 @@ class Upgrade:
         instances: t.Sequence[Instance],
         scale_set: ScaleSet | None = None,
         reads_remaining: int | None = None,
+        read_at: float | None = None,
     ) -> None:
-        """The instances as just read, and the scale set where it was asked for."""
-        self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set or self.survey.scale_set)
+        """The instances as just read, and the scale set where it was asked for. `read_at`: when, on Azure's clock."""
+        scale_set_now, read_at = scale_set or self.survey.scale_set, read_at or self.survey.read_at
+        self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set_now, read_at=read_at)
         self._inherit()
         self._looked, self._instance_reads_remaining = now, reads_remaining
         self._seen = now
@@ -420,12 +425,8 @@ class Upgrade:
         if self._polling:
             self._glimpse()
         self._model_read = now if scale_set is not None else self._model_read
-        if scale_set is not None and not images.same(scale_set.image, self.survey.target):
-            self._stop(
-                now,
-                "image_changed",
-                f"somebody changed the model meanwhile: it names {scale_set.image}, the target is {self.survey.target}",
-            )
+        if scale_set is not None and (changed := self.survey.changed_meanwhile()):
+            self._stop(now, *changed)
 
     def accepted(self, now: float) -> None:
         """Azure took the request that `next` asked for."""
@@ -447,7 +448,7 @@ class Upgrade:
         self.report.event(now, "request_failed", instances=list(send.instance_ids), problem=str(problem))
         if self._trouble_since is None:
             self._trouble_since = now
-        self._refusals += 1
+        self._refusals, self._trouble = self._refusals + 1, f": {problem}"
         if not self._may_pass(problem) or now - self._trouble_since > self.patience.upgrade:
             self._sending = None
             if not self._batch_sent:

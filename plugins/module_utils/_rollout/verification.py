@@ -107,6 +107,9 @@ class Track:
     def observe(self, instance: Instance | None, now: float, terms: Terms, operation: Operation | None) -> Progress:
         """Judge one read. `operation` is how the request ended, None while that is not known."""
         verdict = self._judge(instance, now, terms, operation)
+        if instance and instance.protected_from_actions and verdict in (START, RETRY, REIMAGE):
+            self.why = f"{self.why or self._behind}, and another client has protected it from scale set actions"
+            verdict = NOT_STARTED if verdict == REIMAGE else FAILED
         problem = operation.problem if operation else None
         if verdict == FAILED and instance and problem:
             self.why = with_azures_words(self.why, problem.of(instance.instance_id) or str(problem))

@@ -39,6 +39,7 @@ class ImageChange:
     changed: bool
     note: str = ""
     warnings: t.Sequence[str] = ()
+    joined: bool = False  # nothing was written, for another controller has begun the same rollout at the same moment
 
 
 class _LeavePinned(Exception):
@@ -113,7 +114,11 @@ class _Write:
         found = record.read(fresh.tags)
         if self.image_stands(fresh) and not self.record.open and (found is None or self._has_ended(found)):
             return True  # no end is written of a rollout that is not there, and none over another end
-        return found == self.record
+        return found == self.record or self.joins(fresh)
+
+    def joins(self, fresh: ScaleSet) -> bool:
+        found = record.read(fresh.tags)
+        return self.record is not None and found is not None and self.record.joins(found)
 
     def _has_ended(self, found: Record) -> bool:
         """Whether another controller of the same rollout has brought it to an end, and to another one than this."""
@@ -169,12 +174,9 @@ class _Write:
                 f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
                 "controller. Nothing was written.",
             )
-        if theirs and theirs.open and theirs.id not in (allowed, self.record.id if self.record else ""):
-            raise Refused(
-                "rollout_changed",
-                f"scale set {fresh.name} is in rollout {theirs.id} to {theirs.target} by now: another controller has "
-                "started it meanwhile. Nothing was written.",
-            )
+        own = self.record is not None and theirs is not None and theirs.id == self.record.id
+        if not own and (words := record.of_another(fresh, allowed)):
+            raise Refused("rollout_changed", f"{words}. Nothing was written.")
 
     def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:
         """The latest of Azure's own. The write that sets the model back after a stop waits until that one has ended."""
@@ -273,7 +275,7 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     journal = Journal(request.journal, scale_set=first.id, rollout=new_record.id if new_record else None)
     write = _Write(azure, clock, request, first, target, new_record, clock.now() + request.timeout, journal)
     if write.stands(first) and not write.needs_mode:
-        return ImageChange(first, first, target, changed=False)
+        return ImageChange(first, first, target, changed=False, joined=write.joins(first))
     closes = new_record is not None and not new_record.open and not write.needs_mode and write.replaces_itself
     try:
         if check_mode:
@@ -283,16 +285,25 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
         scale_set = scale_set if write.stands(scale_set) else write.image(scale_set)
     except _LeavePinned as reason:
         return ImageChange(first, first, target, changed=False, note=str(reason))
-    except (Refused, AzureError) as raised:
-        error = raised.after_earlier_calls() if isinstance(raised, Refused) and write.is_later else raised
+    except (Refused, AzureError) as error:
+        if isinstance(error, Refused) and write.is_later:
+            error = error.after_earlier_calls()
         if not closes or new_record is None:
             if isinstance(error, AzureError) and write.requested is not None:
                 error.and_now(write.state())
-            raise error from raised
-        words = f"the record of rollout {new_record.id} stays open, and its next run closes it: {error}"
+            raise error from None
+        words = _end_unrecorded(new_record, error)
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)
-    return ImageChange(first, scale_set, target, changed=True, warnings=[*journal.warnings, *warnings])
+    warnings = [*journal.warnings, *warnings]
+    return ImageChange(first, scale_set, target, bool(azure.written), warnings=warnings, joined=write.joins(scale_set))
+
+
+def _end_unrecorded(ended: Record, error: Refused | AzureError) -> str:
+    """The rollout itself is over, so this fails nothing."""
+    if isinstance(error, Refused) and error.code == "rollout_changed":
+        return f"how rollout {ended.id} ended is not recorded: {error}"
+    return f"the record of rollout {ended.id} stays open, and its next run closes it: {error}"
 
 
 def _shown(value: t.Any) -> str:

@@ -10,6 +10,7 @@ import typing as t
 
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
+from .._arm.instance_ids import explicit_ids
 from .._facts import images, problems, running_image
 from .._facts.images import Image
 from .._facts.problems import Cancelled, Failure, Refused
@@ -105,6 +106,8 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
 
     Raises Refused where the model does not name the target.
     """
+    if request.batch:
+        explicit_ids(request.batch)
     policy = upgrade_plan_info.policy_of(request, whole_model=request.whole_model)
     selection = upgrade_plan_info.selection_of(request)
     scale_set = azure.scale_set(request.resource_group, request.name)
@@ -113,15 +116,20 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     instances = tuple(azure.instances(scale_set))
     if not (request.batch or request.wait_only or request.earlier_batches or request.touched):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
-    standing = record.standing(scale_set)
+    standing, found = record.standing(scale_set), record.read(scale_set.tags)
+    rollout = request.rollout or (found.id if found else "")
+    if words := record.of_another(scale_set, rollout):
+        raise Refused("rollout_changed", f"{words}. Nothing was upgraded.")
     survey = Survey(
         scale_set,
         instances,
         target,
         policy,
         selection,
+        rollout=rollout,
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
+        inherited=frozenset() if request.begins else None,
         read_at=azure.server_time,
     )
     return survey, standing
@@ -155,6 +163,7 @@ def start(survey: Survey, request: InstanceUpgradeRequest, now: float) -> Upgrad
         healthy_for=request.healthy_for,
         health_lag=request.health_lag,
         version_lag=request.version_lag,
+        start_lag=min(Patience.start_lag, request.upgrade_timeout / 2),
     )
     return Upgrade(
         survey,
@@ -196,7 +205,8 @@ def _look(azure: Azure, clock: Clock, upgrade: Upgrade, step: Look) -> None:
     scale_set = upgrade.survey.scale_set
     fresh = azure.scale_set(scale_set.resource_group, scale_set.name) if step.model else None
     instances = azure.instances(fresh or scale_set)
-    upgrade.saw(clock.now(), instances, fresh, azure.usage.reads_remaining("HighCostGetVMScaleSet"))
+    remaining = azure.usage.reads_remaining("HighCostGetVMScaleSet")
+    upgrade.saw(clock.now(), instances, fresh, remaining, azure.server_time)
 
 
 def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> OperationRef | None:

@@ -288,10 +288,11 @@ def _result(azure: Azure, machine: RollingRun, previous: Image | None, warnings:
     touched = {
         i: one
         for i, one in shown["instances"].items()
-        if one["outcome"] in ("upgraded", "failed") and i not in watch.earlier
+        if one["outcome"] in ("upgraded", "failed") and i not in watch.earlier and not machine.was_over
     }
+    rolled_back = report.outcome == "rolled_back" and not machine.was_over
     return {
-        "changed": machine.acted or bool(touched) or report.outcome == "rolled_back",
+        "changed": machine.acted or bool(touched) or rolled_back,
         "rollout_result": {**shown, "arm": azure.usage.as_dict()},
         "after": views.rolling_upgrade(machine.latest),
         "upgrade_started": _started(machine.current),

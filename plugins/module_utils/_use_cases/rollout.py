@@ -172,7 +172,7 @@ class Driver:
             "batches": shown["batches"] if self.check_mode else [],
             "unavailable": {"max_allowed": made.survey.max_unavailable, "max_seen": len(made.survey.unavailable)},
         }
-        self.changed = self.check_mode and works and not planned.errors
+        self.changed = works and not planned.errors if self.check_mode else self.changed
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
         self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
@@ -205,7 +205,8 @@ class Driver:
         self.warnings += change.warnings
         named = [images.show(change.before.image), images.show(change.target)]
         self.images = [*self.images[:1], named[1]] if self.images else named
-        return Seen(changed=change.changed, upgrade_mode=change.after.upgrade_mode)
+        joined = step.why == "begin" and change.joined
+        return Seen(changed=change.changed, joined=joined, upgrade_mode=change.after.upgrade_mode)
 
     def _set_services(self, step: SetServices, _memory: Memory) -> Seen:
         asked = OrchestrationServiceRequest(
@@ -224,6 +225,8 @@ class Driver:
         asked = self._of_instances(
             memory,
             batch=list(step.instance_ids),
+            rollout=memory.planned.record["id"],
+            begins=memory.planned.record["id"] != memory.planned.replaces_rollout,
             wait_only=not step.instance_ids,
             earlier_batches=memory.result["batches"],
         )
@@ -240,6 +243,7 @@ class Driver:
             memory,
             image=dict(memory.planned.previous or {}),
             batch=ids,
+            rollout=memory.planned.record["id"],
             touched=ids,
             downgrade=True,
             canary=0,

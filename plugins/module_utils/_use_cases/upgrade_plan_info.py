@@ -18,7 +18,7 @@ from .._facts.images import Image
 from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ScaleSet, ServiceState
-from .._facts.times import seconds_of, timestamp
+from .._facts.times import seconds_of
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
 from .._rollout import preflight, record, resume, upgrade_messages
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
@@ -255,15 +255,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "resume": list(plan.record.suspended),
         "left_suspended": plan.still_suspended,
         "nothing_to_do": plan.nothing_to_do,
-        "record": {
-            "id": plan.record.id,
-            "target": plan.record.target,
-            "previous": plan.record.previous,
-            "selection": plan.record.selection,
-            "started": timestamp(plan.record.started),
-            "suspended": list(plan.record.suspended),
-            "state": plan.record.state,
-        },
+        "record": plan.record.as_dict(),
         "findings": [finding.as_dict() for finding in plan.findings],
         "check": [batch.as_dict(0) for batch in plan.check],
         "batches": [batch.as_dict(number) for number, batch in enumerate(remaining_batches(survey), 1)],

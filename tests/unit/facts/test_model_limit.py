@@ -39,7 +39,7 @@ def fleet(*machines: tuple[str, bool | None]) -> list[Instance]:
     [
         ([(OLD, False), (OLD, False), (NEW, True)], r"2 of 3 instances have not got the newest model\. .* to 2 models"),
         ([(OLD, False), (NEW, False)], "2 of 2 instances .* to 2 models at least"),
-        ([(OLD, False), (OLD, False)], "2 of 2 instances .* to 1 models at least"),
+        ([(OLD, False), (OLD, False)], "2 of 2 instances .* to 1 model at least"),
         ([(OLD, True), (OLD, True)], None),
         ([(OLD, None), (NEW, None)], None),
         ([], None),

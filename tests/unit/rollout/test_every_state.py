@@ -42,7 +42,8 @@ class State:
     """What an instance shows, and what may follow from it.
 
     `down`: unavailable; with `by_health` only where the set has a health source. `upgraded`: it may be started.
-    `ours`: this rollout has started it. `doubt`: it may have. `busy`: outdated, and another client works on it.
+    `ours`: this rollout has started it. `doubt`: it may have; both are another run's where one goes on beside this one.
+    `busy`: outdated, and another client works on it.
     """
 
     name: str
@@ -81,8 +82,10 @@ LIMITS = (Limit(1), Limit(2), Limit(40, percent=True))
 CANARIES = (0, 1)
 ORDERS = ("domain", "none")
 SOURCES = (True, False)
+BESIDE = (False, True)
 CHOSEN = (Selection(), Selection(("0", "2", "3")))
-OPTIONS = list(itertools.product(LIMITS, CANARIES, ORDERS, SOURCES, CHOSEN))
+Option = tuple[Limit, int, str, bool, bool, Selection]
+OPTIONS: list[Option] = list(itertools.product(LIMITS, CANARIES, ORDERS, SOURCES, BESIDE, CHOSEN))
 
 # One instance each, made once: (state, place) -> what Azure shows.
 PLACED = [[replace(state.shown, instance_id=str(n), update_domain=n % 2) for n in range(5)] for state in STATES]
@@ -96,22 +99,25 @@ POLICIES = {
 }
 
 
-def survey_of(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selection]) -> Survey:
-    limit, canary, order, source, chosen = option
+def survey_of(states: tuple[int, ...], option: Option) -> Survey:
+    limit, canary, order, source, beside, chosen = option
     instances = tuple(PLACED[state][n] for n, state in enumerate(states))
     policy = POLICIES[limit, canary, order]
-    return Survey(SETS[source], instances, TARGET, policy, chosen, since=SINCE, read_at=NOW, health_lag=0.0)
+    survey = Survey(SETS[source], instances, TARGET, policy, chosen, since=SINCE, read_at=NOW, health_lag=0.0)
+    return replace(survey, inherited=frozenset()) if beside else survey
 
 
-def check(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selection]) -> None:
+def check(states: tuple[int, ...], option: Option) -> None:
     """Never too many, never two domains, never what is not ours to touch, and always a step or a named wait."""
-    limit, canary, order, source, chosen = option
+    limit, canary, order, source, beside, chosen = option
     found = next_batch(survey_of(states, option))
     are = [STATES[state] for state in states]
     down = {n for n, one in enumerate(are) if one.down and (source or not one.by_health)}
     mine = [n for n in range(len(are)) if not chosen.instance_ids or str(n) in chosen.instance_ids]
     ours = {n for n in mine if are[n].ours and (source or not are[n].by_health)}
     doubt = {n for n in mine if are[n].doubt}
+    theirs = ours | doubt if beside else set()
+    ours, doubt = ours - theirs, doubt - theirs
     ready = {n for n in mine if are[n].upgraded}
     most = limit.of(sum(one.counted for one in are))
     said = f"{[one.name for one in are]}, {option}: {found}"
@@ -119,6 +125,7 @@ def check(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selectio
         ids = [int(i) for i in found.instance_ids]
         assert ids and len(ids) == len(set(ids)) and set(ids) <= set(mine), said
         assert order == "none" or len({n % 2 for n in ids}) == 1, said
+        assert order == "none" or not theirs or {n % 2 for n in theirs} == {ids[0] % 2}, said
         assert not doubt and not found.reimage, said
         if found.adopted:
             assert set(ids) == {n for n in ours if order == "none" or n % 2 == ids[0] % 2}, said
@@ -132,10 +139,10 @@ def check(states: tuple[int, ...], option: tuple[Limit, int, str, bool, Selectio
         outside = any(are[n].busy for n in mine)
         full = bool(ready) and not ready & down and len(down) >= most
         assert found.reason and not (ours and not doubt), said
-        assert doubt or full or (outside and not ready), said
+        assert doubt or theirs or full or (outside and not ready), said
         assert found.busy or full, said
     else:
-        assert not (ours or doubt or ready or any(are[n].busy for n in mine)), said
+        assert not (ours or doubt or theirs or ready or any(are[n].busy for n in mine)), said
 
 
 def every(most: int) -> t.Iterator[tuple[int, ...]]:

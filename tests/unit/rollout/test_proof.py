@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -344,6 +345,30 @@ def test_canceled_is_an_end_and_not_work() -> None:
     assert [observe(track, new, START + at) for at in (1, 32)] == [PENDING, RETRY]
     track.requests.retried, track.idle_since = True, None
     assert [observe(track, new, START + at) for at in (40, 75)] == [PENDING, FAILED]
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "verdict"),
+    [({"latest_model_applied": True}, "reimage", NOT_STARTED), ({"power": "deallocated"}, "start", FAILED)],
+)
+def test_an_instance_that_another_client_protects_meanwhile_gets_no_other_request(
+    shown: dict[str, Any], asked: str, verdict: str
+) -> None:
+    (before,) = uniform(1).survey().instances
+    terms = Terms(FORMS["platform"][NEW], Patience(), has_health_source=True, can_reimage=True)
+    for protected, expected in ((False, asked), (True, verdict)):
+        track = Track(Task(before, START))
+        found = replace(before, **shown, protected_from_actions=protected)
+        verdicts = [track.observe(found, START + at, terms, Operation("Succeeded", None)) for at in (10, 200)]
+        assert verdicts == [PENDING, expected]
+        assert ("another client has protected it" in track.why) == protected
+
+
+def test_an_instance_that_is_deallocated_stays_so_where_an_operation_on_it_was_called_off() -> None:
+    """It is nobody's failed allocation."""
+    fleet = with_machine(uniform(5, policy=ONE), "3", power="deallocated", provisioning="Canceled")
+    assert fleet.roll().report.outcome == "upgraded"
+    assert "3" not in {i for ids in fleet.upgrades for i in ids}
 
 
 RESIZE = ("ResizeDiskError", "/x/virtualMachines/0/disks/os", "cannot be resized down")

@@ -309,6 +309,20 @@ def test_a_record_that_was_left_open_is_closed_by_the_next_run(costs: bool) -> N
     assert not play(azure).changed
 
 
+def test_the_end_of_a_rollout_whose_record_another_one_has_replaced_is_not_recorded() -> None:
+    azure = simulated(1)
+
+    def check(_ids: list[str]) -> None:
+        azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT})
+
+    run = play(azure, check=check)
+    assert run.outcome == "upgraded", run.why
+    (words,) = run.warnings
+    assert "is not recorded" in words and OTHER_ID in words and "stays open" not in words
+    found = kept(azure)
+    assert found is not None and (found.id, found.open) == (OTHER_ID, True)
+
+
 def test_a_record_that_cannot_be_closed_stays_open_and_that_is_said() -> None:
     azure = simulated(5)
     run = Play(azure, azure.options)
@@ -378,6 +392,18 @@ def test_no_rollout_acts_under_the_record_of_another() -> None:
     assert found is not None and (found.id, found.state) == (run.plan["record"]["id"], "finished")
 
 
+@pytest.mark.parametrize("calls", [4, 8])
+def test_a_rollout_in_whose_place_another_one_has_begun_upgrades_nothing_more(calls: int) -> None:
+    """In the middle of a batch and between two; the model names the same image still."""
+    azure = simulated(5)
+    listed = "VirtualMachineScaleSetVMs_List"
+    azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT}, when={"calls": {listed: calls}})
+    run = play(azure)
+    assert run.outcome == "stopped" and run.codes == {"rollout_changed"}, run.why
+    assert OTHER_ID in run.why and named(azure) == NEW
+    assert 0 < azure.operations().count(UPGRADE) <= 2
+
+
 @pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
 def test_a_model_that_changed_right_before_an_action_is_found_after_it(orchestration: str) -> None:
     """The image goes back to OLD between the look and the request: no disk is new, and no reimage follows."""
@@ -403,7 +429,49 @@ def test_no_rerun_walks_past_what_failed_the_rollout(orchestration: str) -> None
     assert play(azure, max_unhealthy_upgraded="1").outcome == "upgraded", "the user allows it in so many words"
 
 
+# -- what Azure does not take -------------------------------------------------------------------
+
+
+def test_one_refusal_that_took_long_stops_no_rollout_that_goes_on() -> None:
+    azure = simulated(3)
+    azure.fault(operation=UPGRADE, action="throttle", retry_after=86400, times=1)
+    run = play(azure, upgrade_timeout=100)
+    assert run.outcome == "upgraded", run.why
+
+
+@pytest.mark.parametrize("timeout", [25, 400])
+def test_requests_that_azure_never_takes_fail_no_instance(timeout: int) -> None:
+    azure = simulated(2)
+    azure.fault(operation=UPGRADE, action="error", status=503, code="ServiceUnavailable", message="So it is.")
+    run = play(azure, upgrade_timeout=timeout)
+    assert run.outcome == "stopped" and run.codes <= {"work_not_started", "azure_failed"}, run.why
+    assert "ServiceUnavailable: So it is." in run.why and disks(azure) == 0
+    assert azure.operations().count(UPGRADE) > 1
+
+
 # -- two controllers of one rollout -------------------------------------------------------------
+
+
+def test_who_begins_the_same_rollout_at_the_same_moment_goes_on_with_the_one_that_stands() -> None:
+    """Its plan knows of no record; the other's write comes between its read and its write, or before its read."""
+    target = f"Canonical:ubuntu-24_04-lts:server:{NEW}"
+    theirs = {"rollout": OTHER_ID, "target": target, "selection": "all", "started": "2026-11-27T02:00:05Z"}
+    tags = {f"steady-vmss-{name}": value for name, value in {**theirs, "state": "in_progress"}.items()}
+    ours_is = {"id": "ab" * 16, "target": target, "selection": "all", "started": "2026-11-27T02:00:04Z"}
+    given = {**SET, "image": of_version(NEW), "replaces": of_version(OLD), "replaces_rollout": ""}
+    write = {"properties": model(NEW), "tags": tags}
+    for when in ({"calls": {GET: 1}}, None):
+        azure = simulated(3)
+        azure.do(do="write", patch=write, **({"when": when} if when else {}))
+        azure.sleep(0 if when else 60)
+        asked = request(ImageRequest, {**given, "record": ours_is})
+        change = image.set_image(ours(azure), azure.clock, asked, check_mode=False)
+        assert change.joined and not change.changed
+        assert azure.state()["document"]["tags"]["steady-vmss-rollout"] == OTHER_ID and named(azure) == NEW
+        for differs in ({"selection": "zone 2"}, {"state": "going_back"}):
+            with refused("rollout_changed"):
+                other = request(ImageRequest, {**given, "record": {**ours_is, **differs}})
+                image.set_image(ours(azure), azure.clock, other, check_mode=False)
 
 
 def test_a_rollout_that_another_controller_finished_is_not_set_back() -> None:

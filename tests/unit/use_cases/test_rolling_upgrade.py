@@ -102,6 +102,21 @@ def test_one_that_came_and_failed_since_the_plan_is_not_started_again(
     assert web.writes() == []
 
 
+@pytest.mark.parametrize("named", [{"upgrade_known": "none"}, {"upgrade_started": A}], ids=["came since", "named"])
+@pytest.mark.parametrize(
+    ("first", "state", "changed"),
+    [("Completed", "started", False), ("Completed", "completed", False), ("RollingForward", "completed", True)],
+)
+def test_what_an_upgrade_did_that_was_over_before_is_no_change(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored, named: Any, first: str, state: str, changed: bool
+) -> None:
+    arm.on("GET", LATEST, latest(first), latest("Completed"))
+    arm.on("GET", HISTORY, (200, {}, {"value": []}))
+    result, failed = run(azure, clock, type="extensions", state=state, **named)
+    assert (failed, result["rollout_result"]["outcome"], web.writes()) == (None, "upgraded", [])
+    assert (result["changed"], bool(result["diff"]["after"])) == (changed, changed)
+
+
 def test_a_plan_says_what_it_has_seen(azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored) -> None:
     planned, _failed = rolling_upgrade.run(azure, clock, request(RollingUpgradeRequest, OPTIONS), check_mode=True)
     assert (planned["planned"], planned["upgrade_known"], planned["upgrade_started"]) == ("start", "none", None)
