@@ -41,9 +41,9 @@ def ending(memory: Memory, ways: Ways) -> str:
     elif memory.plan is None:
         parts = [stop.why]
     elif stop.refused and stop.code != "hook_failed":
-        parts = [stop.why, "Nothing was written.", _still_suspended(memory)]
+        parts = [stop.why, f"{_unwritten(memory)}.", _still_suspended(memory)]
     elif stop.refused:
-        kept = f"Nothing was written, and nothing is put back. {_model_stays(memory)}"
+        kept = f"{_unwritten(memory)}, and nothing is put back. {_model_stays(memory)}"
         parts = [stop.why, kept, _still_suspended(memory), _go_on(ways), _go_back(ways)]
     else:
         sas = _NO_SAS if "vhd_uri" in memory.plan.target else ""
@@ -51,6 +51,11 @@ def ending(memory: Memory, ways: Ways) -> str:
         left = [_drained(memory), memory.resume_failed, memory.hook_failed]
         parts = [stop.why, *now, *left, _go_on(ways), _go_back(ways), _journal(ways)]
     return " ".join(part for part in parts if part)
+
+
+def _unwritten(memory: Memory) -> str:
+    """Who joins another controller's rollout may have written the upgrade mode before."""
+    return "The image was not written" if memory.joins else "Nothing was written"
 
 
 def _go_on(ways: Ways) -> str:

@@ -73,6 +73,12 @@ PLAN = Planned(
     batches=tuple({"number": n, "label": "none", "instance_ids": [str(n - 1)]} for n in (1, 2, 3)),
     errors=(),
 )
+THEIRS = {**RECORD, "id": "8" * 32}
+JOINED = replace(PLAN, record=THEIRS, replaces_rollout="8" * 32, write_model=False)
+DONE = replace(JOINED, nothing_to_do=True, batches=())
+IN_THE_WAY = replace(JOINED, errors=("It is locked.",))
+CHECKED = ({"number": 0, "label": "target", "instance_ids": ["9"]},)
+ENDED = replace(PLAN, record={**RECORD, "id": "9" * 32}, replaces_rollout="8" * 32, check=CHECKED)
 HOOKS: tuple[Hook, ...] = get_args(Hook)
 WAYS = Ways("go-on", "go-back", "reimage", "/var/log/web.jsonl")
 FAILED = Failed("azure_denied", "It was not allowed.")
@@ -80,12 +86,16 @@ FAILED = Failed("azure_denied", "It was not allowed.")
 
 @dataclass
 class World:
-    """Answers each step as a set of three instances would. `fails`: the number of the step that fails."""
+    """Answers each step as a set of three instances would. `fails`: the number of the step that fails.
+
+    `again`: what is planned once another controller has begun the same rollout, in the place of our first write.
+    """
 
     plan: Planned = PLAN
     fails: int | None = None
     complete: bool = True
     read: bool = True  # whether a failed upgrade has read the instances
+    again: Planned | None = None
     steps: list[Step] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
 
@@ -103,6 +113,9 @@ class World:
         if isinstance(step, PutBack):
             self.new = [i for i in self.new if i not in step.instance_ids] if not failed else self.new
             return Seen(failed=failed, result=result(step.instance_ids, "upgraded"), instances=self.seen())
+        if isinstance(step, Write) and step.why == "begin" and self.again and not failed:
+            self.plan, self.again = self.again, None
+            return Seen(joined=True)
         return Seen(
             failed=failed, changed=isinstance(step, Write), instances=self.seen() if isinstance(step, Look) else None
         )
@@ -161,16 +174,18 @@ def worlds() -> Iterator[tuple[World, Rules]]:
         replace(PLAN, nothing_to_do=True, close_record=True, write_model=False, batches=()),
         replace(PLAN, record={**RECORD, "state": "going_back"}),
     ]
+    joins: list[tuple[Planned, Planned | None]] = [(PLAN, again) for again in (JOINED, DONE, ENDED)]
     hooks: list[tuple[Hook, ...]] = [(), HOOKS]
     ways = (("stop", False), ("stop", True), ("rollback_failed", False), ("rollback_all", False))
-    for plan, (on_failure, keep), given in itertools.product(plans, ways, hooks):
+    found = [(plan, None) for plan in plans] + joins
+    for (plan, again), (on_failure, keep), given in itertools.product(found, ways, hooks):
         rules = Rules(hooks=given, on_failure=on_failure, keep_model=keep)  # type: ignore[arg-type]
-        whole = World(plan)
+        whole = World(plan, again=again)
         run(whole, rules)
         for fails in (None, *range(len(whole.steps))):
-            yield World(plan, fails=fails), rules
+            yield World(plan, fails=fails, again=again), rules
             if fails is not None and isinstance(whole.steps[fails], Upgrade):
-                yield World(plan, fails=fails, read=False), rules
+                yield World(plan, fails=fails, read=False, again=again), rules
 
 
 def test_a_rollout_in_its_order() -> None:
@@ -192,6 +207,44 @@ def test_a_rollout_in_its_order() -> None:
         "Write end",
     ]
     assert endings.result(ended)["outcome"] == "upgraded" and messages.ending(ended, WAYS) == ""
+
+
+@pytest.mark.parametrize("through_json", [False, True])
+def test_who_joins_the_same_rollout_plans_again_and_goes_on_with_the_record_that_stands(through_json: bool) -> None:
+    """What the other one has upgraded meanwhile is that one's to check, and the tasks before it all have run."""
+    world = World(again=replace(JOINED, check=CHECKED))
+    ended = run(world, Rules(hooks=("before", "health_check")), through_json=through_json)
+    batch = ["Upgrade", "Show", "RunHook health_check"]
+    planned = ["Plan", "RunHook before", "Write begin", "Plan", "SetServices Suspended"]
+    assert kinds(world) == [*planned, *batch * 3, "SetServices Running", "Write end"]
+    assert ended.planned.record == THEIRS and endings.result(ended)["outcome"] == "upgraded"
+    (closed,) = (step for step in world.steps if isinstance(step, Write) and step.why == "end")
+    assert closed.replaces_rollout == closed.record["id"] == THEIRS["id"]
+
+
+def test_who_joins_a_rollout_that_has_ended_by_then_begins_again_and_checks_what_it_left() -> None:
+    world = World(again=ENDED)
+    run(world, Rules(hooks=("before", "health_check")))
+    begun = ["Plan", "RunHook before", "Write begin", "Plan", "Show", "RunHook health_check", "Write begin"]
+    assert kinds(world)[:8] == [*begun, "SetServices Suspended"]
+
+
+def test_who_joins_and_finds_all_done_does_nothing() -> None:
+    world = World(again=DONE)
+    ended = run(world, Rules())
+    assert kinds(world) == ["Plan", "Write begin", "Plan"] and ended.stop is None
+
+
+@pytest.mark.parametrize("fails", [None, 2])
+def test_what_is_in_the_way_of_who_joins_stops_it_under_its_own_plan(fails: int | None) -> None:
+    """So nothing of the other controller's is set back: the write names a record that is not there."""
+    world = World(again=JOINED if fails else IN_THE_WAY, fails=fails)
+    ended = run(world, Rules())
+    assert ended.stop is not None and ended.planned.record == RECORD
+    assert ended.stop.code == (FAILED.code if fails else "preflight_failed")
+    assert not [step for step in world.steps if isinstance(step, Upgrade)]
+    (back,) = (step for step in world.steps if isinstance(step, Write) and step.why == "back")
+    assert back.replaces_rollout == RECORD["id"]
 
 
 def test_without_hooks_nothing_is_asked_of_the_play() -> None:
@@ -217,7 +270,8 @@ def judge(world: World, rules: Rules, ended: Memory) -> None:
     assert (outcome in ("unchanged", "upgraded") or (outcome == "rolled_back" and ended.stop is None)) == (said == "")
     writes = [step for step in steps if isinstance(step, Write)]
     if outcome == "refused":
-        assert not [step for step in steps if isinstance(step, Write | Upgrade | PutBack | SetServices)]
+        acted = [step for step in steps if isinstance(step, Write | Upgrade | PutBack | SetServices)]
+        assert len(acted) == ended.joins, "but for the write in whose place another controller's stands"
         return
     if world.fails is not None and ended.stop is not None:
         after = steps[world.fails + 1 :]
@@ -229,7 +283,9 @@ def judge(world: World, rules: Rules, ended: Memory) -> None:
         assert not [step for step in after if isinstance(step, PutBack)] or (rules.rolls_back and back)
         assert bool([step for step in after if isinstance(step, SetServices)]) == bool(world.plan.resume)
         assert "go-on" in said and "go-back" in said and said.index("go-on") < said.index("go-back")
-    assert [step.why for step in writes].count("begin") <= 1 and [step.why for step in writes].count("end") <= 1
+    begun = [step for step in writes if step.why == "begin"]
+    assert len(begun) <= 1 + ended.joins and len({step.record["id"] for step in begun}) == len(begun)
+    assert [step.why for step in writes].count("end") <= 1
     ends = [step for step in writes if step.why == "end"]
     for step in ends:
         assert steps.index(step) == max(n for n, one in enumerate(steps) if not isinstance(one, RunHook))
