@@ -73,7 +73,7 @@ def test_both_finish_and_each_instance_gets_one_disk(ahead: int) -> None:
     runs = [Controller(azure, lambda it: Play(it, azure.options).run(), name) for name in ("one", "two")]
     for _step in range(ahead):
         runs[0].step()
-    while any([run.step() for run in runs]):
+    while sum(run.step() for run in runs):
         pass
     plays = [run.outcome() for run in runs]
     assert all(play.outcome in ("upgraded", "unchanged") for play in plays), [play.why for play in plays]
