@@ -189,7 +189,7 @@ class DeferredUpgradeRequest(ScaleSetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtensionRequest(ScaleSetOptions, ExtensionOptions, AzureMayUpgradeOptions):
+class ExtensionRequest(JournalOptions, ExtensionOptions, AzureMayUpgradeOptions):
     extension: str
     state: t.Literal["present", "absent"] = "present"
     protected_settings: t.Mapping[str, t.Any] | None = field(default=None, repr=False, metadata=_NO_LOG)
@@ -197,7 +197,7 @@ class ExtensionRequest(ScaleSetOptions, ExtensionOptions, AzureMayUpgradeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthMonitorRequest(ScaleSetOptions, ApplicationHealthOptions, AzureMayUpgradeOptions):
+class HealthMonitorRequest(JournalOptions, ApplicationHealthOptions, AzureMayUpgradeOptions):
     state: t.Literal["present", "absent"] = "present"
     source: HealthSource | None = None
     replace: bool = False
@@ -329,7 +329,7 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpgradePolicyRequest(ScaleSetOptions, AzureMayUpgradeOptions):
+class UpgradePolicyRequest(JournalOptions, AzureMayUpgradeOptions):
     mode: UpgradeMode | None = None
     rolling_upgrade_policy: RollingUpgradePolicyOptions | None = None
     automatic_os_upgrade_policy: AutomaticOsUpgradePolicyOptions | None = None

@@ -77,6 +77,9 @@ options:
     description: How long to wait for another client's change to end and for the write itself, in seconds.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.instance_upgrade
   - module: steady.vmss.health_monitor

@@ -88,6 +88,9 @@ options:
     description: How long to wait for another client's change to end and for the writes, in seconds.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.upgrade_policy
   - module: steady.vmss.instance_upgrade

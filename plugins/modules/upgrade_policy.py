@@ -103,6 +103,9 @@ options:
       - In mode C(Rolling), Azure may upgrade instances within the write.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.health_monitor
   - module: steady.vmss.image
@@ -204,7 +207,7 @@ def body(azure: Azure, request: UpgradePolicyRequest, *, check_mode: bool) -> di
         "after": change.after,
         "findings": [finding.as_dict() for finding in change.findings],
         "note": change.note,
-        "warnings": warnings if change.changed else [],
+        "warnings": [*(warnings if change.changed else []), *change.warnings],
         **_module.diff_of(change.before, change.after),
     }
 

@@ -273,7 +273,9 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
         "adopted": "waits for instances {instances}, which an earlier run has started",
         "waiting": "no batch may start yet: {reason}",
         "request_failed": "the request failed: {problem}",
+        "model_write_waits": "waits to {what}: the scale set is {state} by another client",
         "model_write_sent": "asks Azure to {what}",
+        "model_written": "Azure has stored the change of the model",
         "stopping": "stops: {why}",
     }.get(str(event.get("event")), "")
     try:

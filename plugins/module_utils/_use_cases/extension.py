@@ -15,6 +15,7 @@ from .._arm.errors import AzureError
 from .._arm.redaction import redact
 from .._facts.problems import LOST, REFUSED, Operation, Problem
 from .._facts.scale_set import ScaleSet
+from .._journal import Journal
 from .._model import extension, health_source
 from .._model.extension import Shown
 from .._options import ExtensionRequest
@@ -68,9 +69,12 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
     if check_mode:
         write.judge(first)
         return ExtensionChange(first, before, after, protected, warnings=warnings)
-    one = model_write.ModelWrite(write.what(first), write.done, write.judge, write.send, has_etag=False)
+    journal = Journal(request.journal, scale_set=first.id)
+    one = model_write.ModelWrite(
+        write.what(first), write.done, write.judge, write.send, has_etag=False, tell=journal.teller(clock.now)
+    )
     written, note = model_write.write_model_until(azure, clock, first, deadline, one)
-    return ExtensionChange(written, before, write.now(written), protected, note, warnings)
+    return ExtensionChange(written, before, write.now(written), protected, note, [*warnings, *journal.warnings])
 
 
 class _Write:

@@ -225,17 +225,12 @@ class _Write:
         body: t.Callable[[ScaleSet], model_write.Body],
     ) -> ScaleSet:
         def send(fresh: ScaleSet) -> OperationRef | None:
-            self._note("model_write_sent", what=what)
             self.requested = self.clock.now()
             return self.azure.write_model(fresh, body(fresh), what=what)
 
-        write = model_write.ModelWrite(what, done, judge, send)
-        written, note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
-        self._note("model_written", what=what, note=note)
+        write = model_write.ModelWrite(what, done, judge, send, tell=self.journal.teller(self.clock.now))
+        written, _note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
         return written
-
-    def _note(self, event: str, **facts: t.Any) -> None:
-        self.journal.write([{"time": timestamp(self.clock.now()), "event": event, **facts}])
 
     # -- what came of it --------------------------------------------------------------------------
 
