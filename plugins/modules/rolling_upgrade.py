@@ -282,6 +282,11 @@ findings:
   type: list
   elements: dict
   sample: []
+report:
+  description: How the cancellation ended and which instances are upgraded, as sentences.
+  returned: with O(state=cancelled)
+  type: str
+  sample: "Cancelled. Upgraded: 0, 1. Not upgraded: 2."
 upgrade_known:
   description: For O(upgrade_known) of the call that does it.
   returned: in check mode

@@ -195,6 +195,9 @@ scale_sets:
         protected_from_scale_set_actions:
           description: Whether the scale set's actions spare the instance.
           type: bool
+    sentences:
+      description: The same in words, C(scale_set) as one sentence and C(instances) as one each; only with O(instances).
+      type: dict
   sample:
     - name: web
       resource_group: shop

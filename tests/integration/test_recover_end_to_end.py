@@ -64,15 +64,15 @@ CONDITIONS: dict[str, Condition] = {
         "a rolling upgrade of Azure's is running", "cancel_upgrade", UNHEALED, breaks=roll, repair=cancel
     ),
     "no-name": Condition(
-        "Nothing was written",
-        "give extension_name",
+        "extension is empty",
+        "extension_name",
         UNHEALED,
         given={"extension_name": ""},
         repaired_by={"extension_name": "boot"},
     ),
     "nothing-new": Condition(
         "Nothing was written",
-        "extension_force_update_tag those that change",
+        "extension_force_update_tag",
         UNHEALED,
         given={name: "" for name in GIVEN if name.startswith("extension_") and name != "extension_name"},
         repaired_by=GIVEN,

@@ -97,6 +97,18 @@ def _unanswered(run: RollingRun) -> str:
     return f"It may wait for {' or '.join(asked)}. " if asked else ""
 
 
+def cancellation(result: t.Mapping[str, t.Any], *, check_mode: bool) -> str:
+    """How a cancellation ended, of the module's result: whether it was one, and what is upgraded."""
+    before, ended = result["before"], result["rollout_result"]
+    if not result["changed"] and (before is None or not before["running"]):
+        return "No rolling upgrade runs."
+    missing = [*result["not_done"], *result["left_alone"], *result["unproven"]]
+    counted = f"Upgraded: {', '.join(result['done']) or 'none'}. Not upgraded: {', '.join(missing) or 'none'}."
+    if ended["code"] == "upgrade_cancelled":
+        return f"Cancelled. {counted}"
+    return f"It would be cancelled. {counted}" if check_mode else f"Not cancelled: {ended['why']}. {counted}"
+
+
 def latest(shown: t.Mapping[str, t.Any] | None) -> str:
     """Azure's latest upgrade, as the results show it."""
     if shown is None:

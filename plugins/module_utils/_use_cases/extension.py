@@ -55,6 +55,7 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
 
     The API has no ETag here, so all is decided anew of each read, and what others have changed meanwhile stays.
     """
+    extension.refuse_nothing(request)
     deadline = clock.now() + request.timeout
     name = request.extension
     first = azure.scale_set(request.resource_group, request.name)
