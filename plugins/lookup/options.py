@@ -40,8 +40,8 @@ options:
     default: false
   chosen:
     description:
-      - Whether C(rollout_instance_ids), C(rollout_update_domains), C(rollout_fault_domains) or C(rollout_zones) must choose
-        instances. The action plugin of M(steady.vmss.rollout) refuses a rollout of all of them then.
+      - Whether C(rollout_instance_ids), C(rollout_update_domains), C(rollout_fault_domains) or C(rollout_zones) must
+        choose instances. The action plugin of M(steady.vmss.rollout) refuses a rollout of all of them then.
     type: bool
     default: false
 """

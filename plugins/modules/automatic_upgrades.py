@@ -95,7 +95,8 @@ options:
         description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.max_unhealthy_instance_percent).
         type: int
       max_unhealthy_upgraded_instance_percent:
-        description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.max_unhealthy_upgraded_instance_percent).
+        description:
+          - As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.max_unhealthy_upgraded_instance_percent).
         type: int
       pause_time_between_batches:
         description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.pause_time_between_batches).
@@ -107,7 +108,8 @@ options:
         description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.prioritize_unhealthy_instances).
         type: bool
       rollback_failed_instances_on_policy_breach:
-        description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.rollback_failed_instances_on_policy_breach).
+        description:
+          - As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.rollback_failed_instances_on_policy_breach).
         type: bool
       max_surge:
         description: As O(steady.vmss.upgrade_policy#module:rolling_upgrade_policy.max_surge).

@@ -51,7 +51,8 @@ def desired(request: ExtensionRequest) -> Shown:
 
 def refuse_nothing(request: ExtensionRequest) -> None:
     """Raises Refused where an extension is to be present, and nothing of it is given."""
-    if request.state == "present" and not request.protected_settings and all(v == {} for v in desired(request).values()):
+    nothing = not request.protected_settings and all(value == {} for value in desired(request).values())
+    if request.state == "present" and nothing:
         names = "settings, protected_settings and force_update_tag"
         raise Refused(
             "nothing_asked",

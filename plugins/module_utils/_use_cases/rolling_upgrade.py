@@ -98,9 +98,7 @@ def run(
     return result, Failure(code, message)
 
 
-def _report(
-    request: RollingUpgradeRequest, result: t.Mapping[str, t.Any], *, check_mode: bool
-) -> dict[str, t.Any]:
+def _report(request: RollingUpgradeRequest, result: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     if request.state != CANCELLED:
         return {}
     return {"report": messages.cancellation(result, check_mode=check_mode)}
