@@ -68,8 +68,8 @@ class ActionModule(WaitingModule):
             return None
         return "variables_overridden", (
             f"{', '.join(beaten)} {'is' if len(beaten) == 1 else 'are'} given as extra variables, and the rollback of "
-            f"scale set {args.get('name')} (resource group {args.get('resource_group')}) sets them itself. Leave them "
-            "out, empty ones too: rollback_image and rollback_instance_ids say what goes back to what. Nothing was "
+            f"scale set {args.get('name')} (resource group {args.get('resource_group')}) sets them itself. Omit them, "
+            "empty ones too: rollback_image and rollback_instance_ids select the image and the instances. Nothing was "
             "written."
         )
 

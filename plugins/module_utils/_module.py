@@ -40,7 +40,7 @@ _ELSEWHERE = {
 
 OLDEST_ANSIBLE = (2, 20)  # the oldest ansible-core, as in meta/runtime.yml
 
-_CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
+_CANCELLED = "Nothing more is sent; what Azure has accepted continues there. Run the same again to continue."
 
 
 class Failed(Exception):

@@ -196,7 +196,7 @@ findings:
   sample:
     - severity: error
       code: no_health_source
-      message: scale set web has no health source, so nothing would tell Azure that an upgraded instance works.
+      message: scale set web has no health source, so Azure cannot see whether an upgraded instance works.
       remedy: Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.
       sentence: …
 notes:

@@ -169,7 +169,7 @@ findings:
   sample:
     - severity: error
       code: probe_interval
-      message: the health probe health of scale set web asks every 120 s, which is not within two minutes.
+      message: the health probe health of scale set web asks every 120 s, which is not less than two minutes.
       remedy: Set the probe's intervalInSeconds below 120.
       sentence: …
 arm:

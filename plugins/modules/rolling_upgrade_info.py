@@ -167,7 +167,7 @@ sentences:
   description: The same in words, C(latest) as one sentence and C(history) as one each.
   returned: success
   type: dict
-  sample: {latest: There never was a rolling upgrade., history: []}
+  sample: {latest: Azure reports no rolling upgrade., history: []}
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always

@@ -27,7 +27,7 @@ def listed(value: object) -> list[str]:
         try:
             value = json.loads(value)
         except ValueError as exc:
-            raise AnsibleFilterError(f"'{value}' starts like a JSON list and is none: {exc}") from exc
+            raise AnsibleFilterError(f"'{value}' looks like a JSON list and is not valid: {exc}") from exc
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, (list, tuple)):

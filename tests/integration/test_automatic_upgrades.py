@@ -28,7 +28,7 @@ GIVEN: dict[str, Any] = {
     "upgrade_policy_disable_automatic_rollback": False,
 }
 # The image of the scenes; and what a check says of the mode that the first write changes.
-UNKNOWN = ["not among those known", "Azure brings its 2 instances to what is written"]
+UNKNOWN = ["not among those known", "Azure brings its 2 instances to the new model"]
 
 
 def play(sim: harness.Simulator, name: str, variables: dict[str, Any], **options: Any) -> harness.Result:

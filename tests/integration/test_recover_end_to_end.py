@@ -109,7 +109,7 @@ def stops_at_the_failed_instance(sim: harness.Simulator, run: harness.Result) ->
     said = run.failures
     if run.rc != 2 or len(said) != 1 or scenes.judged(sim, name)["ran"] != [[failed]]:
         return [f"{name}: exit {run.rc}, messages {said}, ran {scenes.judged(sim, name)['ran']}"]
-    words = (f"instance {failed}: ", FAILURE["message"], "Nothing more is touched", "run the same again")
+    words = (f"instance {failed}: ", FAILURE["message"], "No other instance is upgraded", "run the same again")
     return [f"{name}: {said[0]}"] if not all(one in said[0] for one in words) else []
 
 

@@ -110,7 +110,7 @@ def _refuse_changed(azure: Azure, judged: ScaleSet, write: ModelWrite) -> None:
 def _refuse_in_vain(scale_set: ScaleSet, write: ModelWrite, in_vain: int, taken: int) -> None:
     """`in_vain`: writes that Azure says it has done; `taken`: those that it took."""
     if in_vain >= _TRIES:
-        hint = f" Do it by hand: {write.otherwise}" if write.otherwise else ""
+        hint = f" Do it manually: {write.otherwise}" if write.otherwise else ""
         raise Refused(
             "write_not_stored",
             f"could not {write.what}: Azure took the write {in_vain} times and did not store it.{hint}",

@@ -115,7 +115,7 @@ def _check(request: RollingUpgradeRequest) -> None:
     if request.poll_interval <= 0:
         raise Refused(
             "option_invalid",
-            f"poll_interval {request.poll_interval} is no time to wait; write seconds, more than 0.",
+            f"poll_interval {request.poll_interval} is not a valid interval; write seconds, more than 0.",
         )
     started = request.upgrade_started
     if started and seconds_of(started) is None:

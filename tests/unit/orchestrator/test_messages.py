@@ -24,7 +24,7 @@ SAID: list[tuple[dict[str, t.Any], str]] = [
         {"event": "progress", "code": "RollingForward", **COUNTS},
         "RollingForward: 12 of 100 instances successful, 20 in progress, 67 pending, 1 failed",
     ),
-    ({"event": "verifying"}, "Azure shows no upgrade under way any more; verifies the instances"),
+    ({"event": "verifying"}, "Azure shows no upgrade in progress any more; verifies the instances"),
     ({"event": "upgraded", "instance": "3", "why": ""}, ""),
     ({"event": "ended", "outcome": "upgraded"}, ""),
     # of instance_upgrade, in the same journal
