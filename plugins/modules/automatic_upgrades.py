@@ -10,8 +10,8 @@ module: automatic_upgrades
 short_description: Turn automatic OS image upgrades on with all that they need
 version_added: 1.0.0
 description:
-  - Lets Azure upgrade the OS image of a virtual machine scale set by itself, and sets what that needs where it is asked
-    for. In this order, upgrade mode C(Manual), a model that follows the newest version of its image, the health source
+  - Lets Azure upgrade the OS image of a virtual machine scale set automatically, and sets what that needs where it is
+    asked for. In this order, upgrade mode C(Manual), a model that follows the newest version of its image, the health source
     and the upgrade policy.
   - All of it is checked before anything is written. What is missing, and is not set by this call, is named in one
     message, each with its remedy.
@@ -200,14 +200,14 @@ findings:
       remedy: Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.
       sentence: …
 notes:
-  description: What Azure said of a write that failed though it was stored, and what of a probe is in the way.
+  description: Azure's message for a write that failed although it was stored, and findings of the probe.
   returned: success
   type: list
   elements: str
   sample: []
 rollout_result:
   description:
-    - What became of the instances, as M(steady.vmss.instance_upgrade) returns it; none outside of mode C(Manual).
+    - The result of the instances, as M(steady.vmss.instance_upgrade) returns it; null in other modes than C(Manual).
   returned: always
   type: dict
   sample: {outcome: upgraded, batches: []}
