@@ -11,8 +11,8 @@ short_description: Turn automatic OS image upgrades on with all that they need
 version_added: 1.0.0
 description:
   - Lets Azure upgrade the OS image of a virtual machine scale set automatically, and sets what that needs where it is
-    asked for. In this order, upgrade mode C(Manual), a model that follows the newest version of its image, the health source
-    and the upgrade policy.
+    asked for. In this order, upgrade mode C(Manual), a model that follows the newest version of its image, the health
+    source and the upgrade policy.
   - All of it is checked before anything is written. What is missing, and is not set by this call, is named in one
     message, each with its remedy.
   - In upgrade mode C(Manual) the instances are brought to the model last, batch by batch, as by

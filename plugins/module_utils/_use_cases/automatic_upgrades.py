@@ -55,7 +55,7 @@ def enable(
             raise refusal.after_writes(azure.written) from refusal
         except AzureError as error:
             if azure.written:
-                error.and_now(f"By then this call had sent: {'; '.join(dict.fromkeys(azure.written))}.")
+                error.and_now(f"Before that, this call sent: {'; '.join(dict.fromkeys(azure.written))}.")
             raise
     elif manual and not any(one["severity"] == ERROR for one in told.findings):
         upgraded = _instances(azure, clock, request, check_mode=True)
