@@ -51,7 +51,7 @@ def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
     assert run.rc == 0, run.output
     assert set(scenes.versions(sim).values()) == {NEW}
     assert "100 of 100 instances successful" in run.stderr
-    assert "no disk back" in said(run) and "steady.vmss.rollback" in said(run)
+    assert "no OS disk" in said(run) and "steady.vmss.rollback" in said(run)
     done = result(run)
     assert (done["outcome"], len(done["instances"])) == ("upgraded", 100)
     (journal,) = (tmp_path / "journal").iterdir()
@@ -103,12 +103,12 @@ def test_a_broken_image_by_hand_offers_the_way_back_and_the_offer_works(simulato
     run = play(sim)
     assert run.rc != 0
     text = run.failures[-1]
-    for words in ("maxUnhealthyUpgradedInstancePercent", "instance 0", "no automatic rollback", "Go on", GROUP):
+    for words in ("maxUnhealthyUpgradedInstancePercent", "instance 0", "no automatic rollback", "Continue", GROUP):
         assert words in text, text
     assert result(run)["outcome"] == "stopped"
     assert result(run)["instances"]["0"]["outcome"] == "failed"
     assert scenes.versions(sim) == {"0": NEW, "1": OLD, "2": OLD, "3": OLD, "4": OLD}
-    command = text.partition("ansible-playbook steady.vmss.rollback ")[2].split("Go on")[0].split()
+    command = text.partition("ansible-playbook steady.vmss.rollback ")[2].split("Continue")[0].split()
     given = dict(word.split("=", 1) for word in command if "=" in word)
     back = harness.run_playbook("steady.vmss.rollback", sim, extra_vars={**given, **IMPATIENT})
     assert back.rc == 0, back.output
@@ -161,7 +161,7 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     plays = [{"hosts": "localhost", "gather_facts": False, "roles": role}]
     run = harness.run_playbook(plays, sim, extra_vars={**variables, **PROMPT})
     assert run.rc != 0
-    assert "the previous OS disk was put back at 1 instances; instances 0 run again" in run.failures[-1], run.output
+    assert "the previous OS disk was restored on 1 instances; instances 0 run " in run.failures[-1], run.output
     assert result(run)["outcome"] == "rolled_back"
     assert set(scenes.versions(sim).values()) == {NEW}
     assert run.of("rollout") == []

@@ -44,7 +44,15 @@ def test_a_broken_image_stops_at_the_canary(simulator: StartSimulator) -> None:
     assert judged["disks_replaced"] == {judged["ran"][0][0]: 1}
     assert len(judged["ran"]) == 1
     canary = judged["ran"][0][0]
-    for words in (f"instance {canary}", "unhealthy", "scale set web", "resource group shop", "Go on", "Go back", OLD):
+    for words in (
+        f"instance {canary}",
+        "unhealthy",
+        "scale set web",
+        "resource group shop",
+        "Continue",
+        "Roll back",
+        OLD,
+    ):
         assert words in text, text
     assert "steady.vmss.rollback" in text
     assert result(run)["outcome"] == "stopped"

@@ -127,4 +127,4 @@ def test_an_upgrade_that_waits_for_a_word_says_so(simulator: StartSimulator) -> 
         time.sleep(0.1)
     done = upgrade(sim, timeout=3)
     assert done["failed"] and done["code"] == "upgrade_not_ended" and "3 s" in done["msg"]
-    assert "It may wait for an approval (steady.vmss.deferred_upgrade). Wait on" in done["msg"], done["msg"]
+    assert "It may wait for an approval (steady.vmss.deferred_upgrade). Wait further" in done["msg"], done["msg"]

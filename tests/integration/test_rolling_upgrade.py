@@ -243,7 +243,7 @@ def test_a_broken_image_by_hand_stays_on_the_instance(simulator: StartSimulator)
     assert {i for i, outcome in outcomes.items() if outcome == "failed"} == failed == {"0", "5"}
     assert {outcome for i, outcome in outcomes.items() if i not in failed} == {"not_started"}
     assert done["restored"] == 0
-    for words in ("instance 0", "no automatic rollback", "steady.vmss.rollback", OLD, "scale set web", "Go on"):
+    for words in ("instance 0", "no automatic rollback", "steady.vmss.rollback", OLD, "scale set web", "Continue"):
         assert words in done["msg"], done["msg"]
     told = info(sim)
     assert told["latest"]["reason"]["instance_id"] == "0"
@@ -261,7 +261,7 @@ def test_a_broken_image_by_itself_is_restored_by_azure(simulator: StartSimulator
     assert done["failed"] and done["rollout_result"]["outcome"] == "rolled_back", done
     assert set(scenes.versions(sim).values()) == {NEW}
     assert done["restored"] == rolling(sim)["restored"] > 0
-    assert "the previous OS disk was put back at" in done["msg"]
+    assert "the previous OS disk was restored on" in done["msg"]
     assert info(sim)["history"][0]["restored"] == done["restored"]
     again = upgrade(sim)  # Azure does not try this version again, and 3 hours would be a long wait for nothing
     assert again["failed"] and again["code"] == "upgrade_tried_before", again

@@ -110,7 +110,7 @@ def test_what_is_out_of_range_is_refused_before_any_call(simulator: StartSimulat
     wrong = {"max_batch_instance_percent": 4, "pause_time_between_batches": "soon", "max_surge": True}
     result = set_policy(sim, {"rolling_upgrade_policy": wrong})
     assert result["failed"]
-    for words in ("max_batch_instance_percent 4 is out of range: Azure takes 5 to 100", "'soon' is no duration"):
+    for words in ("max_batch_instance_percent 4 is out of range: Azure takes 5 to 100", "'soon' is not a duration"):
         assert words in result["msg"]
     assert sim.metrics()["arm_calls"] == 0
 

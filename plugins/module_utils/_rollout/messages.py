@@ -227,8 +227,8 @@ def _still_suspended(memory: Memory) -> str:
     if not services:
         return ""
     return (
-        f"An earlier rollout has left {services} suspended; the same command puts that back once it can go on, and the "
-        "module steady.vmss.orchestration_service with state: Running at once."
+        f"An earlier rollout has left {services} suspended; the same command resumes them once it can continue, and "
+        "the module steady.vmss.orchestration_service with state: Running at once."
     )
 
 

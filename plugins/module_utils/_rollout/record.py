@@ -193,10 +193,7 @@ def of_another(scale_set: ScaleSet, rollout_id: str) -> str:
     found = read(scale_set.tags)
     if found is None or not found.open or found.id == rollout_id:
         return ""
-    return (
-        f"scale set {scale_set.name} is in rollout {found.id} to {found.target} by now: another controller has started "
-        "it meanwhile"
-    )
+    return f"scale set {scale_set.name} is now in rollout {found.id} to {found.target} of another controller"
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:

@@ -29,7 +29,7 @@ _TRIES = 3  # of a write of protected settings whose operation did not end well
 
 # Whether a PATCH without them keeps them is unverified.
 _UNSEEN = (
-    "Azure shows nobody the protected settings of extension {name}, so whether it still has them after this write "
+    "Azure never shows the protected settings of extension {name}, so whether it still has them after this write "
     "cannot be seen. Where it needs them, set protected_settings too."
 )
 

@@ -74,7 +74,7 @@ def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, request: Instanc
             "protection_not_shown",
             f"Azure does not show whether instance {instance.instance_id} of the Flexible scale set {scale_set.name} "
             "is protected, so nothing was written. Keep it out of a rollout by naming the others in "
-            "rollout_instance_ids, or set it by hand: "
+            "rollout_instance_ids, or set it manually: "
             + commands.az("vmss update", scale_set.resource_group, scale_set.name, *named),
         )
     return {name: bool(policy.get(field)) for name, field in _FIELDS.items()}

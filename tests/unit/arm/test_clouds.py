@@ -90,8 +90,8 @@ def test_authority_of_the_environment(session: requests.Session) -> None:
     ("answer", "words"),
     [
         ((200, {}, {}), "lacks the loginEndpoint"),
-        ((200, {}, []), "names no cloud"),
-        ((200, {}, b"<html>"), "is no JSON"),
+        ((200, {}, []), "does not name a cloud"),
+        ((200, {}, b"<html>"), "is not JSON"),
         ((500, {}, None), "answers HTTP 500"),
         (requests.ConnectionError("no route"), "no route"),
         (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), "REQUESTS_CA_BUNDLE"),

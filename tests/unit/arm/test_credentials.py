@@ -363,7 +363,7 @@ def test_no_option_is_accepted_and_ignored(sign_in: SignIn, home: Path, name: st
     if auth_source in USED_BY[name]:
         assert seen[0] != seen[1]
     else:
-        refusal = f"auth_source {auth_source} has no use for {name}, which an option gives"
+        refusal = f"auth_source {auth_source} does not use {name}, which an option sets"
         assert refusal in seen[1] and refusal not in seen[0]
 
 

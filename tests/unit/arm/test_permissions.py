@@ -36,7 +36,7 @@ def test_every_role_is_read_in_one_call(azure: Azure, arm: FakeAzure) -> None:
         (200, {"value": [ALL, "*"]}, "unknown form"),
         (200, {"value": [{"actions": "*"}]}, "unknown form"),
         (200, {"permissions": []}, "unknown form"),
-        (200, [], "no JSON object"),
+        (200, [], "not a JSON object"),
     ],
 )
 def test_what_cannot_be_read_or_is_not_whole_is_said(

@@ -54,20 +54,19 @@ def named_in_yaml() -> set[str]:
 
 
 def test_each_code_is_used() -> None:
-    used = set(re.findall(r'"([a-z_]+)"', text_of("plugins", "*.py"))) | named_in_yaml()
+    used = set(re.findall(r'"([a-z_]+)"', text_of("plugins", "*.py")))
     assert set(CODES) - used == set()
 
 
-def test_the_roles_and_playbooks_use_no_other() -> None:
-    named = named_in_yaml()
-    assert {"probe_interval", "image_pinned"} <= named
-    assert named - set(CODES) == set()
+def test_the_roles_and_playbooks_decide_by_no_code() -> None:
+    assert named_in_yaml() == set()
 
 
 def test_what_the_roles_once_named_stands_in_python() -> None:
     used = set(re.findall(r'"([a-z_]+)"', text_of("plugins", "*.py")))
     assert {"hook_failed", "instances_unproven", "task_failed", "model_members_lost", "upgrade_mode"} <= used
     assert {"hook_not_found", "cancelled", "variables_overridden", "rollback_image_unknown"} <= used
+    assert {"probe_interval", "image_pinned"} <= used
 
 
 def test_each_kind_of_problem_has_a_code() -> None:

@@ -134,7 +134,7 @@ def test_other_ways_to_write_an_image(value: object, kind: str, version: str) ->
         ("canonical::22_04:latest", "names no image"),
         ("http://blobs.example/web.vhd", "names no image"),
         ("/subscriptions/s/web", "not the resource id of an image"),
-        ("{not json", "starts like JSON"),
+        ("{not json", "looks like JSON"),
         ({"image": "x"}, "a member that no image has"),
         ({"id": f"{COMPUTE}/images/web", "version": "1.0.0"}, "one form"),
         ({"id": f"{COMPUTE}/images/web", "vhd_uri": "https://x/y"}, "one form"),

@@ -155,7 +155,7 @@ WARNINGS: dict[str, Broken] = {
     "image_version_held_back": (scale_set(image=parse(GALLERY)), versions(excluded_from_latest=True), "1.10.0"),
     "image_not_checked": (scale_set(), Prerequisites(not_read=NOT_READ), "AuthorizationFailed"),
     "probe_not_checked": (probed(), Prerequisites(not_read={"probe": "NotFound: no"}), "NotFound"),
-    "probe_shared": (probed(), Prerequisites(probe=replace(PROBE, rules=1)), "a probe of its own"),
+    "probe_shared": (probed(), Prerequisites(probe=replace(PROBE, rules=1)), "separate probe"),
     "service_fabric_not_checked": (fabric(), Prerequisites(not_read={"cluster": "denied"}), "denied"),
 }
 READY: dict[str, tuple[ScaleSet, Prerequisites]] = {

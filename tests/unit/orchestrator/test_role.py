@@ -46,7 +46,7 @@ def back(*ids: str, failure: str = "") -> dict[str, Any]:
 def test_an_upgrade_that_goes_well() -> None:
     planned = role(Done(PLAN), ASKED)
     assert planned["runs"] and not planned["groups"] and planned["summary"]["instances"] == ["0", "1"]
-    assert "no disk back" in planned["summary"]["rollback"] and "steady.vmss.rollback" in planned["summary"]["rollback"]
+    assert "no OS disk" in planned["summary"]["rollback"] and "steady.vmss.rollback" in planned["summary"]["rollback"]
     done = role(Done(PLAN, {"rollout_result": RESULT}), ASKED)
     assert (done["failure"], done["rollout_result"]["outcome"]) == ("", "upgraded")
 

@@ -117,7 +117,7 @@ def test_all_that_is_out_of_range_is_named_at_once() -> None:
                 },
             )
         )
-    for word in ("max_batch_instance_percent", "max_unhealthy_instance_percent", "'a while' is no duration"):
+    for word in ("max_batch_instance_percent", "max_unhealthy_instance_percent", "'a while' is not a duration"):
         assert word in str(refused.value)
 
 

@@ -357,8 +357,8 @@ def test_a_stop_is_one_block_in_one_order() -> None:
         "The model names",
         "As last read.",
         "ran for instances",
-        "Go on",
-        "Go back",
+        "Continue",
+        "Roll back",
         "journal",
     ]
     assert [said.count(part) for part in parts] == [1] * len(parts)
