@@ -107,8 +107,7 @@ class Play:
 
     def run(self) -> Play:
         self.plan = self._plan()
-        errors = [one["sentence"] for one in self.plan["findings"] if one["severity"] == "error"]
-        if errors and not self.plan["nothing_to_do"]:
+        if errors := self.plan["errors"]:
             self.why, self.codes = " ".join(errors), {"preflight_failed", *_errors(self.plan["findings"])}
             return self
         self.outcome = "unchanged"
@@ -146,10 +145,9 @@ class Play:
             if joined:
                 self.plan = {}  # it plans
                 again = self._plan()
-                if not again["nothing_to_do"] and _errors(again["findings"]):
+                if again["errors"]:
                     self.plan = plan
-                    words = " ".join(one["sentence"] for one in again["findings"])
-                    raise Failed(words, "preflight_failed", again["findings"])
+                    raise Failed(" ".join(again["errors"]), "preflight_failed", again["findings"])
                 plan = self.plan = again
         if not self.rolls:
             return
@@ -161,7 +159,7 @@ class Play:
                 return
             ids = following["instance_ids"] if following else []
             given = {"image": plan["target_image"], "rollout": plan["record"]["id"]}
-            given["begins"] = plan["record"]["id"] != plan["replaces_rollout"]
+            given["begins"] = plan["begins"]
             done = self._upgrade(**given, batch=ids, wait_only=not ids, earlier_batches=self.batches)
             if ids and self.check:
                 self.check(ids)
