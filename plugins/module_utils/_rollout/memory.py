@@ -62,8 +62,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Planned:
-    """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences. `begins`: no
-    earlier run of this rollout can have left anything half way.
+    """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences.
+
+    `begins`: no earlier run of this rollout can have left anything half way.
     """
 
     scale_set: str

@@ -10,24 +10,21 @@ It holds no clock and calls nothing, so hours of rollout are a few milliseconds 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._facts import availability, pacing, problems, running_image
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Outcome, Report
+from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Report
 from .._facts.scale_set import Instance, ScaleSet
 from . import verification
 from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
 from .policy import REIMAGE as REIMAGE_UNPROVEN
 from .policy import breach_after
 from .survey import Survey
+from .upgrade_steps import REIMAGE, START, UPGRADE, Finished, Look, Poll, Request, Send, Step
 from .verification import Progress
 
-Request = t.Literal["upgrade", "reimage", "start"]
-UPGRADE: t.Final = "upgrade"
-REIMAGE: t.Final = "reimage"
-START: t.Final = "start"
 CANCELLED: t.Final = "cancelled"
 
 # What a batch may need beside its upgrade, in this order.
@@ -46,38 +43,6 @@ _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
 
 _FAILED_BEFORE = "failed after its upgrade"
-
-
-class Step:
-    """What the state machine asks for: Look, Poll, Send or Finished."""
-
-
-@dataclass(frozen=True)
-class Look(Step):
-    """Read the instances at this time; with `model`, the scale set too."""
-
-    at: float
-    model: bool = False
-
-
-@dataclass(frozen=True)
-class Poll(Step):
-    """Read the operation at this time."""
-
-    at: float
-
-
-@dataclass(frozen=True)
-class Send(Step):
-    """Ask Azure to upgrade, reimage or start exactly these instances."""
-
-    kind: Request
-    instance_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finished(Step):
-    outcome: Outcome | None
 
 
 class Upgrade:

@@ -22,7 +22,8 @@ from .._rollout import record, upgrade_messages
 from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
 from .._rollout.survey import Survey
-from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.upgrade import Upgrade
+from .._rollout.upgrade_steps import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send
 from .._rollout.verification import Patience
 from . import upgrade_plan_info
 

@@ -17,7 +17,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import Batch, Wait, next_batch
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import Finished, Look
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 
 from ..fleet import FORMS, NEW, START, Faults, Fleet, Work, uniform, with_machine
