@@ -119,7 +119,9 @@ def _check(request: RollingUpgradeRequest) -> None:
         )
     started = request.upgrade_started
     if started and seconds_of(started) is None:
-        raise Refused("option_invalid", f"upgrade_started '{started}' is no time. Write it like 2026-11-21T02:00:04Z.")
+        raise Refused(
+            "option_invalid", f"upgrade_started '{started}' is not a time. Write it like 2026-11-21T02:00:04Z."
+        )
     known = request.upgrade_known
     if known and known != NONE and seconds_of(known) is None:
         raise Refused(
