@@ -26,7 +26,7 @@ FACTS = ImageFacts(TARGET)
 SET: dict[str, tuple[dict[str, t.Any], str]] = {
     "upgrade_mode": ({"upgrade_mode": "Automatic"}, "every instance at once"),
     "upgrade_mode ": ({"upgrade_mode": "Rolling"}, "a rolling upgrade of its own"),
-    "automatic_os_upgrade": ({"automatic_os_upgrade": True}, "beside this rollout"),
+    "automatic_os_upgrade": ({"automatic_os_upgrade": True}, "during this rollout"),
     "service_fabric": ({"service_fabric": True}, "Service Fabric"),
     "image_type": ({"image": FORMS["managed"][NEW]}, "may not be changed"),
 }

@@ -30,6 +30,11 @@ def bare(arm: FakeAzure) -> Stored:
     web = Stored(arm, mode="Rolling")
     web.serve(EXTENSION)
     arm.on("GET", VERSIONS, (200, {}, [{"name": "1.0.0"}]))
+    arm.on(
+        "GET",
+        f"{VERSIONS}/1.0.0",
+        (200, {}, {"name": "1.0.0", "properties": {"osDiskImage": {"operatingSystem": "Linux"}}}),
+    )
     return web
 
 
