@@ -238,7 +238,7 @@ def _lost(case: Case) -> str:
 def services(case: Case, before: World, after: World, run: Ran) -> Iterator[str]:
     """Rule 7: what was suspended is resumed. What another client asks of a service meanwhile is its own."""
     mine, theirs = before.scale_set["services"], after.scale_set["services"]
-    if mine != theirs and not case.did("service") and "could not be put back" not in "".join(run.failures):
+    if mine != theirs and not case.did("service") and "could not be resumed" not in "".join(run.failures):
         yield f"the services were {mine} and are {theirs}"
 
 

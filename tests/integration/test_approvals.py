@@ -77,7 +77,7 @@ def test_nothing_to_approve_is_no_failure(simulator: StartSimulator) -> None:
     refused = scenes.module(deferring, "deferred_upgrade", args={"instance_ids": ["*"]})
     assert refused["failed"] and refused["code"] == "selection_not_found" and "*" in refused["msg"]
     early = scenes.module(deferring, "deferred_upgrade")
-    assert (early["failed"], early["changed"]) == (False, False) and "nothing waits" in early["note"], early
+    assert (early["failed"], early["changed"]) == (False, False) and "no approval is pending" in early["note"], early
 
 
 @pytest.mark.long

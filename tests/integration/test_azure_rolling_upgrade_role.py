@@ -217,8 +217,8 @@ def test_nothing_goes_back_where_the_history_that_would_tell_may_not_be_read(sim
     asked = {"azure_rolling_upgrade_on_failure": "rollback_all", "azure_rolling_upgrade_wait_for_start": 120}
     run = harness.run_playbook(plays, sim, extra_vars={**names, **PROMPT, **asked})
     assert run.rc != 0
-    assert "history does not tell whether it put OS disks back" in run.failures[-1], run.output
-    assert "Azure put no OS disk back" not in run.failures[-1]
+    assert "history does not show whether it restored OS disks" in run.failures[-1], run.output
+    assert "Azure restored no OS disk" not in run.failures[-1]
     assert run.of("rollout") == []
     policy = scenes.truth(sim)["document"]["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]
     assert policy["enableAutomaticOSUpgrade"] is True
@@ -243,7 +243,7 @@ def test_text_variables(simulator: StartSimulator) -> None:
 @pytest.mark.long
 def test_cancel_and_history(simulator: StartSimulator) -> None:
     sim = simulator(world(10), 20)
-    assert "never was" in said(play(sim, "upgrade_history"))
+    assert "reports no rolling upgrade" in said(play(sim, "upgrade_history"))
     idle = play(sim, "cancel_upgrade")
     assert (idle.rc, sim.metrics()["non_get"]) == (0, []) and "No rolling upgrade runs" in said(idle)
     scenes.module(sim, "rolling_upgrade", args={"state": "started", "poll_interval": 1})

@@ -181,7 +181,7 @@ def test_of_a_task_that_is_no_log_only_its_name_is_told(
     run = scenes.roll(
         simulator(scenes.scenario(2), 120), variables={"rollout_health_check": str(hook(tmp_path / "check.yml", task))}
     )
-    assert run.rc == 2 and "your task 'Ask the shop' failed, and its words are not shown" in run.failures[-1]
+    assert run.rc == 2 and "your task 'Ask the shop' failed, and its message is not shown" in run.failures[-1]
     assert "Scale set web (resource group shop) as last read at 20" in run.failures[-1]
     assert "503" not in run.failures[-1] + str(run.fact("rollout_result"))  # Ansible itself says more
 

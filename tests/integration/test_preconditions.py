@@ -78,11 +78,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "has 2 health sources (application_health_extension, load_balancer_probe)",
         "replace: true",
     ),
-    "basic": ({"health": "probe", "properties": PLACES}, "of a Basic load balancer", "Standard load balancer"),
+    "basic": ({"health": "probe", "properties": PLACES}, "to a Basic load balancer", "Standard load balancer"),
     "slow-probe": ({"health": "probe"}, "asks every 120 s", "below 120"),
     "flexible-probe": (
         {"orchestration": "Flexible", "health": "probe"},
-        "which Flexible orchestration does not take",
+        "which Flexible orchestration does not support",
         "replace: true",
     ),
     "flexible-surge": (
@@ -111,7 +111,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "fabric-probe": (
         {"health": "probe", "extensions": [fabric("silver", "Silver")]},
-        "of Service Fabric and has a load balancer probe",
+        "Service Fabric cluster and has a load balancer probe",
         "state: absent",
     ),
     "fabric-bronze": (
@@ -138,7 +138,7 @@ SAID: dict[str, tuple[dict[str, Any], str | None]] = {
     "ready-flexible": ({"orchestration": "Flexible"}, None),
     "ready-probe": ({"health": "probe", "properties": PLACES}, None),
     "unknown-image": ({"image": {**UNKNOWN, "version": "latest"}}, "not among those known"),
-    "shared-probe": ({"health": "probe"}, "a probe of its own"),
+    "shared-probe": ({"health": "probe"}, "separate probe"),
     "unread-probe": ({"health": "probe"}, "the load balancer probe health was not checked: ResourceNotFound"),
     "vault": (
         {"properties": {"virtualMachineProfile": {"osProfile": {"secrets": [{"sourceVault": {"id": "/v"}}]}}}},

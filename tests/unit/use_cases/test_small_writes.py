@@ -295,4 +295,4 @@ def test_only_where_nothing_runs_nothing_waits_for_approval(
         done = deferred_upgrade.approve(
             azure, clock, request(DeferredUpgradeRequest, {**SET, "instance_ids": []}), check_mode=False
         )
-        assert done.approved == () and "nothing waits" in done.note
+        assert done.approved == () and "no approval is pending" in done.note
