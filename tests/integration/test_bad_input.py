@@ -227,7 +227,7 @@ IMAGE: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 UPGRADE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "another image": ({"image": NEW}, [f"web names {URN}:{OLD}, not", "Write the model first with steady.vmss.image"]),
-    "latest": ({"name": "newest"}, [f"newest says {URN}:latest", "Pin an exact version first"]),
+    "latest": ({"name": "newest"}, [f"newest names {URN}:latest", "Pin an exact version first"]),
     "no such instance": ({"instance_ids": ["77"]}, ["scale set web has no instance 77"]),
     "none unavailable": ({"max_unavailable": "0%"}, ["max_unavailable '0%' would never"]),
 }
