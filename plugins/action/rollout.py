@@ -13,6 +13,7 @@ import json
 import re
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 from ansible.utils.vars import load_extra_vars
 
@@ -39,7 +40,7 @@ class ActionModule(WaitingModule):
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
         if not self._in_sight():
-            return with_result(super(WaitingModule, self).execute(args, task_vars))
+            return with_result(super(WaitingModule, self).execute(args, task_vars), args)
         with work_directory() as directory:
             args["work_dir"] = directory
             if args.get("journal_dir"):
@@ -50,7 +51,7 @@ class ActionModule(WaitingModule):
                 if "module_stdout" in result and (memory := _kept(directory)):
                     again = {**args, "memory": memory, "died": True, "hook": None}
                     result = super(WaitingModule, self).execute(again, task_vars)
-        return with_result(result)
+        return with_result(result, args)
 
     def overridden(self, args: Args) -> tuple[Code, str] | None:
         """Extra variables of a rollout that would say what a rollback says itself."""
@@ -123,11 +124,12 @@ def _same(extra: t.Any, own: t.Any) -> bool:
     return bool(listed(extra) == own if isinstance(own, list) else extra == own)
 
 
-def with_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
+def with_result(result: dict[str, t.Any], args: t.Mapping[str, t.Any] = MappingProxyType({})) -> dict[str, t.Any]:
     """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
     if result.get("failed") and not result.get("rollout_result"):
         if argument := _ARGUMENT.search(str(result.get("msg"))):
-            result["msg"] = f"rollout_{argument[1]}: {result['msg']} Nothing was written."
+            given = f" = {value}" if (value := args.get(argument[1])) is not None else ""
+            result["msg"] = f"rollout_{argument[1]}{given}: {str(result['msg']).rstrip('.')}. Nothing was written."
         code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
         result |= {"next": None, "hooks_due": 0}
         result["rollout_result"] = merge([{"outcome": "refused", "code": code, "arm": result.get("arm") or {}}])

@@ -124,6 +124,8 @@ def test_what_ansible_itself_refuses_has_a_result_too() -> None:
         found["failure"].startswith("option_invalid: rollout_health_timeout: ")
         and "Nothing was written" in found["msg"]
     )
+    named = rollout.with_result({"failed": True, "msg": said}, {"health_timeout": "soon"})
+    assert named["failure"].startswith("option_invalid: rollout_health_timeout = soon: ")
     assert rollout.with_result({"changed": True})["failure"] == ""
 
 
