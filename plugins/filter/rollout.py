@@ -15,7 +15,7 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._variables import list
 
 def azure_upgrade(results: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the role azure_rolling_upgrade does next and says, of the results of its tasks."""
-    ran = {name: _ended(one) if isinstance(one, dict) else one for name, one in results.items()}
+    ran: dict[str, t.Any] = {name: _ended(one) if isinstance(one, dict) else one for name, one in results.items()}
     given = {name: "" if value is None else str(value) for name, value in variables.items() if name != "sign_in"}
     signed_in = {f"rollout_{name}": value for name, value in (variables.get("sign_in") or {}).items()}
     return role.role(role.Done(**ran), role.Asked(**given, sign_in=signed_in))
