@@ -174,9 +174,8 @@ def _put_back(done: Done, asked: Asked) -> t.Iterator[str]:
     off = ""
     if done.turned_off.get("changed"):
         off = "Automatic OS upgrades are off now; playbook steady.vmss.enable_automatic_upgrades turns them on again."
-    kept_from_it = next(
-        (one for one in (*(back["failure"] for back in done.backs), done.turned_off.get("msg")) if one), ""
-    )
+    failures = (*(back["failure"] for back in done.backs), done.turned_off.get("msg"))
+    kept_from_it = next((one for one in failures if one), "")
     if not kept_from_it:
         yield f"The model names {_named(groups[-1]['image'])}."
         yield off
