@@ -283,6 +283,7 @@ class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceO
     suspend_services: bool = True
     protected: t.Literal["skip", "refuse"] = "skip"
     take_over: bool = False
+    managed_elsewhere: bool = False
     pause: float = 0
     on_failure: OnFailure = "stop"
     keep_model: bool = False
@@ -301,6 +302,7 @@ BETWEEN_CALLS: t.Final = ("back", "memory", "hook", "died", "work_dir")
 BACK: t.Final[dict[str, t.Any]] = {
     "downgrade": True,
     "take_over": True,
+    "managed_elsewhere": True,
     "keep_model": True,
     "max_unhealthy": "100%",
     "on_failure": "stop",
@@ -325,6 +327,7 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
     suspend_services: bool = False
     protected: t.Literal["skip", "refuse"] = "skip"
     take_over: bool = False
+    managed_elsewhere: bool = False
     going_back: bool = False
 
 
