@@ -14,7 +14,7 @@ from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._arm.redaction import redact
-from .._facts import commands, images
+from .._facts import catalogue, commands, images
 from .._facts.documents import at, profile, with_model
 from .._facts.images import Image
 from .._facts.problems import Refused
@@ -142,11 +142,18 @@ class _Write:
     def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
         self.last, self.read_at = fresh, self.clock.now()
         self._refuse_where_changed(fresh)
-        exact, facts = upgrade_plan_info.exact_image(self.azure, self.target, fresh)
+        versions = upgrade_plan_info.versions_of(self.azure, self.target, fresh)
+        exact, facts = upgrade_plan_info.exact_of(self.azure, self.target, fresh, versions)
         if self.request.latest_must_mean:
             expected = images.parse(self.request.latest_must_mean)
+            other = catalogue.newest_as_text(self.target, versions, fresh.location)
             if not images.same(exact, expected):
                 raise _LeavePinned(f"latest means {exact} by now, not {expected}; the model stays pinned")
+            if other is not None and not images.same(other, expected):
+                raise _LeavePinned(
+                    f"Azure may order the versions as text, and latest then means {other}, not {expected}; the model "
+                    "stays pinned"
+                )
         request = preflight.Request(to_manual=to_manual, managed_elsewhere=True)
         observed = preflight.Observed(Known(facts), self._rolling_upgrade(fresh))
         found = preflight.findings(Survey(fresh, (), exact), observed, request)

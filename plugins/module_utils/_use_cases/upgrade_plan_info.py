@@ -94,17 +94,25 @@ def selection_of(request: SelectionOptions) -> Selection:
     return select(request.instance_ids, request.update_domains, request.fault_domains, request.zones)
 
 
-def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
+def exact_image(azure: Azure, target: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
     """The exact image, and what the catalogue knows of it. Raises Refused where `latest` means nothing usable."""
-    target = wanted
-    if reason := images.type_switch(wanted, scale_set.image):
-        raise Refused("image_type", f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
+    return exact_of(azure, target, scale_set, versions_of(azure, target, scale_set))
+
+
+def versions_of(azure: Azure, target: Image, scale_set: ScaleSet) -> list[ImageVersion]:
+    """The versions among which `latest` is one; empty of an exact image. Raises Refused."""
+    if reason := images.type_switch(target, scale_set.image):
+        raise Refused("image_type", f"scale set {scale_set.name} cannot take image {target}: {reason}")
+    return azure.image_versions(target, scale_set.location) if target.follows_latest else []
+
+
+def exact_of(
+    azure: Azure, target: Image, scale_set: ScaleSet, versions: t.Sequence[ImageVersion]
+) -> tuple[Image, ImageFacts]:
     if target.follows_latest:
-        versions = azure.image_versions(target, scale_set.location)
         target = catalogue.newest(target, versions, scale_set.location)
-        version = next((one for one in versions if images.same(one.image, target)), None)
-        return target, azure.image_facts(target, scale_set.location, version)
-    return target, azure.image_facts(target, scale_set.location)
+    version = next((one for one in versions if images.same(one.image, target)), None)
+    return target, azure.image_facts(target, scale_set.location, version)
 
 
 def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
