@@ -18,12 +18,13 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
-from ansible_collections.steady.vmss.plugins.module_utils._options import BACK, HookOptions
+from ansible_collections.steady.vmss.plugins.module_utils._options import BACK, HookOptions, SelectionOptions
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 _HOOKS = list(HookOptions.__dataclass_fields__)
+_CHOICES = list(SelectionOptions.__dataclass_fields__)
 COLLECTION = Path(__file__).resolve().parents[2]
 _ARGUMENT = re.compile(r"argument '(\w+)' is of type")
 
@@ -32,7 +33,7 @@ Args = dict[str, t.Any]
 
 class ActionModule(WaitingModule):
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        said = self.overridden(args) or self.found(args, task_vars or {})
+        said = unchosen(args) or self.overridden(args) or self.found(args, task_vars or {})
         if said:
             return with_result({"failed": True, "code": said[0], "msg": said[1]})
         if args.get("hook"):
@@ -67,8 +68,8 @@ class ActionModule(WaitingModule):
             return None
         return "variables_overridden", (
             f"{', '.join(beaten)} {'is' if len(beaten) == 1 else 'are'} given as extra variables, and the rollback of "
-            f"scale set {args.get('name')} (resource group {args.get('resource_group')}) sets them itself. Leave them "
-            "out, empty ones too: rollback_image and rollback_instance_ids say what goes back to what. Nothing was "
+            f"scale set {args.get('name')} (resource group {args.get('resource_group')}) sets them itself. Omit them, "
+            "empty ones too: rollback_image and rollback_instance_ids select the image and the instances. Nothing was "
             "written."
         )
 
@@ -87,6 +88,16 @@ class ActionModule(WaitingModule):
         return "hook_not_found", (
             f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Nothing was written."
         )
+
+
+def unchosen(args: Args) -> tuple[Code, str] | None:
+    """A rollout of chosen instances, as the playbook upgrade_instances asks for it, without any that is chosen."""
+    if not args.pop("chosen", False) or any(args.get(name) for name in _CHOICES):
+        return None
+    return "option_invalid", (
+        "Choose instances with rollout_instance_ids, rollout_update_domains, rollout_fault_domains or rollout_zones. "
+        "The playbook steady.vmss.upgrade_image upgrades them all. Nothing was written."
+    )
 
 
 def ended(hook: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

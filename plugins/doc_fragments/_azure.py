@@ -48,7 +48,7 @@ options:
         the Azure CLI.
       - O(client_id), O(secret), O(tenant) and the certificate belong to one principal and are taken from one source,
         the first that names a principal. A mixture is refused.
-      - An option that the way to sign in has no use for is refused, as O(secret) with V(msi).
+      - An option that the way to sign in does not use is refused, as O(secret) with V(msi).
     type: str
     choices: [auto, env, credential_file, workload_identity, msi, cli]
   profile:
@@ -83,7 +83,7 @@ notes:
   - Certificates are always verified. E(REQUESTS_CA_BUNDLE), else E(SSL_CERT_FILE), names those of a private authority.
   - A module that changes Azure ends with the play, also with one that is killed. Its C(outcome) and its journal
     then say V(cancelled). Not with C(async), and not on another host than the controller.
-  - A failure has a C(code) for playbooks to look at, which stays where the message changes its words. The error
-    catalogue tells what each means and what to do.
+  - A failure has a C(code) for playbooks to check, which does not change with the words of the message. The error
+    catalogue explains each code and what to do.
   - AWX's credential "Azure Resource Manager" works as it is, with a client secret.
 """

@@ -64,14 +64,14 @@ options:
   max_unhealthy_upgraded:
     description:
       - The most instances that may fail among those that the rollout has upgraded, as a number or a percent of them,
-        rounded down. Those that fail within it are left as they are, the rest is upgraded, and the end is a failure
+        rounded down. Those that fail within it are not changed, the rest is upgraded, and the rollout ends as a failure
         that names them.
     type: str
     default: "0"
   include_deallocated:
     description:
       - Whether deallocated instances are upgraded too.
-      - They are left alone otherwise, and count as neither available nor unavailable.
+      - They are skipped otherwise, and count as neither available nor unavailable.
     type: bool
     default: false
   downgrade:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filters that the roles need: option values as users give them, and results put together."""
+"""Filters that the roles need: results put together, and the name of a journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import time
 import typing as t
 
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import role
-from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 
 def azure_upgrade(results: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -31,5 +30,4 @@ class FilterModule:
         return {
             "azure_journal": azure_journal,
             "azure_upgrade": azure_upgrade,
-            "listed": listed,
         }

@@ -13,12 +13,12 @@ version_added: 1.0.0
 description:
   - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
     C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
-  - C(rollout_resource_group) and C(rollout_scale_set) hold where there are none of the prefix.
+  - C(rollout_resource_group) and C(rollout_scale_set) are used where there are none with the prefix.
   - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
 author: [steady.vmss contributors (@steady-vmss)]
 options:
   _terms:
-    description: The module's name.
+    description: The module's name; with an option's name after a dot, what that dictionary holds.
     type: list
     elements: str
     required: true
@@ -34,8 +34,14 @@ options:
   back:
     description:
       - Whether the module rolls back. Scale set, image and instances are then what C(rollback_resource_group),
-        C(rollback_scale_set), C(rollback_image) and C(rollback_instance_ids) say, and what a way back decides itself is
-        left to it.
+        C(rollback_scale_set), C(rollback_image) and C(rollback_instance_ids) say, and what a rollback sets itself is
+        not given.
+    type: bool
+    default: false
+  chosen:
+    description:
+      - Whether C(rollout_instance_ids), C(rollout_update_domains), C(rollout_fault_domains) or C(rollout_zones) must
+        choose instances. The action plugin of M(steady.vmss.rollout) refuses a rollout of all of them then.
     type: bool
     default: false
 """
@@ -72,5 +78,5 @@ class LookupModule(LookupBase):
         def value_of(name: str) -> t.Any:
             return next(iter(by_name.run([name], variables, default="")), "")
 
-        given = {name: self.get_option(name) for name in ("prefix", "only", "back")}
+        given = {name: self.get_option(name) for name in ("prefix", "only", "back", "chosen")}
         return [options_of(terms[0], value_of, **given)]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ._facts.foreign_text import all_printable
 from ._facts.problems import Refused
+from ._facts.times import timestamp
 
 _HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -60,6 +61,14 @@ class Journal:
                     file.write("".join(lines))
             except OSError as exc:
                 self.warnings = [f"The journal {self._path} lacks lines: {exc.strerror}."]
+
+    def teller(self, now: t.Callable[[], float]) -> t.Callable[..., None]:
+        """Writes one event and its facts, at the time of `now`."""
+
+        def tell(event: str, **facts: t.Any) -> None:
+            self.write([{"time": timestamp(now()), "event": event, **facts}])
+
+        return tell
 
 
 def keep(path: str, what: t.Mapping[str, t.Any]) -> None:

@@ -30,12 +30,17 @@ from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
 Request = t.TypeVar("Request", bound=ConnectionOptions)
 Asked_contra = t.TypeVar("Asked_contra", bound=ConnectionOptions, contravariant=True)
 
-# The required options that users of the role know by another name.
-_IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
+# The required options that users of a role or playbook know by another name.
+_ELSEWHERE = {
+    "resource_group": "in the role rollout it is rollout_resource_group",
+    "name": "in the role rollout it is rollout_scale_set",
+    "image": "in the role rollout it is rollout_image",
+    "extension": "in the playbook recover_credentials it is extension_name",
+}
 
 OLDEST_ANSIBLE = (2, 20)  # the oldest ansible-core, as in meta/runtime.yml
 
-_CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
+_CANCELLED = "Nothing more is sent; what Azure has accepted continues there. Run the same again to continue."
 
 
 class Failed(Exception):
@@ -98,8 +103,7 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
     module = Module(argument_spec=spec, supports_check_mode=True, **rules)
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
-            role = _IN_THE_ROLE.get(name)
-            said = f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}."
+            said = f"{name} is empty{f'; {_ELSEWHERE[name]}' if name in _ELSEWHERE else ''}."
             module.fail_json(**_failure("option_invalid", said))
     if said := _old_ansible(module.ansible_version) or sdk.unmet_requirements():
         trace = {"exception": sdk.IMPORT_ERROR} if sdk.IMPORT_ERROR else {}

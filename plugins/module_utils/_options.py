@@ -138,11 +138,17 @@ class RollingUpgradePolicyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutomaticOsUpgradePolicyOptions:
-    enable_automatic_os_upgrade: bool | None = None
+class AutomaticUpgradesPolicyOptions:
+    """How Azure upgrades by itself."""
+
     disable_automatic_rollback: bool | None = None
     use_rolling_upgrade_policy: bool | None = None
     os_rolling_upgrade_deferral: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutomaticOsUpgradePolicyOptions(AutomaticUpgradesPolicyOptions):
+    enable_automatic_os_upgrade: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +180,13 @@ class ApplicationHealthOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthSourceOptions(ApplicationHealthOptions):
+    source: HealthSource | None = None
+    replace: bool = False
+    probe_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProtectionOptions:
     from_scale_in: bool | None = None
     from_scale_set_actions: bool | None = None
@@ -183,13 +196,24 @@ class ProtectionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutomaticUpgradesRequest(JournalOptions, AzureMayUpgradeOptions, PatienceOptions):
+    follow_latest: bool = False
+    upgrade_mode: t.Literal["Manual"] | None = None
+    health_monitor: HealthSourceOptions | None = None
+    rolling_upgrade_policy: RollingUpgradePolicyOptions | None = None
+    automatic_os_upgrade_policy: AutomaticUpgradesPolicyOptions | None = None
+    max_unavailable: str = PolicyOptions.max_unavailable
+    timeout: int = 1800
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeferredUpgradeRequest(ScaleSetOptions):
     instance_ids: t.Sequence[str] = ()
     timeout: int = 900
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtensionRequest(ScaleSetOptions, ExtensionOptions, AzureMayUpgradeOptions):
+class ExtensionRequest(JournalOptions, ExtensionOptions, AzureMayUpgradeOptions):
     extension: str
     state: t.Literal["present", "absent"] = "present"
     protected_settings: t.Mapping[str, t.Any] | None = field(default=None, repr=False, metadata=_NO_LOG)
@@ -197,11 +221,8 @@ class ExtensionRequest(ScaleSetOptions, ExtensionOptions, AzureMayUpgradeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthMonitorRequest(ScaleSetOptions, ApplicationHealthOptions, AzureMayUpgradeOptions):
+class HealthMonitorRequest(JournalOptions, HealthSourceOptions, AzureMayUpgradeOptions):
     state: t.Literal["present", "absent"] = "present"
-    source: HealthSource | None = None
-    replace: bool = False
-    probe_id: str | None = None
     timeout: int = 1800
 
 
@@ -332,7 +353,7 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpgradePolicyRequest(ScaleSetOptions, AzureMayUpgradeOptions):
+class UpgradePolicyRequest(JournalOptions, AzureMayUpgradeOptions):
     mode: UpgradeMode | None = None
     rolling_upgrade_policy: RollingUpgradePolicyOptions | None = None
     automatic_os_upgrade_policy: AutomaticOsUpgradePolicyOptions | None = None

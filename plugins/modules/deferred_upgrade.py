@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Where a virtual machine scale set defers its automatic OS upgrades, Azure announces an upgrade to the instances and
     waits until it is approved, for each of them.
-  - Approves it for the instances that do not run the newest version of the image yet. Those that do are left out.
+  - Approves it for the instances that do not run the newest version of the image yet. The others are skipped.
   - An approval starts nothing where nothing waits for it.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
@@ -27,7 +27,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Azure does not tell which instances are approved, so an approval is sent until the instance is upgraded.
+      - Azure does not show which instances are approved, so an approval is sent until the instance is upgraded.
 options:
   instance_ids:
     description:
@@ -37,7 +37,7 @@ options:
     elements: str
     default: []
   timeout:
-    description: How long to wait for the approval to be taken, in seconds.
+    description: How long to wait until Azure accepts the approval, in seconds.
     type: int
     default: 900
 seealso:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: extension
-short_description: Put an extension into a scale set's model
+short_description: Manage one extension of a scale set's model
 version_added: 1.0.0
 description:
-  - Writes one extension of the model of a virtual machine scale set, or takes it out. The other extensions are not
+  - Writes one extension of the model of a virtual machine scale set, or removes it. The other extensions are not
     touched, their protected settings included.
   - Members that are not given stay as they are, and so do settings that are not named.
   - In upgrade mode C(Manual) the instances get it when they are brought to the model, with
     M(steady.vmss.instance_upgrade) and O(steady.vmss.instance_upgrade#module:whole_model).
   - Azure never shows protected settings. They appear in no result, and whether they are the ones that Azure has can
-    only be told by O(force_update_tag).
+    only be seen by O(force_update_tag).
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -55,28 +55,31 @@ options:
     description: Whether an instance gets the newest minor version when the extension is installed.
     type: bool
   enable_automatic_upgrade:
-    description: Whether Azure upgrades the extension by itself.
+    description: Whether Azure upgrades the extension automatically.
     type: bool
   provision_after_extensions:
     description: Names of the extensions that are installed before this one.
     type: list
     elements: str
   settings:
-    description: Its public settings. The query of a URI is shown nowhere, because it may be a signature.
+    description: Its public settings. The query of a URI is never shown, because it may be a signature.
     type: dict
   protected_settings:
     description: Its protected settings, all of them.
     type: dict
   force_update_tag:
     description:
-      - A word of your own for this state of the settings, such as the date on which a credential was renewed. Another
-        word makes Azure run the extension anew on every instance that is brought to the model.
+      - A word of your choice for this state of the settings, such as the date on which a credential was renewed.
+        Another word makes Azure run the extension again on every instance that is brought to the model.
       - Where the extension has this word already, O(protected_settings) are not written again.
     type: str
   timeout:
     description: How long to wait for another client's change to end and for the write itself, in seconds.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.instance_upgrade
   - module: steady.vmss.health_monitor
@@ -98,7 +101,7 @@ EXAMPLES = r"""
     name: web
     whole_model: true
 
-- name: Take an extension out of the model
+- name: Remove an extension from the model
   steady.vmss.extension:
     resource_group: shop
     name: web
@@ -113,7 +116,7 @@ scale_set:
   type: str
   sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
 before:
-  description: The extension as the model had it, without protected settings; none where it had none.
+  description: The extension as the model had it, without protected settings; null where it had none.
   returned: success
   type: dict
   sample: {publisher: Microsoft.Azure.Extensions, type: CustomScript, type_handler_version: "2.1", settings: {}}
@@ -128,7 +131,7 @@ protected_settings_written:
   type: bool
   sample: true
 note:
-  description: What Azure said of an operation that failed or was cancelled although it stored the extension.
+  description: Azure's message for an operation that failed or was cancelled although it stored the extension.
   returned: success
   type: str
   sample: ""

@@ -11,7 +11,7 @@ short_description: Set the health source of a scale set
 version_added: 1.0.0
 description:
   - Makes the Application Health extension or a load balancer probe the health source of a virtual machine scale set.
-    Rolling upgrades, automatic OS image upgrades and automatic repairs go by it, and Azure takes only one.
+    Rolling upgrades, automatic OS image upgrades and automatic repairs use it, and Azure allows only one.
   - Only the extension itself or the probe is written. Other extensions are not touched, their protected settings
     included.
   - In upgrade mode C(Manual) the instances that are there get it when they are brought to the model, with
@@ -32,7 +32,7 @@ attributes:
 options:
   state:
     description:
-      - V(absent) takes the O(source) away, or every one where none is given. That is refused while something needs it.
+      - V(absent) removes the O(source), or all of them where it is not given. That is refused while a feature needs it.
     type: str
     choices: [present, absent]
     default: present
@@ -42,8 +42,8 @@ options:
     choices: [application_health_extension, load_balancer_probe]
   replace:
     description:
-      - Whether O(source) may take the place of another one. While something needs a source, the new one is written
-        first. A failure between the two writes says what there is then.
+      - Whether O(source) may replace another one. While a feature needs a source, the new one is written
+        first. If a failure occurs between the two writes, the message names the sources that the scale set then has.
       - Without it a scale set that has another one is refused.
     type: bool
     default: false
@@ -52,21 +52,21 @@ options:
     type: str
   protocol:
     description:
-      - How the extension asks the application.
+      - The protocol with which the extension probes the application.
       - This and the other options of the extension stay as they are where they are not given.
     type: str
     choices: [http, https, tcp]
   port:
-    description: The port it asks; required with V(tcp).
+    description: The port that it probes; required with V(tcp).
     type: int
   request_path:
-    description: The path it asks for; required with V(http) and V(https).
+    description: The path that it requests; required with V(http) and V(https).
     type: str
   interval_in_seconds:
-    description: The seconds between two questions, V(5) to V(60). Azure's default is 5.
+    description: The seconds between two probes, V(5) to V(60). Azure's default is 5.
     type: int
   number_of_probes:
-    description: How many answers of one kind in a row change the health, V(1) to V(24). Azure's default is 1.
+    description: The number of consecutive equal answers that change the health, V(1) to V(24). Azure's default is 1.
     type: int
   grace_period:
     description: The seconds that a new instance may be C(initializing), up to V(14400), with V(rich) states.
@@ -81,20 +81,23 @@ options:
     choices: [binary, rich]
   extension_name:
     description:
-      - The name of a new extension; one that is there keeps its name.
+      - The name of a new extension; an existing one keeps its name.
       - Unset means C(ApplicationHealthLinux) or C(ApplicationHealthWindows).
     type: str
   timeout:
     description: How long to wait for another client's change to end and for the writes, in seconds.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.upgrade_policy
   - module: steady.vmss.instance_upgrade
 """
 
 EXAMPLES = r"""
-- name: Ask the application for its health page every ten seconds
+- name: Probe the application's health page every ten seconds
   steady.vmss.health_monitor:
     resource_group: shop
     name: web
@@ -104,7 +107,7 @@ EXAMPLES = r"""
     request_path: /health
     interval_in_seconds: 10
 
-- name: Go by the load balancer's probe instead, where balancer is the load balancer's resource id
+- name: Use the load balancer's probe instead, where balancer is the load balancer's resource id
   steady.vmss.health_monitor:
     resource_group: shop
     name: web
@@ -126,7 +129,7 @@ scale_set:
   type: str
   sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
 before:
-  description: The health sources that the model had; none for those it had not.
+  description: The health sources that the model had; null for one that it did not have.
   returned: success
   type: dict
   sample: {application_health_extension: null, load_balancer_probe: null}
@@ -147,7 +150,7 @@ after:
     load_balancer_probe: null
 notes:
   description:
-    - What is left to do for the instances, what of the probe is in the way of Azure's own upgrades, and what Azure said
+    - What remains to do for the instances, findings of the probe that affect Azure's own upgrades, and Azure's message
       of a write that failed though it was stored.
   returned: success
   type: list
@@ -158,7 +161,7 @@ notes:
       whole_model: true.
 findings:
   description:
-    - What of the load balancer's probe is in the way of automatic OS image upgrades and of upgrade mode Rolling. Errors
+    - Findings of the load balancer's probe that affect automatic OS image upgrades and upgrade mode Rolling. Errors
       are refused where these are on. Empty for the extension.
   returned: success, or where the scale set is not ready
   type: list
@@ -166,7 +169,7 @@ findings:
   sample:
     - severity: error
       code: probe_interval
-      message: the health probe health of scale set web asks every 120 s, which is not within two minutes.
+      message: the health probe health of scale set web asks every 120 s, which is not less than two minutes.
       remedy: Set the probe's intervalInSeconds below 120.
       sentence: …
 arm:

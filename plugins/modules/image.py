@@ -14,7 +14,7 @@ description:
   - No instance is touched. In upgrade mode V(Manual) new instances are made of the image, the others wait for
     M(steady.vmss.instance_upgrade).
   - The image must exist, be ready and be replicated to the scale set's region, or nothing is written.
-  - The write carries the ETag that was read. When another client wrote meanwhile the scale set is read and judged
+  - The write carries the ETag that was read. When another client has written since, the scale set is read and checked
     again, and another image, another rollout's record, another upgrade mode or a rolling upgrade of Azure's is refused.
     While another client changes the scale set the module waits.
   - After the write the scale set is compared with what it was before. Where anything but the image, the capacity and
@@ -41,7 +41,7 @@ options:
         version follows the newest."
       - "C(shared_gallery_image_id) and C(community_gallery_image_id)."
       - "An unmanaged VHD: C(vhd_uri), or its https URI. Azure retired unmanaged disks in 2025 and still serves them.
-        Another SAS than the model shows is written; without one the model's stays."
+        A SAS other than the model's is written; without a SAS the model's is kept."
     type: raw
     required: true
   upgrade_mode:
@@ -77,11 +77,11 @@ options:
         description: When the rollout started, by Azure's clock.
         type: str
       suspended:
-        description: The orchestration services that the rollout suspends and puts back.
+        description: The orchestration services that the rollout suspends and resumes.
         type: list
         elements: str
       state:
-        description: Whether the rollout goes on, goes back, or how it ended.
+        description: Whether the rollout is in progress, is rolling back, or how it ended.
         type: str
         choices: [in_progress, going_back, finished, stopped, rolled_back]
         default: in_progress
@@ -159,7 +159,7 @@ upgrade_mode:
 joined:
   description:
     - Whether another controller has begun the same rollout at the same moment, to this image and of these instances.
-      Its record stands, and a plan made now goes on with it.
+      Its record is kept, and a new plan continues that rollout.
   returned: success
   type: bool
   sample: false

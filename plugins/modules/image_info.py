@@ -33,10 +33,10 @@ options:
     description: The resource group of the scale set O(name).
     type: str
   name:
-    description: A scale set whose image and region are meant.
+    description: A scale set whose image and region are used.
     type: str
   running:
-    description: Whether the instances of the scale set O(name) are read, to tell what they run.
+    description: Whether the instances of the scale set O(name) are read, to show what they run.
     type: bool
     default: true
 """
@@ -96,10 +96,10 @@ versions:
       description: Provisioning state; only V(Succeeded) can be used.
       type: str
     excluded_from_latest:
-      description: Whether latest passes the version over.
+      description: Whether the version is excluded from latest.
       type: bool
     regions:
-      description: Where the version is replicated; null where it is everywhere or Azure does not say.
+      description: Where the version is replicated; null where it is everywhere or Azure does not report it.
       type: list
       elements: str
     published:

@@ -11,7 +11,7 @@ short_description: Protect instances from scale-in and from the scale set's acti
 version_added: 1.0.0
 description:
   - Sets the protection policy of instances of a virtual machine scale set.
-  - An instance that is protected from scale set actions is left out of every rollout.
+  - An instance that is protected from scale set actions is excluded from every rollout.
   - Of a Flexible scale set Azure may not show the protection. Then this module refuses and names the command of C(az)
     that sets it, and a rollout does not see it, so name the instances that it may touch.
 author: [steady.vmss contributors (@steady-vmss)]
@@ -33,11 +33,11 @@ options:
     elements: str
     required: true
   from_scale_in:
-    description: Whether scale-in spares the instances. Unset leaves it as it is.
+    description: Whether the instances are protected from scale-in. Unset does not change it.
     type: bool
   from_scale_set_actions:
     description:
-      - Whether upgrades and other actions of the scale set spare the instances. Unset leaves it as it is.
+      - Whether the instances are protected from upgrades and other actions of the scale set. Unset does not change it.
       - Azure protects such an instance from scale-in too, so O(from_scale_in=false) is refused with it.
     type: bool
   timeout:

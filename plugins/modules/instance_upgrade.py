@@ -16,7 +16,7 @@ description:
     starts.
   - An instance that already runs the image is not touched, so the module can be run again at any time.
   - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data
-    disks are never reset. Where Azure has left it deallocated, for want of capacity, it is started once.
+    disks are never reset. If Azure left it deallocated because capacity was missing, it is started once.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -34,14 +34,14 @@ attributes:
 options:
   image:
     description:
-      - The image that the instances are meant to get, in any form that O(steady.vmss.image#module:image) takes.
+      - The target image of the instances, in any form that O(steady.vmss.image#module:image) takes.
       - The module refuses to start where the model names another one. Unset means the model's.
     type: raw
   whole_model:
     description:
       - Bring the instances to all of the model, not to its image alone, for instance after the health source or an
         extension has changed. Those that have not got the latest model and those that failed are upgraded.
-      - What comes only with a new OS disk, such as custom data, does not reach an instance that keeps its disk.
+      - What is applied only with a new OS disk, such as custom data, is not applied to an instance that keeps its disk.
         RV(notes) names those; O(unproven=reimage) brings it.
       - Of the instances of a Flexible scale set Azure does not tell whether they have got it. Only those that failed
         are upgraded there, and a warning names the others.
@@ -56,7 +56,7 @@ options:
       - V(report) names them in RV(unproven). V(reimage) gives them a new OS disk, in batches like any other. It needs
         the record and the time of the disk, or nothing would be proven by it, and a Uniform scale set.
       - With O(whole_model), V(reimage) gives every instance that is upgraded, and every one whose disk is not known to
-        be newer than the record, a new OS disk, because custom data and the like come with one only. Without a record
+        be newer than the record, a new OS disk, because custom data, for instance, needs one. Without a record
         it does so each time it is run.
     type: str
     choices: [report, reimage]
@@ -68,7 +68,7 @@ options:
       - By default whichever rollout the scale set is in when the call begins.
     type: str
   begins:
-    description: Whether this run has begun the rollout itself, so that no earlier run has left instances half way.
+    description: Whether this run has started the rollout, so that no earlier run has left instances partly upgraded.
     type: bool
     default: false
   touched:
@@ -87,7 +87,7 @@ options:
     elements: str
     default: []
   wait_only:
-    description: Upgrade nothing; wait until nothing is in the way of the next batch, and return that one.
+    description: Upgrade nothing; wait until the next batch can start, and return that batch.
     type: bool
     default: false
   earlier_batches:
@@ -139,12 +139,12 @@ rollout_result:
       type: str
     outcome:
       description:
-        - V(unchanged), V(upgraded), V(stopped), or V(failed) where all is through and instances have failed within
-          O(max_unhealthy_upgraded).
-        - V(cancelled) where the job was cancelled. What Azure has accepted goes on there.
+        - V(unchanged), V(upgraded), V(stopped), or V(failed) where the work is finished and instances have failed
+          within O(max_unhealthy_upgraded).
+        - V(cancelled) where the job was cancelled. What Azure has accepted continues there.
       type: str
     code:
-      description: The code of an end that is no success, as in the error catalogue.
+      description: The code where it did not succeed, as in the error catalogue.
       type: str
     why:
       description: Why the work stopped.
@@ -165,7 +165,7 @@ rollout_result:
       description: When this call ended.
       type: str
     batches:
-      description: The batches done, or in check mode the batches to do.
+      description: The finished batches, or in check mode the batches to do.
       type: list
       elements: dict
     instances:
@@ -208,7 +208,7 @@ rollout_result:
     unavailable: {max_allowed: 2, max_seen: 2}
     arm: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
 next_batch:
-  description: The batch that comes next; none where nothing is left to do.
+  description: The next batch; null where nothing remains to do.
   returned: always
   type: dict
   sample: {number: 2, label: zone 1, update domain 1, instance_ids: ["1"], adopted: false}
@@ -242,7 +242,7 @@ instances_now:
   type: str
   sample: "Scale set web (resource group shop) as last read at 2026-11-21T02:00:04Z: Of 3 instances 3 run …"
 batch_now:
-  description: What the instances of O(batch) run now, as it was read last; none where no batch was given.
+  description: What the instances of O(batch) run now, as it was read last; null where no batch was given.
   returned: always
   type: dict
   contains:
@@ -251,7 +251,7 @@ batch_now:
       type: list
       elements: str
     complete:
-      description: Whether all of them are, apart from those that are gone.
+      description: Whether all of them are, except those that no longer exist.
       type: bool
     sentence:
       description: Which instances run what, and which are not in service.

@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Where a virtual machine scale set has lifecycle hooks, Azure asks before it schedules an automatic OS upgrade and
     before each batch of it, and waits for an answer.
-  - Lists what it asks, and answers or delays it. Where nobody answers, Azure takes the hook's default action.
-  - Hooks hold for automatic OS upgrades only, not for upgrades that are started by hand.
+  - Lists these events, and answers or delays them. Without an answer Azure takes the hook's default action.
+  - Hooks apply to automatic OS upgrades only, not to upgrades that are started manually.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -29,7 +29,7 @@ attributes:
 options:
   state:
     description:
-      - V(listed) changes nothing. V(approved) lets Azure go on, V(rejected) does not, and V(delayed) makes it wait
+      - V(listed) changes nothing. V(approved) lets Azure continue, V(rejected) does not, and V(delayed) makes it wait
         until O(until).
     type: str
     choices: [listed, approved, rejected, delayed]
@@ -88,7 +88,7 @@ before:
       description: Whether it still can be answered.
       type: bool
     default_action:
-      description: What Azure does where nobody answers, V(Approve) or V(Reject).
+      description: What Azure does without an answer, V(Approve) or V(Reject).
       type: str
     created:
       description: When Azure asked, RFC 3339, UTC.

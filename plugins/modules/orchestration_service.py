@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Suspends or resumes an orchestration service of a virtual machine scale set, so that Azure does not replace or move
     instances while they are worked on.
-  - A service that the scale set does not run is left alone and reported as V(NotRunning).
+  - A service that the scale set does not run is not changed and is reported as V(NotRunning).
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure

@@ -13,8 +13,8 @@ description:
   - Lets Azure's own orchestrator roll the newest version of the model's image, or of the extensions, through a virtual
     machine scale set, by the set's rolling upgrade policy.
   - An upgrade of the asked O(type) that already runs, Azure's or a person's, is adopted; one of the other type is
-    waited for. An old one is never taken for this call's, nor one that comes after it.
-  - What Azure says of an upgrade is not believed of the instances. They are read, and an upgrade is done when each runs
+    waited for. An earlier or a later upgrade is never confused with the one of this call.
+  - Azure's status of an upgrade is not trusted for the instances. They are read, and an upgrade is done when each runs
     the newest image and is available.
   - The model must follow the newest version (C(latest), or a gallery image without a version). An upgrade never changes
     publisher, offer or SKU.
@@ -31,15 +31,15 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Azure does not tell whether an extension has a newer version, so O(type=extensions) starts one each time.
+      - Azure does not show whether an extension has a newer version, so O(type=extensions) starts one each time.
 options:
   state:
     description:
       - V(started) starts one, unless one runs or nothing is to do, and returns once Azure shows it. In upgrade mode
         C(Rolling) one that runs and that Azure's history does not show may be of anything, so its end is awaited first.
       - V(completed) waits for its end too. Where automatic OS upgrades are on, Azure is given O(wait_for_start) to
-        start it by itself.
-      - V(cancelled) cancels the one that runs, and no other that takes its place meanwhile. Azure finishes the batch in
+        start it automatically.
+      - V(cancelled) cancels the one that runs, and no other that has replaced it since. Azure finishes the batch in
         progress, which is waited for.
     type: str
     choices: [started, completed, cancelled]
@@ -51,21 +51,21 @@ options:
     default: os
   wait_for_start:
     description:
-      - How long Azure may take to start an automatic OS upgrade by itself, in seconds. V(0) starts one now.
+      - How long Azure may take to start an automatic OS upgrade, in seconds. V(0) starts one now.
       - Unset means 3 hours, which the first one of a scale set may take. Without automatic OS upgrades one is started
         at once.
-      - Unset, it is not waited for where Azure has tried the same version by itself already and stopped.
+      - Unset, it is not waited for where Azure already tried the same version automatically and stopped.
     type: int
   upgrade_started:
     description:
-      - The RV(upgrade_started) of an earlier call whose upgrade is meant. It alone is awaited, judged or cancelled,
-        even if it has ended by now and another one runs.
+      - The RV(upgrade_started) of an earlier call that selects its upgrade. It alone is awaited, judged or cancelled,
+        even if it has ended and another one runs.
       - One of another O(type) is refused, where Azure's history shows that; V(cancelled) cancels it all the same.
     type: str
   upgrade_known:
     description:
       - When the latest upgrade started that an earlier call has shown (RV(before)), or V(none) where there was none.
-        One that came since is then the one that is awaited, even if it has ended by now, and is not started again.
+        One that came since is then the one that is awaited, even if it has ended, and is not started again.
     type: str
   timeout:
     description: How long Azure's upgrade may run, in seconds, before this call gives up waiting. It is not cancelled.
@@ -76,7 +76,7 @@ options:
     type: int
     default: 300
   poll_interval:
-    description: Seconds between two looks at the upgrade.
+    description: Seconds between two reads of the upgrade.
     type: float
     default: 30
   journal:
@@ -85,7 +85,7 @@ options:
 notes:
   - How far Azure's upgrade is, is shown on stderr while it is awaited, where the module runs on the controller with
     connection C(local). Not with C(async), C(become) or C(no_log); there O(journal) tells it.
-  - An upgrade that is started by hand has no automatic rollback; Azure restores the OS disks of failed instances only
+  - An upgrade that is started manually has no automatic rollback; Azure restores the OS disks of failed instances only
     after one that it started itself.
 seealso:
   - module: steady.vmss.rolling_upgrade_info
@@ -134,12 +134,12 @@ rollout_result:
       type: str
     outcome:
       description:
-        - V(unchanged), V(upgraded), V(stopped), V(failed), or V(rolled_back) where Azure has put the previous OS disks
-          back.
+        - V(unchanged), V(upgraded), V(stopped), V(failed), or V(rolled_back) where Azure has restored the previous OS
+          disks.
         - Empty while the upgrade runs on, as it does after O(state=started).
       type: str
     code:
-      description: The code of an end that is no success, as in the error catalogue.
+      description: The code where it did not succeed, as in the error catalogue.
       type: str
     why:
       description: Why it stopped or nothing was done.
@@ -161,7 +161,7 @@ rollout_result:
       type: str
     batches:
       description:
-        - The instances that came to run the target between two looks. Azure does not tell its own batches.
+        - The instances that started to run the target between two reads. Azure does not show its own batches.
         - In check mode all that would be upgraded.
       type: list
       elements: dict
@@ -216,17 +216,17 @@ upgrade_started:
   type: str
   sample: "2026-11-21T02:00:04Z"
 adopted:
-  description: Whether the upgrade that is awaited, judged or cancelled was started by somebody else, Azure included.
+  description: Whether the upgrade that is awaited, judged or cancelled was started by another client, Azure included.
   returned: always
   type: bool
   sample: false
 started_by:
-  description: V(User), V(Platform) or V(Unknown), where Azure's history tells.
+  description: V(User), V(Platform) or V(Unknown), where Azure's history shows it.
   returned: outside check mode
   type: str
   sample: User
 restored:
-  description: How many instances Azure gave their previous OS disk back; none where its history does not tell.
+  description: On how many instances Azure restored the previous OS disk; null where its history does not show it.
   returned: outside check mode
   type: int
   sample: 0
@@ -239,8 +239,8 @@ put_back:
   description:
     - What the instances ran before that failed or were upgraded, for a way back; the most common image last. Those that
       the upgrade is seen not to have worked on are in none.
-      C(image) is none where nobody knows it; of the C(assumed) nobody does either, but all others ran this one.
-      Instances that others have made meanwhile are in none.
+      C(image) is null where it is not known; for the C(assumed) it is not known either, but all others ran this one.
+      Instances that were created during the upgrade are in none.
   returned: outside check mode
   type: list
   elements: dict
@@ -267,12 +267,12 @@ not_done:
   elements: str
   sample: []
 left_alone:
-  description: The instances that do not run it and that Azure passes over, with the reason.
+  description: The instances that do not run it and that Azure skips, with the reason.
   returned: always
   type: dict
   sample: {"7": protected from scale set actions}
 automatic_os_upgrade:
-  description: Whether Azure upgrades the scale set by itself when a newer version appears.
+  description: Whether Azure upgrades the scale set automatically when a newer version appears.
   returned: always
   type: bool
   sample: false
@@ -282,6 +282,11 @@ findings:
   type: list
   elements: dict
   sample: []
+report:
+  description: How the cancellation ended and which instances are upgraded, as sentences.
+  returned: with O(state=cancelled)
+  type: str
+  sample: "Cancelled. Upgraded: 0, 1. Not upgraded: 2."
 upgrade_known:
   description: For O(upgrade_known) of the call that does it.
   returned: in check mode

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 latest:
-  description: The latest rolling upgrade; none where there never was one.
+  description: The latest rolling upgrade; null where Azure reports none.
   returned: success
   type: dict
   contains:
@@ -69,7 +69,7 @@ latest:
       description: The rolling upgrade policy that it runs by, as Azure writes it.
       type: dict
     reason:
-      description: Why it stopped; none where Azure tells of no error.
+      description: Why it stopped; null where Azure reports no error.
       type: dict
       contains:
         code:
@@ -123,7 +123,7 @@ history:
   elements: dict
   contains:
     code:
-      description: How it stands, as in RV(latest.code).
+      description: Its status, as in RV(latest.code).
       type: str
     started:
       description: When it started, RFC 3339, UTC.
@@ -147,7 +147,7 @@ history:
       description: How many should have, and did not.
       type: int
     restore_error:
-      description: What Azure says of those.
+      description: Azure's message about those.
       type: str
     reason:
       description: Why it stopped, as in RV(latest.reason).
@@ -167,7 +167,7 @@ sentences:
   description: The same in words, C(latest) as one sentence and C(history) as one each.
   returned: success
   type: dict
-  sample: {latest: There never was a rolling upgrade., history: []}
+  sample: {latest: Azure reports no rolling upgrade., history: []}
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always

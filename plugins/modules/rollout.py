@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Roll an image through a scale set, as far as one call comes
+short_description: Roll an image through a scale set, until a task file of yours is due
 version_added: 1.0.0
 description:
   - A whole rollout, from preflight to report. It writes the image and the rollout's record into the scale set's model,
@@ -17,7 +17,7 @@ description:
     calls again; use the role unless you need something else.
   - After a breach nothing more is upgraded, and the model gets the previous image again, so that scale-out and repairs
     do not multiply a broken one.
-  - All state is in Azure. Killed at any moment, the same rollout goes on when it is run again.
+  - All state is in Azure. Killed at any moment, the same rollout continues when it is run again.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
   - steady.vmss._azure
@@ -91,12 +91,12 @@ options:
     description: A task file that is due once, after the last batch.
     type: str
   on_failure_tasks:
-    description: A task file that is due once after a stop, when all that is to be put back is.
+    description: A task file that is due once after a stop, after the rollback and the write-back of the model.
     type: str
   on_failure:
     description:
       - What a stopped rollout does. V(stop) touches no instance.
-      - V(rollback_failed) puts the instances that failed back to the previous image, V(rollback_all) every instance
+      - V(rollback_failed) rolls the instances that failed back to the previous image, V(rollback_all) every instance
         that this rollout has upgraded, in batches within O(max_unavailable). Both set the model back too.
     type: str
     choices: [stop, rollback_failed, rollback_all]
@@ -107,7 +107,7 @@ options:
     default: false
   back:
     description:
-      - Whether this is the way back of an earlier rollout, as of the role P(steady.vmss.rollback#role).
+      - Whether this is the rollback of an earlier rollout, as of the role P(steady.vmss.rollback#role).
       - O(downgrade), O(take_over) and O(keep_model) are then V(true), O(max_unhealthy) is V(100%) and O(on_failure) is
         V(stop), whatever is asked.
     type: bool
@@ -131,7 +131,7 @@ options:
         description: The name of the task that failed.
         type: str
       words:
-        description: What it said. Unset where that is to be shown nowhere.
+        description: Its message. Unset where it must not be shown.
         type: str
   died:
     description: Whether the call that O(memory) is of ended without a result.
@@ -167,7 +167,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 next:
-  description: The task file that is due; none where the rollout has ended.
+  description: The task file that is due; null where the rollout has ended.
   returned: always
   type: dict
   contains:
@@ -182,7 +182,7 @@ next:
         whole rollout.
       type: dict
     failure:
-      description: Of O(on_failure_tasks), why the rollout stopped, what runs now and how to go on.
+      description: For O(on_failure_tasks), why the rollout stopped, what runs now and how to continue.
       type: str
   sample: {hook: before_batch, file: /work/drain.yml, batch: {number: 1, label: update domain 0, instances: []}}
 hooks_due:
@@ -191,7 +191,7 @@ hooks_due:
   type: int
   sample: 12
 memory:
-  description: What the next call must be given; none where the rollout has ended.
+  description: The value for the next call; null where the rollout has ended.
   returned: always
   type: dict
   sample: {version: 1, phase: before_batch}
@@ -210,10 +210,10 @@ rollout_result:
       description:
         - V(unchanged), V(upgraded), V(refused) before anything was written, V(stopped), V(rolled_back), or V(failed)
           where instances have failed within O(max_unhealthy_upgraded) or a last step could not be done.
-        - V(cancelled) where the job was cancelled. What Azure has accepted goes on there.
+        - V(cancelled) where the job was cancelled. What Azure has accepted continues there.
       type: str
     code:
-      description: The code of an end that is no success, as in the error catalogue.
+      description: The code where it did not succeed, as in the error catalogue.
       type: str
     why:
       description: Why the work stopped.
@@ -231,7 +231,7 @@ rollout_result:
       description: When it ended.
       type: str
     batches:
-      description: The batches done, or in check mode the batches to do.
+      description: The finished batches, or in check mode the batches to do.
       type: list
       elements: dict
     instances:
@@ -274,12 +274,12 @@ rollout_result:
     unavailable: {max_allowed: 2, max_seen: 2}
     arm: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
 report:
-  description: How the rollout ended and what was planned, to be shown; none where it was no success.
+  description: How the rollout ended and what was planned, as text; null where it did not succeed.
   returned: when it has ended
   type: dict
   sample: {ended: "upgraded: 5 batches, 5 instances, at most 1 of 1 unavailable, 40 ARM calls."}
 failure:
-  description: Why the rollout was no success, with its code before it; V("") where it was one, and where it goes on.
+  description: Why the rollout did not succeed, with its code before it; V("") where it succeeded or is in progress.
   returned: always
   type: str
   sample: ""

@@ -93,13 +93,13 @@ scale_sets:
       description: V(Manual), V(Automatic) or V(Rolling).
       type: str
     automatic_os_upgrade:
-      description: Whether Azure upgrades the OS image by itself.
+      description: Whether Azure upgrades the OS image automatically.
       type: bool
     automatic_repairs:
       description: Whether Azure replaces unhealthy instances.
       type: bool
     health_sources:
-      description: What tells instance health, of V(application_health_extension), V(load_balancer_probe) and
+      description: The sources of instance health, of V(application_health_extension), V(load_balancer_probe) and
         V(external_health_policy).
       type: list
       elements: str
@@ -120,15 +120,15 @@ scale_sets:
       type: dict
     rollout:
       description: The rollout record on the tags, of the rollout that runs or of the last one. C(state) says which, and
-        C(way_back) is the image that the role P(steady.vmss.rollback#role) would go back to by itself. It is null where
-        a person has to name it, because the recorded image is no version of what the model names, and Azure reports it
-        neither of an instance nor of an upgrade of its own; others than the rollout may have written tags.
+        C(way_back) is the image that the role P(steady.vmss.rollback#role) goes back to where none is given. It is null
+        where the image must be given, because the recorded image is not a version of what the model names, and Azure
+        reports it neither for an instance nor for an upgrade of its own; other clients may have written the tags.
       type: dict
     target_image:
-      description: The image that the instances were judged against; null where it could not be told.
+      description: The image that the instances were judged against; null where it is not known.
       type: dict
     target_problem:
-      description: Why it could not be told, for instance because the image that V(latest) would mean may not be read.
+      description: Why it is not known, for instance because the image that V(latest) would mean may not be read.
         Every instance is V(unproven) then. Empty where it could.
       type: str
     instances:
@@ -195,6 +195,9 @@ scale_sets:
         protected_from_scale_set_actions:
           description: Whether the scale set's actions spare the instance.
           type: bool
+    sentences:
+      description: The same in words, C(scale_set) as one sentence and C(instances) as one each; only with O(instances).
+      type: dict
   sample:
     - name: web
       resource_group: shop

@@ -39,7 +39,7 @@ options:
     type: bool
     default: false
   protected:
-    description: Whether outdated instances that are protected from scale set actions are left alone or end the rollout.
+    description: Whether outdated instances that are protected from scale set actions are skipped or end the rollout.
     type: str
     choices: [skip, refuse]
     default: skip
@@ -58,7 +58,7 @@ options:
     choices: [report, reimage]
     default: report
   going_back:
-    description: Whether this rollout is a way back to an earlier image, which its record then says.
+    description: Whether this rollout is a rollback to an earlier image, which its record then states.
     type: bool
     default: false
 seealso:
@@ -88,7 +88,7 @@ instances_now:
   type: str
   sample: "Scale set web (resource group shop) as last read at 2026-11-21T02:00:04Z: Of 3 instances 3 run …"
 rollout_id:
-  description: The id of the rollout that stands on the scale set's tags for this target, otherwise a new one.
+  description: The id of the rollout that is recorded in the scale set's tags for this target, otherwise a new one.
   returned: success
   type: str
   sample: 7f3c0b8e2d5149c0a4f1f6c2f0a7b1de
@@ -150,7 +150,7 @@ suspend:
   elements: str
   sample: [AutomaticRepairs]
 resume:
-  description: The orchestration services to put back at the end.
+  description: The orchestration services to resume at the end.
   returned: success
   type: list
   elements: str
@@ -162,7 +162,7 @@ left_suspended:
   elements: str
   sample: []
 nothing_to_do:
-  description: Whether everything is as asked.
+  description: Whether nothing is to do.
   returned: success
   type: bool
   sample: false
@@ -215,7 +215,7 @@ batches:
   sample:
     - {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false}
 next_batch:
-  description: The batch to start now; none where nothing is to do or something is in the way.
+  description: The batch to start now; null where nothing is to do or an error prevents it.
   returned: success
   type: dict
   sample: {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false}
@@ -237,7 +237,7 @@ left:
   elements: str
   sample: ["0", "1", "2", "3", "4"]
 left_alone:
-  description: Outdated instances that are left alone, with the reason.
+  description: Outdated instances that are skipped, with the reason.
   returned: success
   type: dict
   sample: {"7": deallocated}

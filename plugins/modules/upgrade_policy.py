@@ -16,7 +16,7 @@ description:
     all that is missing is named in one message, each with its remedy. Nothing is written then.
   - Needed are an image that follows the newest version, from the marketplace or a gallery, of which a version is
     replicated to the region and not excluded from latest; one health source; a Standard load balancer where a probe is
-    the source and there are several placement groups, and a probe that asks within two minutes; on Windows
+    the source and there are several placement groups, and a probe interval below two minutes; on Windows
     C(enableAutomaticUpdates) off; no patch mode C(AutomaticByPlatform); signed URIs that have not expired; and for
     Service Fabric durability Silver or Gold and an extension of version 1.1.
   - What this principal may not read, and key vaults, are named as unchecked.
@@ -39,10 +39,10 @@ options:
   mode:
     description:
       - What Azure does with the instances when the model is written.
-      - V(Manual) touches none, V(Automatic) upgrades all at once, V(Rolling) in batches by O(rolling_upgrade_policy).
+      - V(Manual) upgrades none, V(Automatic) upgrades all at once, V(Rolling) in batches by O(rolling_upgrade_policy).
       - A write after which the mode is V(Automatic) or V(Rolling) is refused unless every instance is proven to have
         the newest model and the image that this means now. See O(azure_may_upgrade).
-      - Service Fabric takes V(Automatic) only.
+      - Service Fabric supports V(Automatic) only.
     type: str
     choices: [Manual, Automatic, Rolling]
   rolling_upgrade_policy:
@@ -72,13 +72,13 @@ options:
         description: Whether unhealthy instances are upgraded first.
         type: bool
       rollback_failed_instances_on_policy_breach:
-        description: Whether Azure puts failed instances back to the model before when it stops. Uniform only.
+        description: Whether Azure rolls failed instances back to the previous model when it stops. Uniform only.
         type: bool
       max_surge:
         description: Whether Azure makes new instances and deletes the old ones, instead of upgrading them in place.
         type: bool
   automatic_os_upgrade_policy:
-    description: Whether and how Azure upgrades the instances by itself when a newer version of the image appears.
+    description: Whether and how Azure upgrades the instances automatically when a newer version of the image appears.
     type: dict
     suboptions:
       enable_automatic_os_upgrade:
@@ -103,6 +103,9 @@ options:
       - In mode C(Rolling), Azure may upgrade instances within the write.
     type: int
     default: 1800
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.health_monitor
   - module: steady.vmss.image
@@ -146,7 +149,7 @@ scale_set:
   type: str
   sample: /subscriptions/…/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web
 before:
-  description: The policy as it was, with Azure's defaults where it says nothing.
+  description: The policy as it was, with Azure's defaults where nothing is set.
   returned: success
   type: dict
   sample:
@@ -163,18 +166,18 @@ after:
     automatic_os_upgrade_policy: {enable_automatic_os_upgrade: true, use_rolling_upgrade_policy: true}
 findings:
   description:
-    - What was found of all that the policy needs, also where it is in the way. What is no error is shown as a warning.
+    - What was found of all that the policy needs, errors included. What is not an error is shown as a warning.
   returned: success, or where the scale set is not ready
   type: list
   elements: dict
   sample:
     - severity: error
       code: no_health_source
-      message: scale set web has no health source, so nothing would tell Azure that an upgraded instance works.
+      message: scale set web has no health source, so Azure cannot see whether an upgraded instance works.
       remedy: Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.
       sentence: …
 note:
-  description: What Azure said of an operation that failed or was cancelled although it stored the policy.
+  description: Azure's message for an operation that failed or was cancelled although it stored the policy.
   returned: success
   type: str
   sample: ""
@@ -204,7 +207,7 @@ def body(azure: Azure, request: UpgradePolicyRequest, *, check_mode: bool) -> di
         "after": change.after,
         "findings": [finding.as_dict() for finding in change.findings],
         "note": change.note,
-        "warnings": warnings if change.changed else [],
+        "warnings": [*(warnings if change.changed else []), *change.warnings],
         **_module.diff_of(change.before, change.after),
     }
 

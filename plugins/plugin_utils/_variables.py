@@ -27,7 +27,7 @@ def listed(value: object) -> list[str]:
         try:
             value = json.loads(value)
         except ValueError as exc:
-            raise AnsibleFilterError(f"'{value}' starts like a JSON list and is none: {exc}") from exc
+            raise AnsibleFilterError(f"'{value}' looks like a JSON list and is not valid: {exc}") from exc
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, (list, tuple)):
@@ -42,10 +42,13 @@ def options_of(
     prefix: str = "rollout",
     only: t.Sequence[str] = (),
     back: bool = False,
+    chosen: bool = False,
 ) -> dict[str, t.Any]:
     """The options of a module that variables give, as the lookup `options` says. `value_of`: "" for what is not set."""
-    found: dict[str, t.Any] = {"back": True} if back else {}
-    for option, kind in _options.argument_spec(_options.request_of(module)).items():
+    module, _dot, part = module.partition(".")
+    spec = _options.argument_spec(_options.request_of(module))
+    found: dict[str, t.Any] = {name: True for name, on in (("back", back), ("chosen", chosen)) if on}
+    for option, kind in (spec[part]["options"] if part else spec).items():
         if option in _NO_VARIABLES or (only and option not in only) or (back and option in _options.BACK):
             continue
         variable = "scale_set" if option == "name" else option

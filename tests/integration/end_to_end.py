@@ -27,7 +27,7 @@ FORMS: dict[str, dict[str, Any]] = {
 CAPACITY = 3
 # What is said of what the user has asked for; and of a Flexible set, whose instances only get what they failed of.
 WARNINGS = [
-    "Azure brings its 3 instances to what is written",
+    "Azure brings its 3 instances to the new model",
     "in mode Rolling, Azure may bring",
     "in mode Automatic, Azure may bring",
     "Azure does not tell whether instances",

@@ -28,7 +28,7 @@ GIVEN: dict[str, Any] = {
     "upgrade_policy_disable_automatic_rollback": False,
 }
 # The image of the scenes; and what a check says of the mode that the first write changes.
-UNKNOWN = ["not among those known", "Azure brings its 2 instances to what is written"]
+UNKNOWN = ["not among those known", "Azure brings its 2 instances to the new model"]
 
 
 def play(sim: harness.Simulator, name: str, variables: dict[str, Any], **options: Any) -> harness.Result:
@@ -46,7 +46,8 @@ def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: Sta
     sim = simulator(scenes.scenario(4, **BARE), 120)
     checked = play(sim, "enable_automatic_upgrades", GIVEN, check=True)
     assert checked.rc == 0, checked.output
-    assert UNKNOWN[0] in str(checked.named("Check | Tell what else was found")[0].result["msg"])
+    (planned,) = checked.of("automatic_upgrades")
+    assert "image_support_unknown" in [one["code"] for one in planned.result["findings"]]
     assert sim.metrics()["non_get"] == []
 
     run = play(sim, "enable_automatic_upgrades", GIVEN)

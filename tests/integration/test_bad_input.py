@@ -232,7 +232,7 @@ UPGRADE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "none unavailable": ({"max_unavailable": "0%"}, ["max_unavailable '0%' would never"]),
 }
 EXTENSION: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "no extension": ({"extension": ""}, ["extension is empty."]),
+    "no extension": ({"extension": ""}, ["extension is empty; ", "extension_name"]),
     "no name": ({"extension": "boot", "name": ""}, ["name is empty; in the role rollout it is rollout_scale_set."]),
 }
 

@@ -111,7 +111,7 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
     ):
         assert word in message
     # The command that goes on obeys the same rules as the run that stopped.
-    command = shlex.split(message.partition("Go on, once the cause is gone: ")[2].partition(" Go back: ")[0])
+    command = shlex.split(message.partition("Continue, once the cause is fixed: ")[2].partition(" Roll back: ")[0])
     assert command[:2] == ["ansible-playbook", "steady.vmss.upgrade_image"]
     assert command[2::2] == ["-e"] * (len(command) // 2 - 1)
     given = [yaml.safe_load(text) if text.startswith("{") else dict([text.split("=", 1)]) for text in command[3::2]]

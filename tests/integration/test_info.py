@@ -127,5 +127,5 @@ def test_all_instances_are_never_the_chosen_ones(azure: harness.Simulator) -> No
     variables = {"rollout_resource_group": GROUP, "rollout_scale_set": "ids", "rollout_image": NEW}
     run = harness.run_playbook("steady.vmss.upgrade_instances", azure, extra_vars={**variables, "rollout_zones": ""})
     assert run.rc == 2
-    assert run.failures[0].startswith("Choose instances with rollout_instance_ids")
+    assert run.failures[0].startswith("option_invalid: Choose instances with rollout_instance_ids")
     assert azure.metrics()["arm_calls"] == 0

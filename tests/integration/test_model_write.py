@@ -90,7 +90,7 @@ def test_a_preempted_write_is_finished(simulator: StartSimulator) -> None:
     write = {"do": "write", "scale_set": "web", "patch": {"tags": {"touched": "yes"}}}
     when = {"calls": {"VirtualMachineScaleSets_Update": 1}}
     sim = simulator(scenes.scenario(1, {"write": 120}, events=[{"when": when, **write}]), 60)
-    beside = ["since the write scale set web has, beside the image: tags.touched = yes"]
+    beside = ["since the write scale set web has changed besides the image: tags.touched = yes"]
     result = scenes.module(sim, "image", args={"image": {"version": scenes.NEW}}, allow_warnings=beside)
     assert result["changed"] and not result["failed"], result
     ours, theirs = writes(sim)

@@ -64,15 +64,15 @@ CONDITIONS: dict[str, Condition] = {
         "a rolling upgrade of Azure's is running", "cancel_upgrade", UNHEALED, breaks=roll, repair=cancel
     ),
     "no-name": Condition(
-        "Nothing was written",
-        "give extension_name",
+        "extension is empty",
+        "extension_name",
         UNHEALED,
         given={"extension_name": ""},
         repaired_by={"extension_name": "boot"},
     ),
     "nothing-new": Condition(
         "Nothing was written",
-        "extension_force_update_tag those that change",
+        "extension_force_update_tag",
         UNHEALED,
         given={name: "" for name in GIVEN if name.startswith("extension_") and name != "extension_name"},
         repaired_by=GIVEN,
@@ -109,7 +109,7 @@ def stops_at_the_failed_instance(sim: harness.Simulator, run: harness.Result) ->
     said = run.failures
     if run.rc != 2 or len(said) != 1 or scenes.judged(sim, name)["ran"] != [[failed]]:
         return [f"{name}: exit {run.rc}, messages {said}, ran {scenes.judged(sim, name)['ran']}"]
-    words = (f"instance {failed}: ", FAILURE["message"], "Nothing more is touched", "run the same again")
+    words = (f"instance {failed}: ", FAILURE["message"], "No other instance is upgraded", "run the same again")
     return [f"{name}: {said[0]}"] if not all(one in said[0] for one in words) else []
 
 

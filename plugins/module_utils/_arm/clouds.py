@@ -96,9 +96,9 @@ def find_cloud(named: str, environment: t.Mapping[str, str], session: t.Any) -> 
 
 def _https(url: str) -> str:
     if not url.lower().startswith("https://"):
-        raise _unusable(url, "Azure is only spoken to over https")
+        raise _unusable(url, "only https is supported")
     if origin(url) is None:
-        raise _unusable(url, "it is no plain https address: no user name, blank or '..' belongs into it")
+        raise _unusable(url, "it is not a plain https address: it must not contain a user name, a blank or '..'")
     return url.rstrip("/")
 
 
@@ -131,7 +131,7 @@ def _read(url: str, session: t.Any) -> t.Any:
     try:
         return read_json(answer.text)
     except ValueError:
-        raise _unusable(url, "its metadata is no JSON", answer.status_code) from None
+        raise _unusable(url, "its metadata is not JSON", answer.status_code) from None
 
 
 def _from_metadata(named: str, document: t.Any, endpoint: str | None) -> Cloud:
@@ -139,7 +139,7 @@ def _from_metadata(named: str, document: t.Any, endpoint: str | None) -> Cloud:
     clouds = [item for item in (document if isinstance(document, list) else [document]) if isinstance(item, dict)]
     clouds.sort(key=lambda item: item.get("name") != PUBLIC.name)
     if not clouds:
-        raise _unusable(named, "its metadata names no cloud", 200)
+        raise _unusable(named, "its metadata does not name a cloud", 200)
     authentication = clouds[0].get("authentication")
     authentication = authentication if isinstance(authentication, dict) else {}
     address = endpoint or clouds[0].get("resourceManager")

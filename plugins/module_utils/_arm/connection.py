@@ -147,7 +147,7 @@ def as_json(answer: t.Any) -> t.Any:
     try:
         return read_json(body_text(answer))
     except ValueError:
-        problem = Problem(problems.LOST, "", "the answer is no JSON", answer.status_code)
+        problem = Problem(problems.LOST, "", "the answer is not JSON", answer.status_code)
         raise AzureError(problem, f"read {urlsplit(answer.request.url).path}") from None
 
 
@@ -155,7 +155,7 @@ def as_object(answer: t.Any) -> dict[str, t.Any]:
     document = as_json(answer)
     if isinstance(document, dict):
         return document
-    problem = Problem(problems.LOST, "", "the answer is no JSON object", answer.status_code)
+    problem = Problem(problems.LOST, "", "the answer is not a JSON object", answer.status_code)
     raise AzureError(problem, f"read {urlsplit(answer.request.url).path}")
 
 

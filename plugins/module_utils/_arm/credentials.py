@@ -110,7 +110,7 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
     if unused := [name for name in _UNUSED.get(auth_source, ()) if name in given]:
         raise CredentialError(
             "options_conflict",
-            f"auth_source {auth_source} has no use for {', '.join(unused)}, which an option gives: leave it out, or "
+            f"auth_source {auth_source} does not use {', '.join(unused)}, which an option sets: omit it, or "
             "choose another auth_source.",
         )
     sources = _sources(auth_source, given, variables, environment)
@@ -438,7 +438,7 @@ def _failure(message: str) -> CredentialError:
         tried = "; ".join(words.strip().rstrip(".") for words in attempts)
         howto = f"{_SECRET_HOWTO}, or sign in with 'az login'"
         return CredentialError(
-            "credentials_not_found", f"No Azure credentials were found. {howto}. Tried in vain: {tried}."
+            "credentials_not_found", f"No Azure credentials were found. {howto}. Tried without success: {tried}."
         )
     first = next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")
     words = first.removeprefix("Authentication failed: ")

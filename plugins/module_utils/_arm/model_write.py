@@ -30,6 +30,7 @@ class ModelWrite:
     read whether it stands. `judge` raises Refused where it must not go onto this document; it is asked before each
     `send`, of the very document whose ETag the write carries: what was true of an earlier one proves nothing. Where
     the API has no ETag (`has_etag` False), the set is read again right before it is sent, and must still be the same.
+    `tell`: gets an event of the journal and its facts.
     """
 
     what: str
@@ -38,6 +39,7 @@ class ModelWrite:
     send: t.Callable[[ScaleSet], OperationRef | None]
     otherwise: str | None = None
     has_etag: bool = True
+    tell: t.Callable[..., None] = lambda _event, **_facts: None
 
 
 def write_model_until(
@@ -58,11 +60,13 @@ def _until(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, wri
     problem: Problem | None = None
     cancelled: Problem | None = None
     in_vain = taken = 0
+    waits = False
 
     def counted(fresh: ScaleSet) -> OperationRef | None:
         nonlocal taken
         if not (write.has_etag and fresh.etag):
             _refuse_changed(azure, fresh, write)
+        write.tell("model_write_sent", what=write.what)
         ref = write.send(fresh)
         taken += 1
         return ref
@@ -78,15 +82,22 @@ def _until(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, wri
                     f"could not {write.what}: the set is still {scale_set.provisioning_state} by another client. "
                     f"Nothing was written. See what runs: {_activity_log(scale_set)}",
                 )
+            if not waits:
+                write.tell("model_write_waits", what=write.what, state=scale_set.provisioning_state)
+            waits = True
             clock.sleep(operations.RETRY)
         else:
+            waits = False
             write.judge(scale_set)
             operation, problem = _send(azure, clock, scale_set, deadline, counted)
             in_vain += bool(operation and operation.status == "Succeeded" and not problem)
             cancelled = operation.problem if operation and operation.status == "Canceled" else None
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
     said = problem or cancelled
-    return scale_set, f"Azure stored it, and says of the operation: {said}" if said else ""
+    note = f"Azure stored it, and says of the operation: {said}" if said else ""
+    if taken:
+        write.tell("model_written", what=write.what, note=note)
+    return scale_set, note
 
 
 def _refuse_changed(azure: Azure, judged: ScaleSet, write: ModelWrite) -> None:
@@ -99,7 +110,7 @@ def _refuse_changed(azure: Azure, judged: ScaleSet, write: ModelWrite) -> None:
 def _refuse_in_vain(scale_set: ScaleSet, write: ModelWrite, in_vain: int, taken: int) -> None:
     """`in_vain`: writes that Azure says it has done; `taken`: those that it took."""
     if in_vain >= _TRIES:
-        hint = f" Do it by hand: {write.otherwise}" if write.otherwise else ""
+        hint = f" Do it manually: {write.otherwise}" if write.otherwise else ""
         raise Refused(
             "write_not_stored",
             f"could not {write.what}: Azure took the write {in_vain} times and did not store it.{hint}",

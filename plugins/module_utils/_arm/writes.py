@@ -142,7 +142,7 @@ class Writes(Connection):
         ref = self._operation_ref(answer)
         has_body = bool(body_text(answer).strip()) or answer.request.method in ("PATCH", "PUT")
         if not ref.url and (answer.status_code == 202 or (has_body and not is_json(answer))):
-            problem = Problem(problems.LOST, "", "the answer is no JSON", answer.status_code)
+            problem = Problem(problems.LOST, "", "the answer is not JSON", answer.status_code)
             raise AzureError(problem, what, scale_set.name)
         return ref
 

@@ -53,6 +53,6 @@ def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> I
         + (
             f". {reasons}. Replicate a version to the region and do not exclude it from latest."
             if reasons
-            else ": it has none at all."
+            else ": it has no versions."
         ),
     )

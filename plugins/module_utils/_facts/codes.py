@@ -163,8 +163,10 @@ class Entry(t.NamedTuple):
 # By section of the catalogue.
 CATALOGUE: dict[str, dict[Code, Entry]] = {
     "Options": {
-        "option_invalid": Entry("An option has a value that cannot be.", "Correct the option that the message names."),
-        "options_conflict": Entry("Two options exclude each other.", "Leave one of them out, as the message says."),
+        "option_invalid": Entry(
+            "An option has a value that is not valid.", "Correct the option that the message names."
+        ),
+        "options_conflict": Entry("Two options exclude each other.", "Omit one of them, as the message says."),
         "nothing_asked": Entry(
             "No option says what is to change.", "Give at least one of the options that the message names."
         ),
@@ -173,35 +175,37 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Run the pip command that the message names.",
         ),
         "instance_ids_invalid": Entry(
-            "An action was to go out without plain instance ids, which Azure takes for all instances.",
+            "An action had no plain instance ids, which means all instances to Azure.",
             "Name each instance.",
         ),
         "selection_not_found": Entry(
-            "The scale set has no such instance, domain or zone.", "Choose of those that the message lists."
+            "The scale set has no such instance, domain or zone.", "Choose one that the message lists."
         ),
         "journal_not_writable": Entry("The journal cannot be written.", "Name a directory that can be written to."),
         "hook_not_found": Entry(
-            "A task file does not exist where it is looked for.",
+            "A task file was not found.",
             "Put the file beside the playbook, or give its whole path.",
         ),
         "memory_not_usable": Entry(
-            "The module rollout was given a memory of another release, or something that is none.",
+            "The module rollout got a memory of another release, or one that is not valid.",
             "Start the rollout again without it; the module reads from Azure where the earlier run stopped.",
         ),
         "variables_overridden": Entry(
-            "Extra variables take the place of those that the role sets itself.", "Leave the named variables out."
+            "Extra variables override those that the role sets itself.", "Omit the named variables."
         ),
     },
     "Sign-in": {
-        "auth_source_unknown": Entry("There is no such way to sign in.", "Choose one of those that the message lists."),
+        "auth_source_unknown": Entry("This auth_source does not exist.", "Choose one of those that the message lists."),
         "credentials_mixed": Entry(
             "Parts of one credential come from different places.", "Give client_id, secret and tenant in one place."
         ),
         "credentials_incomplete": Entry("A part of the credential is not set.", "Set what the message names."),
         "credentials_not_found": Entry(
-            "Nothing to sign in with was found.", "Give client_id, secret and tenant, or sign in with 'az login'."
+            "No credentials were found.", "Give client_id, secret and tenant, or sign in with 'az login'."
         ),
-        "password_not_supported": Entry("A user name and password are no way to sign in.", "Use a service principal."),
+        "password_not_supported": Entry(
+            "A user name and password cannot be used to sign in.", "Use a service principal."
+        ),
         "certificate_not_usable": Entry("The client certificate cannot be read.", "Correct its path or its password."),
         "profile_not_found": Entry(
             "~/.azure/credentials has no such profile.", "Correct the name or write the profile."
@@ -214,9 +218,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "sign_in_refused": Entry(
             "Microsoft Entra refused the sign-in.", "Look up the AADSTS code that is in error.code."
         ),
-        "sign_in_failed": Entry(
-            "The sign-in did not come to an answer.", "See the message; retry once the cause is gone."
-        ),
+        "sign_in_failed": Entry("The sign-in got no answer.", "See the message; retry once the cause is fixed."),
     },
     "Azure": {
         "azure_refused": Entry(
@@ -224,7 +226,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "See Azure's own code and message in error, and in the module's message.",
         ),
         "azure_conflict": Entry(
-            "Another operation on the scale set kept this one from being accepted until the timeout.",
+            "Another operation on the scale set blocked this one until the timeout.",
             "Wait until it has ended, then retry.",
         ),
         "azure_precondition": Entry(
@@ -232,7 +234,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Find out which client keeps writing, then retry.",
         ),
         "azure_throttled": Entry(
-            "Azure asked for fewer requests until the timeout.", "Retry later, or with fewer scale sets at a time."
+            "Azure throttled the requests until the timeout.", "Retry later, or with fewer scale sets at a time."
         ),
         "azure_denied": Entry(
             "The principal lacks a permission.", "Assign the role that the README lists under Permissions."
@@ -245,22 +247,22 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Azure gave no answer that can be read.", "Retry: the state is read again before anything is sent."
         ),
         "azure_failed": Entry(
-            "Azure's own work failed, with the reason that it gives.",
-            "See Azure's own code and message; retry once the cause is gone.",
+            "Azure's operation failed, for the reason that Azure gives.",
+            "See Azure's own code and message; retry once the cause is fixed.",
         ),
         "certificate_not_trusted": Entry(
             "The server's certificate cannot be verified.", "Name its authority's certificate in REQUESTS_CA_BUNDLE."
         ),
         "cloud_not_usable": Entry("The cloud's endpoint or its metadata cannot be used.", "Correct cloud_environment."),
         "address_not_trusted": Entry(
-            "A resource id, or an address in an answer, leads elsewhere than to a resource of Azure's.",
-            "Correct the id; if it is none of yours, look at what answers in Azure's place.",
+            "A resource id, or an address in an answer, does not point to an Azure resource.",
+            "Correct the id; if you did not give it, check which server answers as Azure.",
         ),
     },
     "Image": {
         "image_invalid": Entry("This names no image.", "Write one of the forms that the message lists."),
         "image_incomplete": Entry(
-            "Parts of the image are left out, and the model has none to take them from.",
+            "Parts of the image are missing, and the model does not supply them.",
             "Give publisher, offer, sku and version.",
         ),
         "image_type": Entry(
@@ -269,14 +271,14 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "image_not_found": Entry(
             "The image does not exist in the region, or may not be read.",
-            "See what there is with steady.vmss.image_info.",
+            "List the images with steady.vmss.image_info.",
         ),
         "image_not_usable": Entry(
             "No version, or not this one, can be used in the region.",
             "Replicate it there, wait until it is ready, or do not exclude it from latest.",
         ),
         "image_without_versions": Entry(
-            "A managed image or VHD has no versions that could be listed.", "Ask for a platform or gallery image."
+            "A managed image or VHD has no versions.", "Ask for a platform or gallery image."
         ),
         "image_custom": Entry(
             "A custom image gets Azure's own upgrades only from a gallery.",
@@ -287,7 +289,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Write the image without a version, or with latest, into the model.",
         ),
         "image_support_unknown": Entry(
-            "The platform image is not among those known to get automatic upgrades.",
+            "The platform image is not in the known list of images with automatic upgrades.",
             "Compare Microsoft's list of supported images.",
         ),
         "image_not_checked": Entry(
@@ -331,9 +333,9 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "The VHD is named without a SAS, and the model's has one.", "Give the whole URI, unless the VHD needs none."
         ),
         "previous_image": Entry(
-            "The outdated instances run several images.", "Nothing; a way back goes to the most common one."
+            "The outdated instances run several images.", "Nothing; a rollback goes to the most common one."
         ),
-        "rollback_image_unknown": Entry("Nothing trustworthy tells which image to go back to.", "Give rollback_image."),
+        "rollback_image_unknown": Entry("No trusted source names the image to roll back to.", "Give rollback_image."),
     },
     "Model": {
         "model_missing": Entry(
@@ -342,30 +344,30 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "model_without_image": Entry("The model names no image.", "Give an image, or write one into the model."),
         "model_not_pinned": Entry(
-            "The model follows the newest version, so Azure takes every instance for up to date.",
+            "The model follows the newest version, so Azure reports every instance as up to date.",
             "Write an exact version first.",
         ),
         "model_names_another_image": Entry(
             "The model names another image than was asked for.", "Write the model first, with steady.vmss.image."
         ),
         "model_members_lost": Entry(
-            "A member of the model is gone or differs since the image was written.",
-            "Put back what lost shows, then run the same again.",
+            "A member of the model is missing or changed since the image was written.",
+            "Restore what lost shows, then run the same again.",
         ),
         "image_changed": Entry(
-            "Another client wrote another image into the model meanwhile.", "Find out who, then run the same again."
+            "Another client wrote another image into the model.", "Find out who, then run the same again."
         ),
         "write_not_stored": Entry(
-            "Azure took the write and does not show it.", "Do it by hand, as the message says, or retry."
+            "Azure accepted the write but does not show it.", "Do it manually, as the message says, or retry."
         ),
         "write_taken_back": Entry(
-            "Azure took the write several times, and each time it was cancelled or taken back.",
+            "Azure accepted the write several times, and each time it was cancelled or reverted.",
             "See in the activity log who else writes.",
         ),
         "scale_set_updating": Entry(
             "Another client's write to the scale set did not end in time.", "Wait until it has ended, then retry."
         ),
-        "tags_full": Entry("The rollout record's tags do not fit beside the scale set's.", "Remove some of its tags."),
+        "tags_full": Entry("The scale set has no room for the rollout record's tags.", "Remove some of its tags."),
         "extension_incomplete": Entry("A new extension lacks an option that it needs.", "Give what the message names."),
         "protected_settings_unknown": Entry(
             "Nothing shows whether Azure has stored the protected settings.",
@@ -382,11 +384,11 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
     },
     "Upgrade policy": {
         "azure_would_upgrade": Entry(
-            "In this upgrade mode Azure brings instances to what is written by itself.",
+            "In this upgrade mode Azure applies a new model to the instances itself.",
             "Set the mode to Manual first, or set azure_may_upgrade.",
         ),
         "upgrade_mode": Entry(
-            "In this upgrade mode Azure answers a new image by itself.", "Set rollout_upgrade_mode: Manual."
+            "In this upgrade mode Azure applies a new image itself.", "Set rollout_upgrade_mode: Manual."
         ),
         "automatic_os_upgrade": Entry(
             "Automatic OS image upgrades are on.", "Let Azure upgrade, or turn them off first."
@@ -401,15 +403,15 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "rollback_flexible": Entry(
             "Azure cannot roll failed instances of a Flexible scale set back.",
-            "Leave rollback_failed_instances_on_policy_breach false.",
+            "Keep rollback_failed_instances_on_policy_breach false.",
         ),
         "max_surge_flexible": Entry(
             "On a Flexible scale set automatic upgrades and max surge exclude each other.", "Set max_surge to false."
         ),
         "service_fabric": Entry("Service Fabric manages the scale set.", "Upgrade it through Service Fabric."),
-        "service_fabric_mode": Entry("Service Fabric needs upgrade mode Automatic.", "Leave the mode Automatic."),
+        "service_fabric_mode": Entry("Service Fabric needs upgrade mode Automatic.", "Keep the mode Automatic."),
         "service_fabric_probe": Entry(
-            "Azure refuses a load balancer probe on a scale set of Service Fabric.", "Take the probe away."
+            "Azure refuses a load balancer probe on a Service Fabric scale set.", "Remove the probe."
         ),
         "service_fabric_durability": Entry(
             "The durability is too low for Azure's own upgrades.",
@@ -419,7 +421,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "The Service Fabric extension is too old.", "Set typeHandlerVersion 1.1 or newer."
         ),
         "service_fabric_mismatch": Entry(
-            "The cluster and the extension name different durability.", "Make them the same."
+            "The cluster and the extension have different durability levels.", "Make them the same."
         ),
         "service_fabric_not_checked": Entry(
             "The cluster's durability could not be read.", "Grant the permission, or check it yourself."
@@ -435,31 +437,31 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "health_source_taken": Entry(
             "The scale set has another health source, and Azure takes only one.",
-            "Set replace: true, or take the other one away first.",
+            "Set replace: true, or remove the other one first.",
         ),
         "health_source_needed": Entry(
-            "Something of the scale set needs the health source that is to be taken away.",
+            "A feature of the scale set needs the health source that is to be removed.",
             "Turn off first what the message names.",
         ),
         "health_source_half_replaced": Entry(
-            "Of the two writes of a replacement only one has been done.", "Go on as the message says."
+            "Of the two writes of a replacement only one has been done.", "Continue as the message says."
         ),
         "probe_flexible": Entry(
-            "A Flexible scale set takes no load balancer probe.", "Use the Application Health extension."
+            "A Flexible scale set does not support a load balancer probe.", "Use the Application Health extension."
         ),
-        "probe_interval": Entry("The probe asks too seldom.", "Set intervalInSeconds below 120."),
+        "probe_interval": Entry("The probe interval is too long.", "Set intervalInSeconds below 120."),
         "probe_shared": Entry(
-            "The probe also decides where traffic goes.", "Give the instances' health a probe of its own."
+            "The probe also decides where traffic goes.", "Use a separate probe for the health of the instances."
         ),
         "probe_not_checked": Entry("The probe could not be read.", "Grant the permission, or check it yourself."),
         "load_balancer_basic": Entry(
-            "The probe is of a Basic load balancer, which does not serve several placement groups.",
+            "The probe belongs to a Basic load balancer, which does not serve several placement groups.",
             "Use a Standard load balancer or the Application Health extension.",
         ),
     },
     "Preflight": {
         "preflight_failed": Entry(
-            "Something stands in the way of the rollout; nothing was written.",
+            "The preflight check found errors; nothing was written.",
             "See each finding and its remedy in findings.",
         ),
         "managed_elsewhere": Entry(
@@ -469,9 +471,9 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "other_rollout": Entry("The scale set is in another rollout.", "Finish that one, or set rollout_take_over."),
         "rolling_upgrade_running": Entry("A rolling upgrade of Azure's is running.", "Wait for it, or cancel it."),
         "automatic_repairs": Entry(
-            "Automatic repairs may replace an instance that is being upgraded.", "Leave rollout_suspend_services on."
+            "Automatic repairs may replace an instance that is being upgraded.", "Keep rollout_suspend_services on."
         ),
-        "canary": Entry("The canary costs a batch of its own.", "Nothing; rollout_canary: 0 leaves it out."),
+        "canary": Entry("The canary adds a batch.", "Nothing; rollout_canary: 0 turns it off."),
         "too_many_unhealthy": Entry(
             "More instances are unhealthy than max_unhealthy allows.", "Fix them, or raise rollout_max_unhealthy."
         ),
@@ -481,7 +483,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "protected": Entry(
             "Outdated instances are protected from the scale set's actions.",
-            "Lift the protection, or set rollout_protected: skip.",
+            "Remove the protection, or set rollout_protected: skip.",
         ),
         "newer": Entry("Instances run a newer version than the target.", "Set rollout_downgrade to roll them back."),
         "unproven": Entry(
@@ -490,10 +492,12 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "unavailable": Entry("Some instances are unavailable already.", "Nothing; those that are outdated go first."),
         "skipped": Entry("Some outdated instances are skipped.", "See the reason of each."),
-        "all_down": Entry("All instances may be down at once.", "Scale out first where the load must be served."),
+        "all_down": Entry(
+            "All instances may be down at once.", "Scale out first where the load must be served all the time."
+        ),
         "half_down": Entry(
             "One of two instances serves alone while the other is upgraded.",
-            "Scale out first where one cannot bear the load.",
+            "Scale out first where one instance cannot serve the load.",
         ),
         "no_instances": Entry("The scale set has no running instances.", "Nothing; only the model changes."),
         "permission_missing": Entry(
@@ -502,29 +506,30 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "permissions_not_checked": Entry(
             "What the principal may do could not be read, or not all of it.",
-            "Nothing; Microsoft.Authorization/permissions/read lets it be checked before anything is written.",
+            "Nothing; Microsoft.Authorization/permissions/read allows this check before anything is written.",
         ),
     },
     "Rollout": {
-        "cancelled": Entry("Whoever asked for the work is gone, or asked to end it.", "Run the same again to go on."),
+        "cancelled": Entry(
+            "The play that started the work has ended, or asked to cancel it.", "Run the same again to continue."
+        ),
         "rollout_changed": Entry(
-            "Another controller started a rollout on the scale set meanwhile.", "Let one of them finish."
+            "Another controller started a rollout on the scale set at the same time.", "Let one of them finish."
         ),
-        "rollout_ended": Entry(
-            "Another controller ended this rollout meanwhile.", "See what it ended as, and start anew."
-        ),
+        "rollout_ended": Entry("Another controller ended this rollout.", "See how it ended, and start again."),
         "instances_failed": Entry(
             "Upgraded instances failed.", "See the reason of each; fix the cause, then run the same again or roll back."
         ),
         "instances_busy": Entry(
             "Instances were still changed by another client or an earlier run when the timeout passed.",
-            "Wait until they settle, then run the same again.",
+            "Wait until the changes have finished, then run the same again.",
         ),
         "max_unavailable_reached": Entry(
-            "As many instances as may be are unavailable, and stayed so.", "Fix them, or raise rollout_max_unavailable."
+            "The allowed number of instances was unavailable until the timeout.",
+            "Fix them, or raise rollout_max_unavailable.",
         ),
         "work_not_started": Entry(
-            "Azure took requests and did not start the work until the timeout.", "Run the same again later."
+            "Azure accepted requests but did not start the work until the timeout.", "Run the same again later."
         ),
         "hook_failed": Entry("A task of yours failed.", "Fix what it found, then run the same again."),
         "instances_keep_appearing": Entry(
@@ -535,7 +540,7 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Run the same again with rollout_unproven: reimage.",
         ),
         "task_failed": Entry(
-            "A task ended without a code, as a module that was killed does.",
+            "A task ended without a code, for example because the module was killed.",
             "See its message, then run the same again.",
         ),
     },
@@ -543,49 +548,48 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "upgrade_stopped": Entry(
             "Azure stopped its upgrade.", "See Azure's reason in reason, fix it, and start again."
         ),
-        "upgrade_cancelled": Entry("The upgrade was cancelled.", "Start it again where that was not meant."),
+        "upgrade_cancelled": Entry("The upgrade was cancelled.", "Start it again if that was not intended."),
         "upgrade_not_started": Entry(
-            "Azure did not start an upgrade by itself in time.", "Wait longer, or start it by hand."
+            "Azure did not start an upgrade by itself in time.", "Wait longer, or start it manually."
         ),
         "upgrade_tried_before": Entry(
-            "Azure has tried this version by itself already and stopped.", "Fix the reason, then start it by hand."
+            "Azure already tried this version automatically and stopped.", "Fix the reason, then start it manually."
         ),
         "upgrade_not_shown": Entry(
-            "Azure's operation goes on, and it shows no upgrade.",
+            "Azure's operation continues, but Azure shows no upgrade.",
             "See the scale set in the portal, then run the same again.",
         ),
-        "upgrade_not_ended": Entry(
-            "The upgrade still runs, and goes on.", "Wait on with the same again, or cancel it."
-        ),
+        "upgrade_not_ended": Entry("The upgrade still runs.", "Run the same again to wait further, or cancel it."),
         "upgrade_end_unknown": Entry(
-            "Another upgrade has taken its place, and nothing tells how it ended.", "See what the instances run."
+            "Another upgrade has replaced it, and its result is not known.", "See what the instances run."
         ),
         "upgrade_mistaken": Entry(
-            "The upgrade had ended, and the cancellation met another one.", "Start that one again."
+            "The upgrade had ended, and the cancellation applied to another one.", "Start that one again."
         ),
         "upgrade_of_another_type": Entry(
             "upgrade_started names an upgrade of the other type.",
-            "Give the type that it has, or leave upgrade_started out.",
+            "Set that type, or omit upgrade_started.",
         ),
         "upgrade_incomplete": Entry(
-            "Azure calls the upgrade completed, and instances do not run the image or are not available.",
+            "Azure reports the upgrade as completed, but instances do not run the image or are not available.",
             "See the reason of each instance.",
         ),
         "automatic_upgrades_off": Entry(
-            "Automatic OS upgrades were turned off while Azure was to start one.",
-            "Turn them on again, or start one by hand.",
+            "Automatic OS upgrades were turned off while an upgrade was expected.",
+            "Turn them on again, or start one manually.",
         ),
     },
     "Instances": {
         "protection_not_shown": Entry(
-            "Azure does not show whether the instance is protected.", "Set the protection by hand, as the message says."
+            "Azure does not show whether the instance is protected.",
+            "Set the protection manually, as the message says.",
         ),
         "service_not_running": Entry("The scale set does not run this service any more.", "Turn the service on first."),
         "event_not_found": Entry(
             "There is no such lifecycle hook event, or none about this instance.",
-            "Choose of those that the message lists.",
+            "Choose one that the message lists.",
         ),
-        "event_closed": Entry("The event is answered already, or is over.", "Nothing can be changed about it."),
+        "event_closed": Entry("The event was answered already, or has ended.", "Nothing can be changed about it."),
         "event_delay_too_long": Entry(
             "Azure does not wait so long for the event.", "Choose a time up to the one that the message names."
         ),

@@ -160,7 +160,7 @@ def _parse_text(text: str) -> Image:
             raise (
                 exc
                 if isinstance(exc, ImageError)
-                else ImageError("image_invalid", f"the image starts like JSON and is none: {exc}")
+                else ImageError("image_invalid", f"the image looks like JSON and is not valid: {exc}")
             ) from exc
     if text.lower().startswith("https://"):
         return _vhd(text)

@@ -29,8 +29,8 @@ def used(instances: t.Collection[Instance]) -> str:
         return ""
     models = f"{least} model{'s' if least > 1 else ''}"
     return (
-        f"{len(behind)} of {len(instances)} instances have not got the newest model. The instances refer to {models} "
-        f"at least; how many it really is Azure does not show. It allows {MOST}, and each write of the model makes one."
+        f"{len(behind)} of {len(instances)} instances do not have the newest model. The instances refer to {models} "
+        f"at least; Azure does not show the exact number. It allows {MOST}, and each write of the model adds one."
     )
 
 
@@ -50,7 +50,7 @@ def remedy(said: str) -> str:
     if not _REACHED.search(said):
         return ""
     return (
-        "Azure takes no more writes of this model until the instances refer to fewer: bring those "
+        "Azure accepts no more writes of this model until the instances refer to fewer: bring those "
         "that are behind to the model as it is now, in batches, with the module steady.vmss.instance_upgrade and "
         "whole_model: true, or delete them; then run the same command again."
     )

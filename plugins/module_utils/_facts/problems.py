@@ -167,7 +167,7 @@ class Refused(Exception):
 
     def after_writes(self, sent: t.Sequence[str]) -> Refused:
         """The same of a call that has sent these writes before, so that it cannot say that nothing was written."""
-        told = f". By then this call had sent: {'; '.join(dict.fromkeys(sent))}."
+        told = f". Before that, this call sent: {'; '.join(dict.fromkeys(sent))}."
         said = _NOTHING_WRITTEN.sub(lambda _found: told, str(self)) if sent else str(self)
         return Refused(self.code, said, **self.fields)
 

@@ -22,7 +22,7 @@ def runs(instances: t.Collection[Instance], unavailable: t.Iterable[Instance], u
     for instance in instances:
         image = str(running_image.running_image(instance) or "an image that Azure does not report")
         known = instance.instance_id not in unproven
-        running[image if known else f"what nothing proves, and Azure calls {image}"].append(instance.instance_id)
+        running[image if known else f"an unproven image, reported by Azure as {image}"].append(instance.instance_id)
     listed: list[str] = []
     for image, ids in sorted(running.items(), key=lambda found: -len(found[1])):
         listed.append(f"{len(ids)} run {image}{f' ({named(ids)})' if listed else ''}")

@@ -49,6 +49,19 @@ def desired(request: ExtensionRequest) -> Shown:
     return given(request, ExtensionOptions)
 
 
+def refuse_nothing(request: ExtensionRequest) -> None:
+    """Raises Refused where an extension is to be present, and nothing of it is given."""
+    nothing = not request.protected_settings and all(value == {} for value in desired(request).values())
+    if request.state == "present" and nothing:
+        names = "settings, protected_settings and force_update_tag"
+        raise Refused(
+            "nothing_asked",
+            f"nothing of extension {request.extension} is given. Nothing was written. Give at least one of {names}, in "
+            "the playbook recover_credentials extension_settings, extension_protected_settings and "
+            "extension_force_update_tag.",
+        )
+
+
 def merged(before: Shown | None, request: ExtensionRequest) -> Shown:
     """What the extension is to be. Raises Refused where a new one lacks something."""
     given = desired(request)

@@ -106,11 +106,11 @@ def desired(scale_set: ScaleSet, request: HealthMonitorRequest) -> Shown:
         result = _wanted_extension(scale_set, request, wrong)
     others = [name for name in scale_set.health_sources if name != request.source]
     if "external_health_policy" in others:
-        wrong.append(f"scale set {scale_set.name} has an external health policy, which has to be taken away first")
+        wrong.append(f"scale set {scale_set.name} has an external health policy, which must be removed first")
     elif others and not request.replace:
         wrong.append(
             f"scale set {scale_set.name} has the health source {others[0]}, and Azure takes only one; replace: true "
-            "puts the new one in its place"
+            "replaces it"
         )
     taken = len(wrong) == 1 and bool(others)
     if wrong:
@@ -157,19 +157,19 @@ def half_done(scale_set: ScaleSet | None, before: Shown, after: Shown) -> str:
     there = [ways[name] for name, value in current(scale_set).items() if value is not None]
     if not there:
         return (
-            "The scale set has no health source now. Run the same again, or put back what was taken away: "
+            "The scale set has no health source now. Run the same again, or restore what was removed: "
             f"{ways[old]}, {before[old]}."
         )
     needed = needs(scale_set)
     off = (
-        f" If Azure takes only one at a time, turn off meanwhile what needs one: {' and '.join(needed)}."
+        f" If Azure takes only one at a time, turn off during the change what needs one: {' and '.join(needed)}."
         if needed
         else ""
     )
     if len(there) == 1:
         return f"The health source of the scale set is {there[0]} now. Run the same again.{off}"
     return (
-        f"The scale set has two health sources now, {' and '.join(there)}, and Azure goes by one only. Run the same "
+        f"The scale set has two health sources now, {' and '.join(there)}, and Azure uses only one. Run the same "
         f"again, or take {ways[old]} away: steady.vmss.health_monitor with state: absent and source: {old}.{off}"
     )
 
@@ -197,10 +197,11 @@ def _wanted_probe(scale_set: ScaleSet, request: HealthMonitorRequest, wrong: lis
         wrong.append(f"{', '.join(strange)}: a load balancer's probe is set up at the load balancer")
     if scale_set.flexible:
         wrong.append(
-            f"scale set {scale_set.name} is Flexible, where only the Application Health extension tells health"
+            f"scale set {scale_set.name} is Flexible, where only the Application Health extension reports health"
         )
     if scale_set.service_fabric:
-        wrong.append(f"scale set {scale_set.name} is of Service Fabric, where Azure refuses a probe and none is needed")
+        cluster = "belongs to a Service Fabric cluster, where Azure refuses a probe and none is needed"
+        wrong.append(f"scale set {scale_set.name} {cluster}")
     same = probe_id(scale_set).lower() == probe.lower()
     return {EXTENSION: None, PROBE: probe_id(scale_set) if same else probe}
 
@@ -215,7 +216,7 @@ def _wanted_extension(scale_set: ScaleSet, request: HealthMonitorRequest, wrong:
     if stored and other and other.lower() != str(stored.get("name")).lower():
         wrong.append(
             f"the Application Health extension of scale set {scale_set.name} has the name {stored.get('name')}, which "
-            f"Azure does not change into {other}: leave extension_name out, or take the extension away first"
+            f"Azure does not change to {other}: omit extension_name, or remove the extension first"
         )
     name = str(before.get("extension_name") or result["extension_name"] or default_name)
     result["extension_name"] = name
@@ -224,7 +225,7 @@ def _wanted_extension(scale_set: ScaleSet, request: HealthMonitorRequest, wrong:
         if value is not None and not setting.least <= value <= setting.most:
             wrong.append(f"{number} {value} is out of range: Azure takes {setting.least} to {setting.most}")
     if request.probe_id:
-        wrong.append("probe_id is of source load_balancer_probe")
+        wrong.append("probe_id is only for source load_balancer_probe")
     if not scale_set.os_type:
         wrong.append(f"the model of scale set {scale_set.name} does not say whether it is Linux or Windows")
     taken = {str(one.get("name")).lower() for one in documents.extensions(scale_set) if one is not stored}
@@ -248,7 +249,7 @@ def _of_the_protocol(result: Shown, request: HealthMonitorRequest) -> t.Iterator
         yield "protocol is missing: http, https or tcp"
     if result["health_states"] == "binary":
         if request.grace_period is not None:
-            yield "grace_period is of health_states rich"
+            yield "grace_period is only for health_states rich"
         result["grace_period"] = None
 
 

@@ -18,8 +18,8 @@ from .rolling_upgrade import CANCELLED, COMPLETED, RollingRun
 
 _VERBS: dict[Outcome | None, str] = {
     "stopped": "stopped",
-    "rolled_back": "stopped and was taken back",
-    "failed": "did not come to its end",
+    "rolled_back": "stopped and was rolled back",
+    "failed": "did not finish",
 }
 
 
@@ -44,27 +44,27 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
     past = run.history_entry
     if run.restored is None:
         return (
-            "Azure's history does not tell whether it put OS disks back (the permission is "
+            "Azure's history does not show whether it restored OS disks (the permission is "
             "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read); what the instances run stands above."
         )
     if past is not None and past.restored:
         back = [i for i, one in run.report.instances.items() if one.outcome == "rolled_back"]
-        left = f", and that it could not at {past.not_restored}" if past.not_restored else ""
+        left = f", and could not be on {past.not_restored}" if past.not_restored else ""
         said = f" ({past.restore_problem})" if past.restore_problem else ""
-        read = f"instances {ranges(back)} run again what they ran before" if back else "no instance is seen to run it"
-        said = f"the previous OS disk was put back at {past.restored} instances{left}{said}"
+        read = f"instances {ranges(back)} run their previous image again" if back else "no instance reports it"
+        said = f"the previous OS disk was restored on {past.restored} instances{left}{said}"
         return f"Azure's history says that {said}; {read}."
     scale_set = run.watch.scale_set
     place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
     image = {"rollback_image": str(previous)} if previous else {}
     by_hand = past is None or past.started_by == "User"
-    why = " An upgrade that was started by hand has no automatic rollback." if by_hand else ""
+    why = " A manually started upgrade has no automatic rollback." if by_hand else ""
     first = (
         " Turn automatic OS upgrades off first (playbook steady.vmss.disable_automatic_upgrades)."
         if scale_set.automatic_os_upgrade
         else ""
     )
-    return f"Azure put no OS disk back.{why} Go back:{first} {commands.playbook('rollback', {**place, **image})}"
+    return f"Azure restored no OS disk.{why} Roll back:{first} {commands.playbook('rollback', {**place, **image})}"
 
 
 def _go_on(run: RollingRun) -> str:
@@ -72,18 +72,18 @@ def _go_on(run: RollingRun) -> str:
     problem = run.report.end.problem
     if problem is not None and stop_reason.instances_are_pinned(problem):
         return (
-            "Azure looks at the model that the instances have, not only at the scale set's: bring an instance to the "
+            "Azure checks the model that the instances have, not only the scale set's: bring an instance to the "
             "model first, with steady.vmss.instance_upgrade and whole_model: true."
         )
     if run.wanted == CANCELLED:
         return f"Cancel it again: {commands.of('cancel_upgrade', scale_set)}"
     if run.watch.kind != OS:
-        return "Go on, once the cause is gone: run the same again."
-    go_on = "Go on, once the cause is gone"
+        return "Continue, once the cause is fixed: run the same again."
+    go_on = "Continue, once the cause is fixed"
     if run.current is not None and run.current.running:
-        go_on = f"{_unanswered(run)}Wait on"
+        go_on = f"{_unanswered(run)}Wait further"
     if run.wanted == COMPLETED and run.patience.start and run.current is None:
-        go_on = "Wait longer with the same again, or start it by hand"
+        go_on = "Run the same again to wait longer, or start it manually"
     return f"{go_on}: {commands.of('trigger_os_upgrade', scale_set)}"
 
 
@@ -97,10 +97,22 @@ def _unanswered(run: RollingRun) -> str:
     return f"It may wait for {' or '.join(asked)}. " if asked else ""
 
 
+def cancellation(result: t.Mapping[str, t.Any], *, check_mode: bool) -> str:
+    """How a cancellation ended, of the module's result: whether it was one, and what is upgraded."""
+    before, ended = result["before"], result["rollout_result"]
+    if not result["changed"] and (before is None or not before["running"]):
+        return "No rolling upgrade runs."
+    missing = [*result["not_done"], *result["left_alone"], *result["unproven"]]
+    counted = f"Upgraded: {', '.join(result['done']) or 'none'}. Not upgraded: {', '.join(missing) or 'none'}."
+    if ended["code"] == "upgrade_cancelled":
+        return f"Cancelled. {counted}"
+    return f"It would be cancelled. {counted}" if check_mode else f"Not cancelled: {ended['why']}. {counted}"
+
+
 def latest(shown: t.Mapping[str, t.Any] | None) -> str:
     """Azure's latest upgrade, as the results show it."""
     if shown is None:
-        return "There never was a rolling upgrade."
+        return "Azure reports no rolling upgrade."
     counts = {name: shown["counts"].get(name, 0) for name in ("successful", "failed", "in_progress", "pending")}
     listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
     reason = f". {shown['reason']['sentence']}" if shown["reason"] else ""
@@ -110,11 +122,11 @@ def latest(shown: t.Mapping[str, t.Any] | None) -> str:
 def past(shown: t.Mapping[str, t.Any]) -> str:
     """An entry of Azure's history of OS upgrades, as the results show it."""
     image, counts = shown["target_image"], shown["counts"]
-    to = image.get("version") or next(iter(image.values())) if image else "an image that Azure does not tell"
-    restored = f", {shown['restored']} put back" if shown["restored"] else ""
+    to = image.get("version") or next(iter(image.values())) if image else "an image that Azure does not report"
+    restored = f", {shown['restored']} restored" if shown["restored"] else ""
     reason = f". {shown['reason']['sentence']}" if shown["reason"] else ""
     return (
-        f"{shown['started']}: {shown['code']}, started by {shown['started_by'] or 'someone unknown'}, ended "
+        f"{shown['started']}: {shown['code']}, started by {shown['started_by'] or 'an unknown client'}, ended "
         f"{shown['ended'] or 'not yet'}, to {to}, {counts.get('successful', 0)} of {sum(counts.values())} "
         f"instances{restored}{reason}"
     )
@@ -135,7 +147,7 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
             f"{{code}}: {counts[0]} of {sum(counts)} instances successful, {counts[1]} in progress, "
             f"{counts[2]} pending, {counts[3]} failed"
         ),
-        "verifying": "Azure shows no upgrade under way any more; verifies the instances",
+        "verifying": "Azure shows no upgrade in progress any more; verifies the instances",
     }.get(str(event.get("event")), "")
     try:
         return said.format_map(known)

@@ -40,7 +40,7 @@ def answer(scale_set: ScaleSet, versions: t.Sequence[ImageVersion]) -> dict[str,
     if model is not None and (model.kind == images.PLATFORM or model.is_gallery):
         never = _SAME_SKU if model.kind == images.PLATFORM else _SAME_IMAGE
     off = "" if scale_set.automatic_os_upgrade else "off; it "
-    when = "once nothing is in the way" if found else "now"
+    when = "once nothing prevents it" if found else "now"
     does = f"would install {installs} {when}" if installs else "would install nothing now"
     return {
         "enabled": scale_set.automatic_os_upgrade,

@@ -298,9 +298,9 @@ class Watch:
         named = bool(failed_first) and failed_first in (instance_id, now.name)
         touched = named or (instance_id in self._seen.at_work | self._seen.done and not anothers)
         if touched and restored and self._is_back(now):
-            return "rolled_back", "it runs again what it ran before"
+            return "rolled_back", "it runs its previous image again"
         if touched and restored:
-            why = why or "Azure's history tells of previous OS disks put back, and nothing shows what this one runs"
+            why = why or "Azure's history reports restored OS disks, and nothing shows what this instance runs"
         broke = now.provisioning == "Failed" and self.before[instance_id].provisioning != "Failed" and not anothers
         if touched or broke:
             return "failed", why or "it does not run the target image"

@@ -168,7 +168,7 @@ def _versions(scale_set: ScaleSet, image: Image, around: Prerequisites) -> t.Ite
     reasons = {one.version: catalogue.why_not(one, scale_set.location, as_latest=True) for one in around.versions}
     newest = images.newest(version for version, why in reasons.items() if why is None)
     if newest is None:
-        listed = "; ".join(f"{version}: {why}" for version, why in reasons.items()) or "it has none at all"
+        listed = "; ".join(f"{version}: {why}" for version, why in reasons.items()) or "it has no versions"
         yield Finding(
             ERROR,
             "image_not_usable",
@@ -201,15 +201,16 @@ def _health(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Itera
             yield Finding(
                 ERROR,
                 "service_fabric_probe",
-                f"{this} is of Service Fabric and has a load balancer probe as its health source, which Azure refuses.",
-                "Take it away with steady.vmss.health_monitor and state: absent; Service Fabric watches the health.",
+                f"{this} belongs to a Service Fabric cluster and has a load balancer probe as its health source, which "
+                "Azure refuses.",
+                "Remove it with steady.vmss.health_monitor and state: absent; Service Fabric watches the health.",
             )
         return
     if not sources:
         yield Finding(
             ERROR if purpose in (AUTOMATIC, ROLLING_MODE) else WARNING,
             "no_health_source",
-            f"{this} has no health source, so nothing would tell Azure that an upgraded instance works.",
+            f"{this} has no health source, so Azure cannot see whether an upgraded instance works.",
             "Add the Application Health extension or a load balancer probe with steady.vmss.health_monitor.",
         )
     if "load_balancer_probe" in sources:
@@ -226,7 +227,7 @@ def probe_findings(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Fin
             ERROR,
             "probe_flexible",
             f"the health source of {this} is the load balancer probe {name}, which Flexible "
-            "orchestration does not take.",
+            "orchestration does not support.",
             "Use the Application Health extension: steady.vmss.health_monitor with replace: true.",
         )
     if why := around.not_read.get("probe"):
@@ -239,14 +240,14 @@ def probe_findings(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Fin
         yield Finding(
             ERROR,
             "load_balancer_basic",
-            f"{this} may have several placement groups, and its health probe {name} is of a Basic load balancer.",
+            f"{this} may have several placement groups, and its health probe {name} belongs to a Basic load balancer.",
             "Use the probe of a Standard load balancer, or the Application Health extension.",
         )
     if probe.interval >= LONGEST_PROBE_INTERVAL:
         yield Finding(
             ERROR,
             "probe_interval",
-            f"the health probe {name} of {this} asks every {probe.interval:g} s, which is not within two minutes.",
+            f"the health probe {name} of {this} asks every {probe.interval:g} s, which is not less than two minutes.",
             f"Set the probe's intervalInSeconds below {LONGEST_PROBE_INTERVAL}.",
         )
     if probe.rules:
@@ -254,7 +255,7 @@ def probe_findings(scale_set: ScaleSet, around: Prerequisites) -> t.Iterator[Fin
             WARNING,
             "probe_shared",
             f"the health probe {name} of {this} also decides where the load balancer sends traffic.",
-            "Give the health of the instances a probe of its own.",
+            "Use a separate probe for the health of the instances.",
         )
 
 
@@ -276,7 +277,7 @@ def _system(scale_set: ScaleSet, purpose: str) -> t.Iterator[Finding]:
         yield Finding(
             ERROR,
             "patch_mode",
-            f"the model of {this} has patch mode {mode}, which goes not together with {purpose}.",
+            f"the model of {this} has patch mode {mode}, which is not compatible with {purpose}.",
             f"Change it: {_update(scale_set, f'osProfile.{system}.patchSettings.patchMode', other)}",
         )
 
@@ -290,8 +291,8 @@ def _service_fabric(scale_set: ScaleSet, purpose: str, around: Prerequisites) ->
         yield Finding(
             ERROR,
             "service_fabric_mode",
-            f"Service Fabric manages {this} and walks the update domains itself, which only mode Automatic allows.",
-            "Leave the mode Automatic.",
+            f"Service Fabric manages {this} and upgrades its update domains itself, which only mode Automatic allows.",
+            "Keep the mode Automatic.",
         )
         return
     durability = str(documents.at(extension, "settings", "durabilityLevel") or "Bronze")
@@ -301,7 +302,7 @@ def _service_fabric(scale_set: ScaleSet, purpose: str, around: Prerequisites) ->
             ERROR,
             "service_fabric_durability",
             f"the Service Fabric extension of {this} has durability {durability}, and {purpose} need Silver or Gold.",
-            "Raise durabilityLevel in the cluster's node type and in the extension alike.",
+            "Raise durabilityLevel both in the cluster's node type and in the extension.",
         )
     version = str(extension.get("typeHandlerVersion") or "")
     if images.version_key(version) < (1, 1):

@@ -138,7 +138,7 @@ def _no_way_back_of_azures(done: Done, asked: Asked) -> str:
     previous = plan["rollout_result"]["previous_image"]
     command = asked.command("rollback", "rollback", **({"rollback_image": previous} if previous else {}))
     return (
-        "Azure puts no disk back after an upgrade that was started by hand, unless the policy says "
+        "Azure restores no OS disk after a manually started upgrade, unless the policy sets "
         "rollbackFailedInstancesOnPolicyBreach. To go back: azure_rolling_upgrade_on_failure=rollback_all, or "
         f"afterwards {command}"
     )
@@ -158,7 +158,7 @@ def _unknown(done: Done, asked: Asked) -> str:
         return ""
     command = asked.command("rollback", "rollback")
     return (
-        f"What instances {', '.join(ids)} ran before is not known, so they were not put back: {command} with "
+        f"What instances {', '.join(ids)} ran before is not known, so they were not rolled back: {command} with "
         "rollback_image and rollback_instance_ids."
     )
 
@@ -181,10 +181,10 @@ def _put_back(done: Done, asked: Asked) -> t.Iterator[str]:
     back_ids = {one for back in done.backs for one in _are_back(back)}
     missing = [i for group in groups for i in group["instance_ids"] if i not in back_ids]
     if missing:
-        yield f"Instances {', '.join(missing)} could not be put back."
+        yield f"Instances {', '.join(missing)} could not be rolled back."
     else:
-        yield "The instances are back on what they ran before, and yet something failed."
-    yield f"{off} What kept them from it: {kept_from_it}".strip()
+        yield "The instances run their previous image again, but a step failed."
+    yield f"{off} The cause: {kept_from_it}".strip()
 
 
 def _is_back(back: Result) -> str:

@@ -111,7 +111,7 @@ class RollingRun:
                 self.current, self.adopted = latest, not started_at(latest, self._current_started)
                 return Cancel()
             if self.current is None and self._current_started is None:
-                return self._end(now, "unchanged", "no rolling upgrade of Azure's runs")
+                return self._end(now, "unchanged", "Azure runs no rolling upgrade")
             self.current = latest
             return self._ending(now)
         if latest is not None and running:
@@ -128,7 +128,7 @@ class RollingRun:
         if self.patience.start and self.wanted == COMPLETED and not self.adopted:
             if self._failed_attempt is not None and not self._retry_anyway:
                 return self._give_up(now, "upgrade_tried_before", stop_reason.of_attempt(self._failed_attempt))
-            self._waiting(now, "Azure is to start an upgrade by itself", now + self.patience.start)
+            self._waiting(now, "Azure is expected to start an automatic upgrade", now + self.patience.start)
             return self._enter(now, self._await_azure)
         return Start()
 
@@ -165,8 +165,8 @@ class RollingRun:
         return self._give_up(
             now,
             "upgrade_of_another_type",
-            f"upgrade_started names the upgrade of {started}, which is one of {other}: give the type that it has, or "
-            "leave upgrade_started out",
+            f"upgrade_started names the upgrade of {started}, which is one of {other}: set that type, or omit "
+            "upgrade_started",
         )
 
     def _kind_of(self, latest: RollingUpgrade) -> str | None:
@@ -184,7 +184,7 @@ class RollingRun:
                 self._phase = self._decide
                 return self._decide(now)
             other = "of extensions" if self.watch.kind == OS else "of the OS image"
-            other = other if self._kind_of(latest) else "of which its history does not tell the kind"
+            other = other if self._kind_of(latest) else "whose type Azure's history does not show"
             if now - self._began > self.patience.upgrade:
                 return self._give_up(
                     now, "rolling_upgrade_running", f"another rolling upgrade of Azure's, {other}, still runs"
@@ -239,7 +239,7 @@ class RollingRun:
 
         def judged(then: float) -> Step:
             shown = f"shows {self._shown()}"
-            ended = f"it has ended, and how is not known: Azure {shown}, and its history does not tell"
+            ended = f"it has ended, and its result is not known: Azure {shown}, and its history does not contain it"
             if self.history_entry is None or self.history_entry.code.startswith("Rolling"):
                 self.watch.ended(self.current, None)
                 if self.wanted == CANCELLED:
@@ -252,7 +252,7 @@ class RollingRun:
             hit = self.latest is not None and self.latest.last_action == "Cancel" and past.code != "Cancelled"
             if self.wanted == CANCELLED and self.acted and hit:
                 return self._give_up(
-                    then, "upgrade_mistaken", f"it had ended as {past.code}, and the cancellation met another: {shown}"
+                    then, "upgrade_mistaken", f"it had ended as {past.code}, and another was cancelled: {shown}"
                 )
             return self._enter(then, self._judge)
 
@@ -282,11 +282,11 @@ class RollingRun:
             return self._give_up(
                 now,
                 "automatic_upgrades_off",
-                "somebody turned automatic OS upgrades off, so Azure starts none by itself",
+                "another client turned automatic OS upgrades off, so Azure starts none",
             )
         if now - self._since >= self.patience.start:
             tried = stop_reason.of_attempt(self._failed_attempt) if self._failed_attempt else ""
-            waited = f"Azure did not start an upgrade by itself within {self.patience.start:.0f} s"
+            waited = f"Azure did not start an automatic upgrade within {self.patience.start:.0f} s"
             return self._give_up(now, "upgrade_not_started", f"{waited}. {tried}".strip())
         due = now - self._listed_at >= _LISTED_AGAIN * self._pages
         at = min(now + self.patience.poll * (2 if self._listed else 1), self._since + self.patience.start)
@@ -326,7 +326,7 @@ class RollingRun:
             return self._ending(now)
         if now - self._since > self.patience.upgrade:
             return self._give_up(
-                now, "upgrade_not_ended", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s, and goes on"
+                now, "upgrade_not_ended", f"Azure's upgrade still runs after {self.patience.upgrade:.0f} s"
             )
         due = self._moved and now - self._listed_at >= self.patience.poll * 2 * self._pages
         return Look(now + self.patience.poll * (2 if self._listed else 1), instances=due)
@@ -428,7 +428,7 @@ class RollingRun:
                 for i in culprits
                 if i in self.report.instances
             )
-            said = "Azure calls it completed" if code else "Azure took the request and shows no upgrade"
+            said = "Azure reports it as completed" if code else "Azure accepted the request but shows no upgrade"
             return self._give_up(now, "upgrade_incomplete", f"{said}, but {why}", culprits=culprits)
         earlier = self.current is not None and started_at(self.current, self._current_started)
         return self._end(now, "upgraded" if self.report.upgraded or earlier else "unchanged")

@@ -28,12 +28,12 @@ class _Known(t.NamedTuple):
 _KNOWN = {
     "maxunhealthyupgradedinstancepercentexceededinrollingupgrade": _Known(
         "too many of the upgraded instances are unhealthy, so what they were upgraded to is the likely cause",
-        "Look at the instance before anything goes on. A broken image is not cured by another start: publish a fixed "
+        "Check the instance before you continue. Starting again does not fix a broken image: publish a fixed "
         "version, or roll back",
         "maxUnhealthyUpgradedInstancePercent",
     ),
     "maxunhealthyinstancepercentexceededinrollingupgrade": _Known(
-        "too many instances of the whole scale set were unhealthy before a batch, those in upgrade counted",
+        "too many instances of the whole scale set were unhealthy before a batch, including those being upgraded",
         "See which are unhealthy (playbook steady.vmss.status), fix them or raise maxUnhealthyInstancePercent with "
         "steady.vmss.upgrade_policy, and start again; what is upgraded stays upgraded",
         "maxUnhealthyInstancePercent",
@@ -45,18 +45,18 @@ _KNOWN = {
         "maxUnhealthyInstancePercent",
     ),
     "rollingupgradebatchstarttimenotwithinscheduledwindows": _Known(
-        "the time of the scheduled windows was over before the last batch",
-        "Azure goes on in the next window; a manual start does not wait for one",
+        "the scheduled maintenance windows ended before the last batch",
+        "Azure continues in the next window; a manual start does not wait for one",
     ),
     "vmextensionprovisioningerror": _Known(
         "an extension failed on an instance that was upgraded",
         "Fix the extension's settings in the model first (playbook steady.vmss.recover_credentials where credentials "
         "have expired)",
     ),
-    "operationpreempted": _Known("a newer write took the upgrade's place", "Start it again once that write has ended"),
+    "operationpreempted": _Known("a newer write replaced the upgrade", "Start it again once that write has ended"),
     "allocationfailed": _Known(
-        "Azure had no room for an instance",
-        "Start it again later; maxSurge needs room, and quota, for a batch more",
+        "Azure had no capacity for an instance",
+        "Start it again later; maxSurge needs capacity and quota for one more batch",
     ),
 }
 _UNKNOWN = _Known(
@@ -124,10 +124,10 @@ def of(problem: Problem | None) -> StopReason | None:
 def of_attempt(attempt: PastUpgrade) -> str:
     """Of Azure's own attempt that is not this call's, and may be why nothing starts."""
     reason = of(attempt.problem)
-    back = f" It put the previous OS disk back at {attempt.restored} of the instances." if attempt.restored else ""
+    back = f" It restored the previous OS disk on {attempt.restored} of the instances." if attempt.restored else ""
     return (
-        f"Azure has tried this version by itself already, at {timestamp(attempt.started)}, and ended as "
-        f"{attempt.code}{f': {reason}' if reason else '.'}{back} It does not tell whether it will try again"
+        f"Azure already tried this version automatically, at {timestamp(attempt.started)}, and ended as "
+        f"{attempt.code}{f': {reason}' if reason else '.'}{back} Azure does not report whether it will try again"
     )
 
 

@@ -134,7 +134,7 @@ def desired(request: UpgradePolicyRequest) -> Policy:
 
 def _out_of_range(member: Member, value: t.Any) -> str:
     if member.is_duration and seconds(value) is None:
-        return f"'{value}' is no duration: write ISO 8601 such as PT30S, or seconds"
+        return f"'{value}' is not a duration: write ISO 8601 such as PT30S, or seconds"
     if member.is_percentage and not member.least <= value <= member.most:
         return f"{value} is out of range: Azure takes {member.least} to {member.most}"
     return ""
@@ -183,9 +183,9 @@ def findings(scale_set: ScaleSet, policy: Policy) -> t.Iterator[Finding]:
         yield Finding(
             ERROR,
             "service_fabric_mode",
-            f"Service Fabric manages scale set {scale_set.name} and walks the update domains itself, which only mode "
+            f"Service Fabric manages scale set {scale_set.name} and upgrades its domains itself, which only mode "
             "Automatic allows.",
-            "Leave the mode Automatic.",
+            "Keep the mode Automatic.",
         )
     if scale_set.flexible and rolling["rollback_failed_instances_on_policy_breach"]:
         yield Finding(
@@ -227,7 +227,7 @@ def _why_not_proven(instance: Instance, target: Image | None, since: float | Non
         return ""
     model = running_image.judge_model(instance)
     if model == running_image.OUTDATED:
-        return "the newest model is not on it"
+        return "it does not have the newest model"
     if model == running_image.UNPROVEN:
         return "Azure does not show whether it has the newest model"
     if target is None:
@@ -253,7 +253,7 @@ def would_bring_instances(
     down = sum(availability.is_counted(one) for one in instances if one.instance_id in unproven)
     how = "at once" if mode == AUTOMATIC else f"in batches of {later[ROLLING_POLICY]['max_batch_instance_percent']} %"
     stays = scale_set.upgrade_mode == mode and not scale_set.service_fabric
-    manual = "Write mode: Manual along, in a playbook rollout_upgrade_mode: Manual; or bring"
+    manual = "Set mode: Manual too, in a playbook rollout_upgrade_mode: Manual; or bring"
     first = f"{manual if stays else 'Bring'} them to it first,"
     yield Finding(
         WARNING if may else ERROR,
@@ -284,7 +284,7 @@ def acting_on_a_write(scale_set: ScaleSet, *, may: bool) -> str:
     )
     words = (
         f"scale set {scale_set.name} is in upgrade mode {mode}: Azure brings its {scale_set.capacity} instances to "
-        f"what is written, {how}{disks}"
+        f"the new model, {how}{disks}"
     )
     if may:
         return f"{words}."

@@ -49,7 +49,7 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
     """The instances to upgrade now; None where nothing is left to do."""
     domain_of = survey.domain_of
     if survey.in_doubt:
-        return Wait("instances_busy", f"what is under way is waited for: {_states(survey.in_doubt)}", busy=True)
+        return Wait("instances_busy", f"waiting for changes in progress: {_states(survey.in_doubt)}", busy=True)
     if survey.in_progress:
         first = min(domain_of[i.instance_id] for i in survey.in_progress)
         ids = tuple(i.instance_id for i in survey.in_progress if domain_of[i.instance_id] == first)
@@ -77,7 +77,7 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:
     """No other domain starts, and no rollout ends, while another run of it works on these."""
     shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in others)
-    return Wait("instances_busy", f"what another client has started is waited for: {shown}", busy=True)
+    return Wait("instances_busy", f"waiting for what another client has started: {shown}", busy=True)
 
 
 def _turn(survey: Survey, instance: Instance) -> tuple[t.Any, ...]:

@@ -163,7 +163,7 @@ def _terms(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
             WARNING,
             "vhd_without_sas",
             f"image {target} is named without a SAS, and the one that scale set {scale_set.name} has now has one. "
-            "A SAS is kept nowhere, so the SAS of the VHD must be given again.",
+            "A SAS is never stored, so the SAS of the VHD must be given again.",
             "Give the whole URI, unless the VHD needs none: no instance can be made of it otherwise.",
         )
     wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})

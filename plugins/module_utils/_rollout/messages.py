@@ -43,7 +43,7 @@ def ending(memory: Memory, ways: Ways) -> str:
     elif stop.refused and stop.code != "hook_failed":
         parts = [stop.why, f"{_unwritten(memory)}.", _still_suspended(memory)]
     elif stop.refused:
-        kept = f"{_unwritten(memory)}, and nothing is put back. {_model_stays(memory)}"
+        kept = f"{_unwritten(memory)}, and nothing is rolled back. {_model_stays(memory)}"
         parts = [stop.why, kept, _still_suspended(memory), _go_on(ways), _go_back(ways)]
     else:
         sas = _NO_SAS if "vhd_uri" in memory.plan.target else ""
@@ -59,11 +59,11 @@ def _unwritten(memory: Memory) -> str:
 
 
 def _go_on(ways: Ways) -> str:
-    return f"Go on, once the cause is gone: {ways.go_on}"
+    return f"Continue, once the cause is fixed: {ways.go_on}"
 
 
 def _go_back(ways: Ways) -> str:
-    return f"Go back: {ways.go_back}" if ways.go_back else ""
+    return f"Roll back: {ways.go_back}" if ways.go_back else ""
 
 
 def _journal(ways: Ways) -> str:
@@ -105,7 +105,7 @@ def keep_appearing(memory: Memory, rounds: int) -> str:
 
 def hook_failed(memory: Memory, hook: Hook, task: str, words: str | None) -> str:
     """`words`: what the user's task said, None where it is no_log."""
-    said = ", and its words are not shown for it is no_log" if words is None else f": {words.rstrip('.')}"
+    said = ", and its message is not shown because it is no_log" if words is None else f": {words.rstrip('.')}"
     return f"{this(memory)} {_halted(memory, hook)}: your task '{task}' failed{said}."
 
 
@@ -113,7 +113,8 @@ def _halted(memory: Memory, hook: Hook) -> str:
     walk, plan = memory.walk, memory.planned
     if memory.phase == "check":
         group = plan.check[walk.checked]
-        return f"did not start, for what runs it already did not pass, instances {', '.join(group['instance_ids'])}"
+        ids = ", ".join(group["instance_ids"])
+        return f"did not start, because instances that already run the image did not pass: {ids}"
     if hook == "before" or walk.batch is None or hook == "after":
         return "did not start" if hook == "before" else f"stopped at rollout_{hook}"
     batch = walk.batch
@@ -121,15 +122,15 @@ def _halted(memory: Memory, hook: Hook) -> str:
 
 
 def hook_failed_at_the_stop(task: str, words: str | None) -> str:
-    said = ", and its words are not shown for it is no_log" if words is None else f": {words.rstrip('.')}"
+    said = ", and its message is not shown because it is no_log" if words is None else f": {words.rstrip('.')}"
     return f"Your task '{task}' of rollout_on_failure_tasks failed{said}."
 
 
 def resume_failed(memory: Memory, why: str) -> str:
     plan = memory.planned
     return (
-        f"{', '.join(plan.resume)} of scale set {plan.name} could not be put back to Running: {why} "
-        "Run the same command again, it puts them back."
+        f"{', '.join(plan.resume)} of scale set {plan.name} could not be resumed: {why} "
+        "Run the same command again, it resumes them."
     )
 
 
@@ -195,8 +196,8 @@ def _not_trusted(memory: Memory) -> str:
     if not recorded:
         return ""
     return (
-        f" (The rollout record, which others may write, names {recorded}, which is no other version of what the model "
-        "names, and no instance runs it. If it is right, give it as rollback_image.)"
+        f" (The rollout record, which others may write, names {recorded}, which is not another version of what the "
+        "model names, and no instance runs it. If it is right, give it as rollback_image.)"
     )
 
 
@@ -236,7 +237,7 @@ def _drained(memory: Memory) -> str:
         return ""
     return (
         f"rollout_before_batch ran for instances {', '.join(memory.walk.drained)}, and rollout_after_batch did not: "
-        "what it did to them, such as draining them, still stands."
+        "what it did to them, such as draining them, is still in effect."
     )
 
 
@@ -273,7 +274,9 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
         "adopted": "waits for instances {instances}, which an earlier run has started",
         "waiting": "no batch may start yet: {reason}",
         "request_failed": "the request failed: {problem}",
+        "model_write_waits": "waits to {what}: the scale set is {state} by another client",
         "model_write_sent": "asks Azure to {what}",
+        "model_written": "Azure has stored the change of the model",
         "stopping": "stops: {why}",
     }.get(str(event.get("event")), "")
     try:

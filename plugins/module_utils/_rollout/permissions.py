@@ -35,9 +35,9 @@ def findings(survey: Survey, permissions: Permissions, *, services: bool) -> t.I
         yield Finding(
             INFO,
             "permissions_not_checked",
-            f"whether this principal may do all that the rollout needs on scale set {name} was not found out: "
+            f"whether this principal may do all that the rollout needs on scale set {name} could not be read: "
             f"{permissions.not_known}.",
-            "Microsoft.Authorization/permissions/read lets it be checked before anything is written.",
+            "Microsoft.Authorization/permissions/read allows this check before anything is written.",
         )
         return
     needed, possible = _actions(survey, services=services)

@@ -91,7 +91,7 @@ def _canary(survey: Survey) -> t.Iterator[Finding]:
             "canary",
             f"the canary makes it {batches} batches instead of {fewer}, and each takes as long as its slowest instance "
             "takes to be upgraded and healthy.",
-            "rollout_canary: 0 leaves it out.",
+            "rollout_canary: 0 turns it off.",
         )
 
 
@@ -122,7 +122,7 @@ def _mode(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
             )
         else:
             yield Finding(
-                INFO, "upgrade_mode", f"{name} goes from upgrade mode {scale_set.upgrade_mode} to Manual first."
+                INFO, "upgrade_mode", f"{name} is changed from upgrade mode {scale_set.upgrade_mode} to Manual first."
             )
 
 
@@ -132,14 +132,14 @@ def _azures_upgrades(scale_set: ScaleSet, rolling_upgrade: RollingUpgrade | None
         yield Finding(
             ERROR,
             "automatic_os_upgrade",
-            f"{name} has automatic OS image upgrades on: Azure would roll beside this rollout.",
+            f"{name} has automatic OS image upgrades on: Azure would upgrade instances during this rollout.",
             f"Let Azure do the upgrade, or turn them off: {commands.of('disable_automatic_upgrades', scale_set)}",
         )
     if scale_set.service_fabric:
         yield Finding(
             ERROR,
             "service_fabric",
-            f"{name} is managed by Service Fabric, which walks the update domains itself and needs mode Automatic.",
+            f"{name} is managed by Service Fabric, which upgrades its update domains itself and needs mode Automatic.",
             "Upgrade it through Service Fabric: automatic OS image upgrades with durability Silver or Gold.",
         )
     if rolling_upgrade is not None and rolling_upgrade.running:
@@ -255,7 +255,7 @@ def _size(survey: Survey) -> t.Iterator[Finding]:
             "half_down",
             f"scale set {scale_set.name} has 2 instances: while one is upgraded the other serves alone, and where that "
             "one fails nothing does.",
-            "Scale out first where one cannot bear the load.",
+            "Scale out first where one instance cannot serve the load.",
         )
 
 
@@ -267,7 +267,7 @@ def _skipped(survey: Survey, request: Request) -> t.Iterator[Finding]:
             ERROR,
             "protected",
             f"outdated instances {', '.join(protected)} of scale set {scale_set.name} are protected from its actions.",
-            "Lift the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
+            "Remove the protection with steady.vmss.instance_protection, or set rollout_protected: skip.",
         )
     if sick := survey.unavailable:
         words = ", ".join(
@@ -278,7 +278,7 @@ def _skipped(survey: Survey, request: Request) -> t.Iterator[Finding]:
         )
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
-        yield Finding(INFO, "skipped", f"outdated and left alone: {words}.")
+        yield Finding(INFO, "skipped", f"outdated and skipped: {words}.")
 
 
 def _verdicts(survey: Survey) -> t.Iterator[Finding]:
@@ -289,7 +289,7 @@ def _verdicts(survey: Survey) -> t.Iterator[Finding]:
         yield Finding(
             ERROR if in_vain else WARNING,
             "newer",
-            f"instances {', '.join(newer)} run a newer version than the target and are left alone.",
+            f"instances {', '.join(newer)} run a newer version than the target and are skipped.",
             "Set rollout_downgrade: true to roll them back.",
         )
     if unproven := [i.instance_id for i in chosen if survey.verdicts[i.instance_id] == running_image.UNPROVEN]:

@@ -67,7 +67,7 @@ class Survey:
         """What another client has written into the model, so that nothing more may be upgraded."""
         if not images.same(self.scale_set.image, self.target):
             named = self.scale_set.image
-            words = f"somebody changed the model meanwhile: it names {named}, the target is {self.target}"
+            words = f"another client changed the model: it names {named}, the target is {self.target}"
             return "image_changed", words
         words = record.of_another(self.scale_set, self.rollout)
         return ("rollout_changed", words) if words else None

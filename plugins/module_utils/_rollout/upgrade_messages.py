@@ -22,7 +22,7 @@ def stopped(survey: Survey, report: Report, read_at: float | None = None) -> str
     scale_set = survey.scale_set
     what = f"The rollout of {survey.target} to scale set {scale_set.name} (resource group {scale_set.resource_group})"
     said = f"{what} stopped: {report.end.why.rstrip('.')}. {sentences.as_last_read(runs, read_at)}"
-    more = ("Nothing more is touched.", _give_a_disk(survey), model_limit.used(survey.instances))
+    more = ("No other instance is upgraded.", _give_a_disk(survey), model_limit.used(survey.instances))
     return " ".join(filter(None, (said, *more)))
 
 
@@ -130,11 +130,11 @@ def instances_now(survey: Survey, read_at: float | None) -> str:
 def go_on(survey: Survey) -> str:
     """The command that goes on with it. No playbook of ours brings the whole model and nothing else."""
     if survey.policy.whole_model:
-        return "Go on, once the cause is gone: run the same again."
+        return "Continue, once the cause is fixed: run the same again."
     scale_set = survey.scale_set
     place = {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name}
     command = commands.playbook("upgrade_image", {**place, "rollout_image": str(survey.target)})
-    return f"Go on, once the cause is gone: {command}"
+    return f"Continue, once the cause is fixed: {command}"
 
 
 def new_instances(survey: Survey) -> str:

@@ -161,7 +161,7 @@ class Track:
 
     @property
     def _behind(self) -> str:
-        return "has not got the latest model" if self.task.whole_model else "still runs the old image"
+        return "does not have the latest model" if self.task.whole_model else "still runs the old image"
 
     def _on_target(self, instance: Instance, target: Image, operation: Operation | None) -> bool:
         if self.task.whole_model:

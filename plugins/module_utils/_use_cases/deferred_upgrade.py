@@ -45,7 +45,7 @@ def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, chec
             ref = azure.approve_upgrade(scale_set, waiting)
         except AzureError as error:
             if error.problem.code.lower() == _NOT_ALLOWED and _nothing_waits(azure, scale_set):
-                return Approval((), current, f"nothing waits for approval now ({error.problem})")
+                return Approval((), current, f"no approval is pending now ({error.problem})")
             if error.problem.kind not in _RETRYABLE or clock.now() > deadline:
                 raise
             operations.pause(clock, deadline, error.problem)

@@ -16,6 +16,7 @@ from .._arm.redaction import redact
 from .._facts.documents import with_model
 from .._facts.problems import LOST, REFUSED, Operation, Problem
 from .._facts.scale_set import ScaleSet
+from .._journal import Journal
 from .._model import extension, health_source
 from .._model.extension import Shown
 from .._options import ExtensionRequest
@@ -30,7 +31,7 @@ _TRIES = 3  # of a write of protected settings whose operation did not end well
 # Whether a PATCH without them keeps them is unverified.
 _UNSEEN = (
     "Azure shows nobody the protected settings of extension {name}, so whether it still has them after this write "
-    "cannot be seen. Where it needs some, give them along."
+    "cannot be seen. Where it needs them, set protected_settings too."
 )
 
 
@@ -55,6 +56,7 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
 
     The API has no ETag here, so all is decided anew of each read, and what others have changed meanwhile stays.
     """
+    extension.refuse_nothing(request)
     deadline = clock.now() + request.timeout
     name = request.extension
     first = with_model(azure.scale_set(request.resource_group, request.name))
@@ -69,9 +71,12 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
     if check_mode:
         write.judge(first)
         return ExtensionChange(first, before, after, protected, warnings=warnings)
-    one = model_write.ModelWrite(write.what(first), write.done, write.judge, write.send, has_etag=False)
+    journal = Journal(request.journal, scale_set=first.id)
+    one = model_write.ModelWrite(
+        write.what(first), write.done, write.judge, write.send, has_etag=False, tell=journal.teller(clock.now)
+    )
     written, note = model_write.write_model_until(azure, clock, first, deadline, one)
-    return ExtensionChange(written, before, write.now(written), protected, note, warnings)
+    return ExtensionChange(written, before, write.now(written), protected, note, [*warnings, *journal.warnings])
 
 
 class _Write:

@@ -17,6 +17,7 @@ from .._facts.documents import with_model
 from .._facts.findings import Finding
 from .._facts.problems import Refused
 from .._facts.scale_set import ROLLING, ScaleSet
+from .._journal import Journal
 from .._model import health_source
 from .._model.health_source import EXTENSION, PROBE, Shown
 from .._options import HealthMonitorRequest
@@ -73,9 +74,10 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
     new_first = bool(health_source.needs(scale_set))
     steps.sort(key=lambda step: (after[step] is None) == new_first)
     written = 0
+    journal = Journal(request.journal, scale_set=scale_set.id)
     while steps:
         remove, first = after[steps[0]] is None, replacement and not written
-        write = _Write(azure, request, may=may, remove=remove, first=first, found=found)
+        write = _Write(azure, request, journal, may=may, remove=remove, first=first, found=found)
         try:
             scale_set, note = _written(clock, write, steps[0], scale_set, deadline)
         except _Needed:
@@ -92,6 +94,7 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
         notes += [note] if note else []
     if not _stands(scale_set, request):
         raise _lost(scale_set, before, after, replacement=replacement)
+    warnings += journal.warnings
     return SourceChange(scale_set, before, health_source.current(scale_set), notes, warnings, found)
 
 
@@ -146,6 +149,7 @@ class _Write:
 
     azure: Azure
     request: HealthMonitorRequest
+    journal: Journal
     may: bool
     remove: bool
     first: bool
@@ -198,5 +202,6 @@ def _written(clock: Clock, write: _Write, name: str, scale_set: ScaleSet, deadli
         send=lambda fresh: send(fresh, what),
         otherwise=by_hand if write.remove else None,
         has_etag=name == PROBE,
+        tell=write.journal.teller(clock.now),
     )
     return model_write.write_model_until(write.azure, clock, scale_set, deadline, one)

@@ -72,7 +72,7 @@ class _Write:
         """What stands, as far as this call knows; how to go on is the role's to say where it wrote a record."""
         asked = {"resource_group": self.last.resource_group, "scale_set": self.last.name, "image": str(self.target)}
         command = commands.playbook("upgrade_image", {f"rollout_{name}": value for name, value in asked.items()})
-        go_on = "" if self.record else f" Go on, once the cause is gone: {command}"
+        go_on = "" if self.record else f" Continue, once the cause is fixed: {command}"
         return (
             f"The model of scale set {self.last.name} (resource group {self.last.resource_group}) named "
             f"{self.last.image} in upgrade mode {self.last.upgrade_mode} as last read at {timestamp(self.read_at)}; "
@@ -148,7 +148,7 @@ class _Write:
             expected = images.parse(self.request.latest_must_mean)
             other = catalogue.newest_as_text(self.target, versions, fresh.location)
             if not images.same(exact, expected):
-                raise _LeavePinned(f"latest means {exact} by now, not {expected}; the model stays pinned")
+                raise _LeavePinned(f"latest means {exact} now, not {expected}; the model stays pinned")
             if other is not None and not images.same(other, expected):
                 raise _LeavePinned(
                     f"Azure may order the versions as text, and latest then means {other}, not {expected}; the model "
@@ -170,7 +170,7 @@ class _Write:
             raise Refused(
                 "image_changed",
                 f"the model of scale set {fresh.name} names {fresh.image} and not {expected}: another client has "
-                "written it meanwhile. Nothing was written.",
+                "changed it. Nothing was written.",
             )
         theirs = record.read(fresh.tags)
         allowed = self.request.replaces_rollout
@@ -234,17 +234,12 @@ class _Write:
         body: t.Callable[[ScaleSet], model_write.Body],
     ) -> ScaleSet:
         def send(fresh: ScaleSet) -> OperationRef | None:
-            self._note("model_write_sent", what=what)
             self.requested = self.clock.now()
             return self.azure.write_model(fresh, body(fresh), what=what)
 
-        write = model_write.ModelWrite(what, done, judge, send)
-        written, note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
-        self._note("model_written", what=what, note=note)
+        write = model_write.ModelWrite(what, done, judge, send, tell=self.journal.teller(self.clock.now))
+        written, _note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
         return written
-
-    def _note(self, event: str, **facts: t.Any) -> None:
-        self.journal.write([{"time": timestamp(self.clock.now()), "event": event, **facts}])
 
     # -- what came of it --------------------------------------------------------------------------
 
@@ -259,13 +254,13 @@ class _Write:
                 "model_members_lost",
                 f"the model of scale set {written.name} (resource group {written.resource_group}) is not what it was "
                 f"before its image was written: {lost}. It names {written.image} now, and new instances are made of "
-                "it. No instance was touched, and nothing more is written. Put the members back, then run the same "
+                "it. No instance was touched, and nothing more is written. Restore the members, then run the same "
                 "again.",
                 lost={path: _shown(value) for path, value in difference.lost.items()},
             )
         if difference.added:
             added = "; ".join(f"{path} = {_shown(value)}" for path, value in difference.added.items())
-            return [f"since the write scale set {written.name} has, beside the image: {added}"]
+            return [f"since the write scale set {written.name} has changed besides the image: {added}"]
         return []
 
 

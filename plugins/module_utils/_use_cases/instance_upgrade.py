@@ -143,8 +143,8 @@ def _target(scale_set: ScaleSet, wanted: Image | None, *, whole_model: bool) -> 
     if model.follows_latest and not whole_model:
         raise Refused(
             "model_not_pinned",
-            f"the model of scale set {scale_set.name} says {model}: Azure takes every instance for up to date however "
-            "old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "
+            f"the model of scale set {scale_set.name} names {model}: Azure then reports every instance as up to date, "
+            "however old its image is. Pin an exact version first with steady.vmss.image, or run the playbook "
             "steady.vmss.upgrade_image.",
         )
     if wanted is not None and not images.same(model, images.complete(wanted, model)):

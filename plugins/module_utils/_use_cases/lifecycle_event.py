@@ -32,7 +32,7 @@ def set_state(azure: Azure, request: LifecycleEventRequest, *, check_mode: bool)
     state, until = request.state, seconds_of(request.until)
     if state == "delayed" and until is None:
         raise Refused(
-            "option_invalid", f"until '{request.until or ''}' is no time. Write it like 2026-11-21T04:00:00Z."
+            "option_invalid", f"until '{request.until or ''}' is not a time. Write it like 2026-11-21T04:00:00Z."
         )
     scale_set = azure.scale_set(request.resource_group, request.name)
     before = after = _events(azure, scale_set)

@@ -67,6 +67,7 @@ def run(
     if check_mode:
         previous = _previous(machine.watch)
         result |= _planned(azure, machine, first, previous)
+        result |= _report(request, result, check_mode=True)
         code = machine.report.end.code
         return result, Failure(code, messages.stopped(machine, previous)) if code else None
     journal = Journal(request.journal, scale_set=scale_set.id)
@@ -88,12 +89,19 @@ def run(
         raise Cancelled(str(cancelled), **result) from None
     previous = _previous(machine.watch)
     result |= _result(azure, machine, previous, journal.warnings)
+    result |= _report(request, result, check_mode=False)
     code, outcome = machine.report.end.code, machine.report.outcome
     if code is None or (request.state == CANCELLED and outcome != "failed"):
         return result, None
     message = messages.stopped(machine, previous, read_at)
     result["rollout_result"]["message"] = message
     return result, Failure(code, message)
+
+
+def _report(request: RollingUpgradeRequest, result: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    if request.state != CANCELLED:
+        return {}
+    return {"report": messages.cancellation(result, check_mode=check_mode)}
 
 
 def _previous(watch: Watch) -> Image | None:
@@ -107,7 +115,7 @@ def _check(request: RollingUpgradeRequest) -> None:
     if request.poll_interval <= 0:
         raise Refused(
             "option_invalid",
-            f"poll_interval {request.poll_interval} is no time to wait; write seconds, more than 0.",
+            f"poll_interval {request.poll_interval} is not a valid interval; write seconds, more than 0.",
         )
     started = request.upgrade_started
     if started and seconds_of(started) is None:

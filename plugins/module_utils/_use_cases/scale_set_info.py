@@ -10,7 +10,7 @@ import typing as t
 
 from .._arm.client import Azure
 from .._arm.errors import AzureError
-from .._facts import catalogue, images, running_image
+from .._facts import catalogue, images, running_image, status
 from .._facts.domains import instance_order
 from .._facts.problems import DENIED, MISSING, REFUSED, Refused
 from .._facts.scale_set import ScaleSet
@@ -38,6 +38,8 @@ def read(azure: Azure, request: ScaleSetInfoRequest) -> list[dict[str, t.Any]]:
             entry["rollout"]["way_back"] = images.show(back)
         if request.instances:
             entry["instances"] = _instances(azure, one, target, request.instance_ids, request.addresses)
+            said = [status.instance(instance) for instance in entry["instances"]]
+            entry["sentences"] = {"scale_set": status.scale_set(entry), "instances": said}
         shown.append(entry)
     return shown
 

@@ -18,6 +18,7 @@ from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, ROLLING, ScaleSet
+from .._journal import Journal
 from .._options import UpgradePolicyRequest
 from .._orchestrator import readiness, upgrade_policy
 from .._orchestrator.upgrade_policy import Policy
@@ -36,6 +37,7 @@ class PolicyChange:
     after: Policy
     findings: t.Sequence[Finding]
     note: str = ""
+    warnings: t.Sequence[str] = ()  # of the journal
 
     @property
     def changed(self) -> bool:
@@ -70,9 +72,11 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
         body = model_write.patch(fresh, {"upgradePolicy": upgrade_policy.patch(upgrade_policy.stored(fresh), wanted)})
         return azure.write_model(fresh, body, what=what)
 
-    write = model_write.ModelWrite(what, done, judge, send)
+    journal = Journal(request.journal, scale_set=scale_set.id)
+    write = model_write.ModelWrite(what, done, judge, send, tell=journal.teller(clock.now))
     written, note = model_write.write_model_until(azure, clock, scale_set, deadline, write)
-    return replace(change, after=upgrade_policy.current(upgrade_policy.stored(written)), findings=found, note=note)
+    after = upgrade_policy.current(upgrade_policy.stored(written))
+    return replace(change, after=after, findings=found, note=note, warnings=journal.warnings)
 
 
 def _judged(azure: Azure, scale_set: ScaleSet, wanted: Policy, what: str, *, may: bool) -> PolicyChange:

@@ -127,6 +127,15 @@ def test_what_ansible_itself_refuses_has_a_result_too() -> None:
     assert rollout.with_result({"changed": True})["failure"] == ""
 
 
+@pytest.mark.parametrize("chosen", [{}, {"zones": []}, {"zones": ["1"]}, {"instance_ids": ["0"]}])
+def test_all_instances_are_never_the_chosen_ones(chosen: dict[str, Any]) -> None:
+    args = {**SET, "chosen": True, **chosen}
+    said = rollout.unchosen(args)
+    assert args == {**SET, **chosen}, "the module is not told"
+    assert (said is None) == any(chosen.values()) and (said is None or said[0] == "option_invalid")
+    assert rollout.unchosen({**SET}) is None
+
+
 def options(module: str, variables: dict[str, Any], **more: Any) -> dict[str, Any]:
     return options_of(module, lambda name: variables.get(name, ""), **more)
 
@@ -168,3 +177,8 @@ def test_the_options_of_a_module_are_those_that_the_variables_say() -> None:
         "rolling_upgrade", {**variables, "azure_rolling_upgrade_timeout": "9"}, prefix="azure_rolling_upgrade"
     )
     assert azures == {**SET, "timeout": "9"}
+    source = {"health_monitor_source": "", "health_monitor_port": "80", "health_monitor_name": "web"}
+    assert options("automatic_upgrades.health_monitor", source, prefix="health_monitor") == {"port": "80"}
+    members = {"upgrade_policy_disable_automatic_rollback": False, "upgrade_policy_use_rolling_upgrade_policy": ""}
+    policy = options("automatic_upgrades.automatic_os_upgrade_policy", members, prefix="upgrade_policy")
+    assert policy == {"disable_automatic_rollback": False}

@@ -171,7 +171,7 @@ def test_who_signs_in(
         ({"auth_source": "workload_identity"}, AWX, "AZURE_FEDERATED_TOKEN_FILE"),
         ({"auth_source": "magic"}, AWX, "auth_source 'magic' does not exist"),
         ({"cloud_environment": "Moon"}, AWX, "Cannot use the cloud 'Moon': it is not AzureCloud"),
-        ({"cloud_environment": "http://arm.test"}, AWX, "Azure is only spoken to over https"),
+        ({"cloud_environment": "http://arm.test"}, AWX, "only https is supported"),
     ],
 )
 def test_a_sign_in_that_cannot_be_says_what_is_missing(

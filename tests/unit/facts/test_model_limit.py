@@ -37,7 +37,7 @@ def fleet(*machines: tuple[str, bool | None]) -> list[Instance]:
 @pytest.mark.parametrize(
     ("machines", "said"),
     [
-        ([(OLD, False), (OLD, False), (NEW, True)], r"2 of 3 instances have not got the newest model\. .* to 2 models"),
+        ([(OLD, False), (OLD, False), (NEW, True)], r"2 of 3 instances do not have the newest model\. .* to 2 models"),
         ([(OLD, False), (NEW, False)], "2 of 2 instances .* to 2 models at least"),
         ([(OLD, False), (OLD, False)], "2 of 2 instances .* to 1 model at least"),
         ([(OLD, True), (OLD, True)], None),
@@ -54,7 +54,7 @@ def test_a_stop_tells_it() -> None:
     survey = uniform(4).survey()
     behind = replace(survey, instances=tuple(replace(i, latest_model_applied=False) for i in survey.instances))
     report = Report(START, End(why="instance 0 failed"))
-    assert "4 of 4 instances have not got the newest model" in upgrade_messages.stopped(behind, report)
+    assert "4 of 4 instances do not have the newest model" in upgrade_messages.stopped(behind, report)
     all_new = replace(survey, instances=tuple(replace(i, latest_model_applied=True) for i in survey.instances))
     assert "newest model" not in upgrade_messages.stopped(all_new, report)
 

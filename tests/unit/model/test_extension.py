@@ -40,6 +40,15 @@ def test_what_is_not_given_stays() -> None:
     assert extension.merged(BEFORE, request(ExtensionRequest, options())) == BEFORE
 
 
+def test_nothing_given_of_an_extension_is_refused() -> None:
+    for nothing in (options(), options(settings={}), options(protected_settings={})):
+        with refused("nothing_asked", "extension boot"):
+            extension.refuse_nothing(request(ExtensionRequest, nothing))
+        extension.refuse_nothing(request(ExtensionRequest, {**nothing, "state": "absent"}))
+    for given in ({"force_update_tag": "june"}, {"auto_upgrade_minor_version": False}, {"settings": {"a": 1}}):
+        extension.refuse_nothing(request(ExtensionRequest, options(**given)))
+
+
 def test_only_what_is_given_is_written_with_the_settings_whole() -> None:
     given = options(settings={"timestamp": 2}, protected_settings={"secret": "s"})
     after = extension.merged(BEFORE, request(ExtensionRequest, given))

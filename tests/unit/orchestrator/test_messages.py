@@ -24,7 +24,7 @@ SAID: list[tuple[dict[str, t.Any], str]] = [
         {"event": "progress", "code": "RollingForward", **COUNTS},
         "RollingForward: 12 of 100 instances successful, 20 in progress, 67 pending, 1 failed",
     ),
-    ({"event": "verifying"}, "Azure shows no upgrade under way any more; verifies the instances"),
+    ({"event": "verifying"}, "Azure shows no upgrade in progress any more; verifies the instances"),
     ({"event": "upgraded", "instance": "3", "why": ""}, ""),
     ({"event": "ended", "outcome": "upgraded"}, ""),
     # of instance_upgrade, in the same journal
@@ -32,6 +32,34 @@ SAID: list[tuple[dict[str, t.Any], str]] = [
     ({"event": "adopted", "batch": 1, "instances": ["0"]}, ""),
     ({}, ""),
 ]
+
+
+RUNNING = {"running": True}
+CALL: dict[str, t.Any] = {
+    "changed": True,
+    "before": RUNNING,
+    "rollout_result": {"code": "upgrade_cancelled", "why": "it was cancelled"},
+    "done": ["0"],
+    "not_done": ["1"],
+    "left_alone": {"2": "deallocated"},
+    "unproven": {},
+}
+COUNTED = "Upgraded: 0. Not upgraded: 1, 2."
+
+
+@pytest.mark.parametrize(
+    ("members", "check_mode", "said"),
+    [
+        ({}, False, f"Cancelled. {COUNTED}"),
+        ({"changed": False}, False, f"Cancelled. {COUNTED}"),
+        ({"changed": False, "before": None}, False, "No rolling upgrade runs."),
+        ({"changed": False, "before": {"running": False}}, True, "No rolling upgrade runs."),
+        ({"rollout_result": {"code": None, "why": ""}}, True, f"It would be cancelled. {COUNTED}"),
+        ({"rollout_result": {"code": None, "why": "it ended"}}, False, f"Not cancelled: it ended. {COUNTED}"),
+    ],
+)
+def test_how_a_cancellation_ended(members: dict[str, t.Any], check_mode: bool, said: str) -> None:
+    assert messages.cancellation({**CALL, **members}, check_mode=check_mode) == said
 
 
 @pytest.mark.parametrize(("event", "said"), SAID, ids=[str(event.get("event")) for event, _said in SAID])

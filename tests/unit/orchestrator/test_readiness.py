@@ -99,7 +99,7 @@ ERRORS: dict[str, Broken] = {
         Prerequisites(versions=(ImageVersion("1.9.0", parse(GALLERY), excluded_from_latest=True),)),
         "do not exclude it from latest",
     ),
-    "image_not_usable none": (scale_set(), Prerequisites(versions=()), "it has none at all"),
+    "image_not_usable none": (scale_set(), Prerequisites(versions=()), "it has no versions"),
     "no_health_source": (scale_set(health_sources=()), Prerequisites(), "steady.vmss.health_monitor"),
     "health_sources": (
         scale_set(health_sources=("application_health_extension", "external_health_policy")),

@@ -100,9 +100,9 @@ def test_a_way_back_that_goes_well_is_told() -> None:
 def test_what_keeps_instances_from_going_back_is_told() -> None:
     asked = Asked("shop", "web", on_failure="rollback_all")
     found = role(Done(PLAN, STOPPED, {}, [back("0", failure="instances_failed: instance 1 is sick.")]), asked)
-    assert "Instances 1 could not be put back. What kept them from it: instances_failed" in found["failure"]
+    assert "Instances 1 could not be rolled back. The cause: instances_failed" in found["failure"]
     assert not found["goes_on_back"]
     off = {"code": "azure_would_upgrade", "msg": "in mode Rolling, Azure may bring instances."}
     found = role(Done({**PLAN, "automatic_os_upgrade": True}, STOPPED, off), asked)
     assert found["groups"] == []
-    assert "Instances 0, 1 could not be put back. What kept them from it: in mode Rolling" in found["failure"]
+    assert "Instances 0, 1 could not be rolled back. The cause: in mode Rolling" in found["failure"]

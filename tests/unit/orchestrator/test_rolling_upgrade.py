@@ -377,7 +377,7 @@ def test_extensions_are_done_when_azure_has_seen_to_all() -> None:
     ],
 )
 def test_a_gallery_image_of_which_azure_reports_no_version(since: float | None, made: float | None, found: str) -> None:
-    """A disk made since an upgrade to this version began proves it. That Azure calls it completed proves nothing."""
+    """A disk made since an upgrade to this version began proves it. What Azure calls completed proves nothing."""
     one = Instance("0", image=GALLERY, os_disk_time=made, health="healthy")
     watch = Watch(SET, [one], OS, GALLERY.with_version("2.0.0"), now=T0, since=since)
     assert (bool(watch.to_do), watch.done(one), list(watch.unproven) == ["0"]) == (
@@ -577,7 +577,7 @@ def test_an_instance_that_fails_meanwhile_is_the_upgrades_failure() -> None:
 
 
 def test_an_upgrade_that_had_nothing_to_do_has_upgraded_nothing() -> None:
-    """Another client pins the old version while the start is under way: Azure calls it completed."""
+    """Another client pins the old version while the start is under way: Azure reports it as completed."""
 
     class Pinned(Azure):
         def advance(self, to: float) -> None:

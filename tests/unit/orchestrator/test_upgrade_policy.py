@@ -200,8 +200,8 @@ HAS_IT = Instance("0", image=TARGET, exact_version="2.0.0", latest_model_applied
     [
         ({}, None, ""),
         ({"latest_model_applied": None}, None, "does not show whether"),  # Flexible
-        ({"latest_model_applied": False}, None, "the newest model is not on it"),
-        ({"provisioning": "Failed"}, None, "the newest model is not on it"),
+        ({"latest_model_applied": False}, None, "it does not have the newest model"),
+        ({"provisioning": "Failed"}, None, "it does not have the newest model"),
         ({"exact_version": "1.0.0"}, None, "runs Canonical:ubuntu:server:1.0.0 and the model means"),
         ({"exact_version": "3.0.0"}, None, "runs Canonical:ubuntu:server:3.0.0 and the model means"),
         ({"exact_version": None}, None, "nothing shows which image"),

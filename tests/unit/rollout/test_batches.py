@@ -165,7 +165,7 @@ def test_busy_instances_are_waited_for() -> None:
 def test_only_what_this_rollout_may_have_started_is_adopted() -> None:
     """It shows the model that Azure brings; where it shows none yet, nothing else starts until it does."""
     fleet = with_machine(uniform(2), "1", foreign_until=START + 60)
-    wait = Wait("instances_busy", "what is under way is waited for: 1 (Updating)", busy=True)
+    wait = Wait("instances_busy", "waiting for changes in progress: 1 (Updating)", busy=True)
     assert next_batch(fleet.survey(since=START)) == wait
     with_machine(fleet, "1", applied=True)
     assert next_batch(fleet.survey(since=START)) == Batch("update domain 1", ("1",), adopted=True)

@@ -67,7 +67,7 @@ def test_no_domain_starts_while_another_run_works_in_another(shown: dict[str, ob
     if not said:
         assert isinstance(found, Batch) and found.instance_ids == ("0", "5") and not found.adopted
         return
-    reason = f"what another client has started is waited for: 8 ({said})"
+    reason = f"waiting for what another client has started: 8 ({said})"
     assert found == Wait("instances_busy", reason, busy=True)
     assert not survey.in_progress and not survey.in_doubt and "8" in survey.remaining
     for not_theirs in (

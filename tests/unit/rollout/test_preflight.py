@@ -132,7 +132,7 @@ def test_what_is_said_of_the_instances() -> None:
     said = found(survey(fleet))
     assert said["skipped"] == (
         "info",
-        "outdated and left alone: 1 (protected from scale set actions), 3 (deallocated).",
+        "outdated and skipped: 1 (protected from scale set actions), 3 (deallocated).",
     )
     assert "1 of 9 instances are already unavailable: 2 (an extension" in said["unavailable"][1]
 

@@ -22,7 +22,7 @@ from .test_proof import NEW, OLD, OPTIONS, STARTED, serve
 
 EXPIRED = "AADSTS7000222: The provided client secret keys for app 'c' are expired."
 GO_ON = (
-    "Go on, once the cause is gone: ansible-playbook steady.vmss.upgrade_image -e rollout_resource_group=rg "
+    "Continue, once the cause is fixed: ansible-playbook steady.vmss.upgrade_image -e rollout_resource_group=rg "
     f"-e rollout_scale_set=web -e rollout_image=Canonical:ubuntu:server:{NEW}"
 )
 

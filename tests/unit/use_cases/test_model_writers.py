@@ -511,7 +511,7 @@ def test_a_policy_refused_after_an_accepted_write_does_not_say_that_nothing_was_
     with refused("not_ready", finds=("behind",)) as raised:
         policy(azure, clock, mode="Rolling")
     assert "nothing was written" not in str(raised.value).lower()
-    assert "By then this call had sent: set the upgrade policy of scale set web (accepted). 1) " in str(raised.value)
+    assert "Before that, this call sent: set the upgrade policy of scale set web (accepted). 1) " in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -538,14 +538,14 @@ def test_an_extension_refused_after_a_write_does_not_say_that_nothing_was_writte
     assert len(web.writes()) == 1
     assert "nothing was written" not in str(raised.value).lower()
     sent = f"write extension {name} of scale set web ({'no answer' if lost else 'accepted'})."
-    assert f". By then this call had sent: {sent}" in str(raised.value)
+    assert f". Before that, this call sent: {sent}" in str(raised.value)
 
 
 def test_a_refusal_after_waiting_says_what_was_sent_before(azure: Azure, arm: FakeAzure, clock: FakeClock) -> None:
     web = boot(arm)
     web.stores = False
     cancelled_by(web, lambda: web.change(provisioningState="Updating"))
-    sent = r"By then this call had sent: write extension boot .*\(accepted\)\."
+    sent = r"Before that, this call sent: write extension boot .*\(accepted\)\."
     with refused("scale_set_updating", sent) as raised:
         run_extension(azure, clock, settings(ours=2))
     assert "Nothing was written" not in str(raised.value)

@@ -192,4 +192,4 @@ def test_a_start_refused_after_an_accepted_one_does_not_say_that_nothing_was_wri
     _result, failed = run(azure, clock)
     assert failed and failed.code == "not_ready" and len(started(web)) == 1
     assert "nothing was written" not in failed.message
-    assert "By then this call had sent: start a rolling OS upgrade of scale set web (accepted). 1) " in failed.message
+    assert "Before that, this call sent: start a rolling OS upgrade of scale set web (accepted). 1) " in failed.message
