@@ -336,6 +336,7 @@ class ScaleSetInfoRequest(ConnectionOptions):
     name: str | None = None
     image: t.Any = None
     instances: bool = True
+    newest: bool = False
     instance_ids: t.Sequence[str] = ()
     addresses: bool = False
 
