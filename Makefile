@@ -17,6 +17,9 @@ demo: python  ## roll a new image through a simulated scale set, live
 test: python  ## everything CI checks
 	@$(CHECKS)
 
+check: python  ## while you work: the unit tests and the quick linters, in less than 5 minutes
+	@$(CHECKS) units-newest ruff types yamllint changelog
+
 lint: python  ## ansible-test sanity, ansible-lint, antsibull-docs, changelog, yamllint, ruff
 	@$(CHECKS) lint
 
@@ -57,4 +60,4 @@ clean:  ## remove all that the other commands made
 python:
 	@test -n "$(PYTHON)"
 
-.PHONY: help demo test lint units integration contract package chaos long bench docs clean python
+.PHONY: help demo test check lint units integration contract package chaos long bench docs clean python

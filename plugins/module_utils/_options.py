@@ -304,6 +304,7 @@ class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceO
     suspend_services: bool = True
     protected: t.Literal["skip", "refuse"] = "skip"
     take_over: bool = False
+    managed_elsewhere: bool = False
     pause: float = 0
     on_failure: OnFailure = "stop"
     keep_model: bool = False
@@ -322,6 +323,7 @@ BETWEEN_CALLS: t.Final = ("back", "memory", "hook", "died", "work_dir")
 BACK: t.Final[dict[str, t.Any]] = {
     "downgrade": True,
     "take_over": True,
+    "managed_elsewhere": True,
     "keep_model": True,
     "max_unhealthy": "100%",
     "on_failure": "stop",
@@ -334,6 +336,7 @@ class ScaleSetInfoRequest(ConnectionOptions):
     name: str | None = None
     image: t.Any = None
     instances: bool = True
+    newest: bool = False
     instance_ids: t.Sequence[str] = ()
     addresses: bool = False
 
@@ -346,6 +349,7 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
     suspend_services: bool = False
     protected: t.Literal["skip", "refuse"] = "skip"
     take_over: bool = False
+    managed_elsewhere: bool = False
     going_back: bool = False
 
 

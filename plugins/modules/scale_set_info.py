@@ -34,6 +34,11 @@ options:
     description: Whether to read the instances too.
     type: bool
     default: true
+  newest:
+    description: Whether to read the newest published version of the image that each model names too, which takes one
+      request more for each scale set.
+    type: bool
+    default: false
   instance_ids:
     description: Show only these instances. Empty means all.
     type: list
@@ -52,9 +57,20 @@ EXAMPLES = r"""
     name: web
   register: found
 
-- name: The instances that are not on the newest version
+- name: The instances that do not run the image of the model
   ansible.builtin.debug:
     msg: "{{ found.scale_sets[0].instances | selectattr('outdated', 'eq', true) | map(attribute='instance_id') }}"
+
+- name: What is not on the newest published version, whatever the model names?
+  steady.vmss.scale_set_info:
+    resource_group: shop
+    name: web
+    image: latest
+  register: published
+
+- name: The instances that are not on the newest published version
+  ansible.builtin.debug:
+    msg: "{{ published.scale_sets[0].instances | selectattr('outdated', 'eq', true) | map(attribute='instance_id') }}"
 """
 
 RETURN = r"""
@@ -130,6 +146,13 @@ scale_sets:
     target_problem:
       description: Why it is not known, for instance because the image that V(latest) would mean may not be read.
         Every instance is V(unproven) then. Empty where it could.
+      type: str
+    newest_image:
+      description: The newest published version of the image that the model names; null where it is not known. Only with
+        O(newest).
+      type: dict
+    newest_problem:
+      description: Why it is not known. Only with O(newest).
       type: str
     instances:
       description: The instances, in order of their ids.

@@ -47,6 +47,10 @@ options:
     description: Whether an unfinished rollout to another image may be ended by this one.
     type: bool
     default: false
+  managed_elsewhere:
+    description: Whether a scale set that another service owns, such as AKS, is rolled all the same.
+    type: bool
+    default: false
   unproven:
     description: What becomes of instances of which nothing proves what is on their disks; see
       O(steady.vmss.instance_upgrade#module:unproven).

@@ -40,6 +40,18 @@ class Images(Connection):
         pages = self._pages(f"list the versions of image {image.base_id}", "", listing, *gallery.names)
         return [reading.image_version(item, image, gallery.region) for page in pages for item in page]
 
+    def image_version(self, image: Image, location: str) -> ImageVersion | None:
+        """One exact version of a platform or gallery image, in one call; None of any other image. Kind "missing" where
+        there is no such version."""
+        if image.kind == images.PLATFORM:
+            return reading.image_version(self._platform_version(image, location), image)
+        if not image.is_gallery or not image.gallery_version:
+            return None
+        gallery = self._gallery(image, location)
+        attempted = f"read image {image}"
+        body = as_object(self._call(attempted, "", gallery.versions.get, *gallery.names, image.gallery_version))
+        return reading.image_version(body, image, gallery.region)
+
     def image_facts(self, image: Image, location: str, version: ImageVersion | None = None) -> ImageFacts:
         """What Azure knows of one image; `found` is False where it does not exist. Nothing can be asked of a VHD.
 
@@ -57,11 +69,13 @@ class Images(Connection):
             raise
 
     def _platform_facts(self, image: Image, location: str) -> ImageFacts:
-        fields = (image.publisher, image.offer, image.sku, image.version)
-        body = as_object(
-            self._call(f"read image {image}", "", self._compute().virtual_machine_images.get, location, *fields)
-        )
+        body = self._platform_version(image, location)
         return reading.image_facts(image, body, reading.image_version(body, image))
+
+    def _platform_version(self, image: Image, location: str) -> reading.Document:
+        fields = (image.publisher, image.offer, image.sku, image.version)
+        get = self._compute().virtual_machine_images.get
+        return as_object(self._call(f"read image {image}", "", get, location, *fields))
 
     def _managed_facts(self, image: Image, _location: str) -> ImageFacts:
         subscription, group, name = (
@@ -72,11 +86,7 @@ class Images(Connection):
 
     def _gallery_facts(self, image: Image, location: str, version: ImageVersion | None) -> ImageFacts:
         gallery = self._gallery(image, location)
-        if image.gallery_version and version is None:
-            body = as_object(
-                self._call(f"read image {image}", "", gallery.versions.get, *gallery.names, image.gallery_version)
-            )
-            version = reading.image_version(body, image, gallery.region)
+        version = version or self.image_version(image, location)
         body = as_object(self._call(f"read image {image.base_id}", "", gallery.definitions.get, *gallery.names))
         return reading.image_facts(image, body, version)
 

@@ -30,6 +30,7 @@ from .._facts.scale_set import (
     ImageVersion,
     Instance,
     PastUpgrade,
+    Retirement,
     RollingUpgrade,
     ScaleSet,
     ServiceState,
@@ -354,7 +355,22 @@ def image_version(document: Document, image: Image, location: str | None = None)
         regions=regions,
         excluded_regions=tuple(region(item.get("name")) for item in targets if item.get("excludeFromLatest") is True),
         published=_text(at(publishing, "publishedDate")) or _text(at(properties, "publishedDate")) or None,
+        retirement=_retirement(properties),
+        disk_gb=_disk_gb(properties),
     )
+
+
+def _retirement(properties: object) -> Retirement | None:
+    """Whether a gallery's version can be used after its end of life Azure does not say; a platform image's cannot."""
+    status = at(properties, "imageDeprecationStatus")
+    if (state := _word(at(status, "imageState"))) in ("ScheduledForDeprecation", "Deprecated"):
+        return Retirement(
+            at=moment(at(status, "scheduledDeprecationTime")),
+            over=state == "Deprecated",
+            alternative=_text(at(status, "alternativeOption", "value")),
+        )
+    ends = moment(at(properties, "publishingProfile", "endOfLifeDate")) or moment(at(properties, "endOfLifeDate"))
+    return Retirement(ends, final=False) if ends is not None else None
 
 
 def managed_image(document: Document, image: Image) -> ImageVersion:
@@ -371,6 +387,7 @@ def managed_image(document: Document, image: Image) -> ImageVersion:
 def image_facts(image: Image, definition: Document, version: ImageVersion | None) -> ImageFacts:
     """`definition` is a platform image version, a gallery's image definition or a managed image."""
     properties = at(definition, "properties")
+    features = {_text(item.get("name")): _text(item.get("value")) for item in dicts(at(properties, "features"))}
     os_type = (
         at(properties, "osDiskImage", "operatingSystem")
         or at(properties, "osType")
@@ -383,6 +400,22 @@ def image_facts(image: Image, definition: Document, version: ImageVersion | None
         architecture=_text(at(properties, "architecture")) or None,
         generation=_text(at(properties, "hyperVGeneration")) or None,
         purchase_plan=_strings(at(properties, "plan") or at(properties, "purchasePlan")) or None,
+        specialized="specialized" in (os_state.lower() for os_state in _os_states(properties)),
+        disk_gb=version.disk_gb if version and version.disk_gb else _disk_gb(properties),
+        security_type=features.get("SecurityType") or None,
+    )
+
+
+def _os_states(properties: object) -> list[str]:
+    return [_text(at(properties, "osState")), _text(at(properties, "storageProfile", "osDisk", "osState"))]
+
+
+def _disk_gb(properties: object) -> int | None:
+    """Of the OS disk: of a platform image, a gallery's image version, a managed image."""
+    return (
+        _whole(at(properties, "osDiskImage", "sizeInGb"))
+        or _whole(at(properties, "storageProfile", "osDiskImage", "sizeInGB"))
+        or _whole(at(properties, "storageProfile", "osDisk", "diskSizeGB"))
     )
 
 

@@ -35,6 +35,12 @@ def why_not(version: ImageVersion, location: str, *, as_latest: bool = False) ->
     return None
 
 
+def newest_as_text(image: Image, versions: t.Sequence[ImageVersion], location: str) -> Image | None:
+    """What `latest` means where Azure orders versions as text, 8.9 after 8.10 (azure-rest-api-specs #30142)."""
+    usable = [v.version for v in versions if why_not(v, location, as_latest=True) is None]
+    return image.with_version(max(usable)) if usable else None
+
+
 def newest(image: Image, versions: t.Sequence[ImageVersion], location: str) -> Image:
     """The exact image that `latest` means here and now, by version order. Raises Refused."""
     usable = [v for v in versions if why_not(v, location, as_latest=True) is None]

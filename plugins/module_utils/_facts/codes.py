@@ -54,11 +54,17 @@ Code = t.Literal[
     "image_version_held_back",
     "image_architecture",
     "image_generation",
+    "image_retired",
+    "previous_image_retired",
+    "image_specialized",
+    "image_disk_size",
+    "image_security_type",
     "os_type",
     "purchase_plan",
     "vhd_without_sas",
     "previous_image",
     "rollback_image_unknown",
+    "model_missing",
     "model_without_image",
     "model_not_pinned",
     "model_names_another_image",
@@ -100,6 +106,7 @@ Code = t.Literal[
     "probe_not_checked",
     "load_balancer_basic",
     "preflight_failed",
+    "managed_elsewhere",
     "other_rollout",
     "rolling_upgrade_running",
     "automatic_repairs",
@@ -299,6 +306,21 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "The image has another hypervisor generation than the one it replaces.",
             "Choose an image of the same generation.",
         ),
+        "image_retired": Entry(
+            "The image is deprecated or past its end of life, or will be.", "Choose another image, or a newer version."
+        ),
+        "previous_image_retired": Entry(
+            "The image to go back to is deprecated or past its end of life.", "Name another one with rollback_image."
+        ),
+        "image_specialized": Entry(
+            "The image is specialized, and the model has an osProfile.", "Choose a generalized image."
+        ),
+        "image_disk_size": Entry(
+            "The image's OS disk is larger than the model asks for.", "Raise osDisk.diskSizeGB, or take a smaller one."
+        ),
+        "image_security_type": Entry(
+            "The image needs a security type that the model does not have.", "Choose an image that does not need it."
+        ),
         "os_type": Entry(
             "The image has another operating system than the scale set.",
             "Choose an image of the same operating system type.",
@@ -316,6 +338,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "rollback_image_unknown": Entry("No trusted source names the image to roll back to.", "Give rollback_image."),
     },
     "Model": {
+        "model_missing": Entry(
+            "The scale set has no VM profile: its VMs were created one by one.",
+            "Give it a VM profile, or replace the VMs one by one.",
+        ),
         "model_without_image": Entry("The model names no image.", "Give an image, or write one into the model."),
         "model_not_pinned": Entry(
             "The model follows the newest version, so Azure reports every instance as up to date.",
@@ -437,6 +463,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "preflight_failed": Entry(
             "The preflight check found errors; nothing was written.",
             "See each finding and its remedy in findings.",
+        ),
+        "managed_elsewhere": Entry(
+            "Another service owns the scale set and manages its image.",
+            "Upgrade it through that service, or set rollout_managed_elsewhere.",
         ),
         "other_rollout": Entry("The scale set is in another rollout.", "Finish that one, or set rollout_take_over."),
         "rolling_upgrade_running": Entry("A rolling upgrade of Azure's is running.", "Wait for it, or cancel it."),

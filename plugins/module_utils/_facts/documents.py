@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import typing as t
 
+from .problems import Refused
 from .scale_set import ScaleSet
+
+
+def with_model(scale_set: ScaleSet) -> ScaleSet:
+    """The scale set, where it has a model. Raises Refused: a Flexible one may have none."""
+    if not profile(scale_set):
+        raise Refused(
+            "model_missing",
+            f"scale set {scale_set.name} has no VM profile: its VMs were created one by one, so there is no model to "
+            "change and to upgrade them to. Give the scale set a VM profile first, or replace the VMs one by one.",
+        )
+    return scale_set
 
 
 def profile(scale_set: ScaleSet) -> dict[str, t.Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .documents import at
 from .findings import INFO, WARNING, Finding
 from .times import seconds_of
 
@@ -18,7 +19,7 @@ _VAULT_MEMBERS = ("protectedsettingsfromkeyvault", "sourcevault", "secrets", "ce
 
 def findings(document: t.Mapping[str, t.Any], now: float | None) -> t.Iterator[Finding]:
     """`now`: Azure's clock, None where it is not known and so nothing can be called expired."""
-    profile = document.get("properties", {}).get("virtualMachineProfile", {})
+    profile = at(document, "properties", "virtualMachineProfile")
     vaults = []
     for path, value in _leaves(profile):
         if now is not None and isinstance(value, str):

@@ -130,6 +130,20 @@ class PastUpgrade:
 
 
 @dataclass(frozen=True)
+class Retirement:
+    """The end that its publisher has given to an image version (`imageDeprecationStatus`, `endOfLifeDate`).
+
+    `at`: POSIX seconds, None where Azure gives no time. `final`: nothing can be made of it from then on. `over`: Azure
+    says that it has come.
+    """
+
+    at: float | None = None
+    final: bool = True
+    over: bool = False
+    alternative: str = ""  # of the publisher's: an offer or a plan
+
+
+@dataclass(frozen=True)
 class ImageVersion:
     """One version of a platform or gallery image, as the catalogue lists it."""
 
@@ -140,6 +154,8 @@ class ImageVersion:
     regions: tuple[str, ...] | None = None  # None where the image is everywhere (platform) or the list cannot be read
     excluded_regions: tuple[str, ...] = ()
     published: str | None = None  # RFC 3339
+    retirement: Retirement | None = None
+    disk_gb: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,3 +169,6 @@ class ImageFacts:
     architecture: str | None = None
     generation: str | None = None
     purchase_plan: t.Mapping[str, str] | None = None
+    specialized: bool = False
+    disk_gb: int | None = None
+    security_type: str | None = None  # Standard, TrustedLaunch, TrustedLaunchSupported, ConfidentialVM and so on

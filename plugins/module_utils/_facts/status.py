@@ -13,14 +13,22 @@ Shown = t.Mapping[str, t.Any]
 
 
 def scale_set(shown: Shown) -> str:
-    """What the model names, what the instances are compared with, and how many are what."""
+    """What the model names, what the instances are compared with, how many are what, and what is newer than that."""
     verdicts = Counter(one["verdict"] for one in shown["instances"])
     counted = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
     compared = shown["target_problem"] or f"compared with {_image(shown['target_image'])}"
     return (
         f"{shown['name']}, {shown['orchestration_mode']}, upgrade mode {shown['upgrade_mode']}, model "
-        f"{_image(shown['image'])}; {compared.rstrip('.')}: {counted or 'no instances'}"
+        f"{_image(shown['image'])}; {compared.rstrip('.')}: {counted or 'no instances'}{_published(shown)}"
     )
+
+
+def _published(shown: Shown) -> str:
+    newest = shown.get("newest_image")
+    if newest is None or newest == shown["target_image"]:
+        return ""
+    runs = [one["instance_id"] for one in shown["instances"] if one["image"] == newest]
+    return f"; newest published {_image(newest)}, which {len(runs)} of {len(shown['instances'])} instances run"
 
 
 def instance(shown: Shown) -> str:

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._facts import availability, running_image
+from .._facts.documents import at
 from .._facts.domains import instance_order, ranges
 from .._facts.findings import ERROR, WARNING, Finding
 from .._facts.images import Image
@@ -88,7 +89,7 @@ def seconds(duration: object) -> float | None:
 
 def stored(scale_set: ScaleSet) -> t.Mapping[str, t.Any]:
     """The policy as Azure sent it; {} where it sent none (Flexible)."""
-    return scale_set.document.get("properties", {}).get("upgradePolicy") or {}
+    return at(scale_set.document, "properties", "upgradePolicy") or {}
 
 
 def current(policy: t.Mapping[str, t.Any]) -> Policy:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._facts import availability, catalogue, commands, images, model_limit, model_references, running_image
-from .._facts.codes import Code
+from .._facts import availability, commands, model_limit, model_references, owners, running_image
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.permissions import Permissions
-from .._facts.scale_set import AUTOMATIC, MANUAL, ImageFacts, RollingUpgrade, ScaleSet
-from . import permissions, resume
+from .._facts.scale_set import AUTOMATIC, MANUAL, RollingUpgrade, ScaleSet
+from . import image_preflight, permissions, resume
 from .batches import remaining_batches
 from .policy import breach_after, breach_before
 from .record import Record
@@ -25,11 +24,13 @@ from .survey import Survey
 @dataclass(frozen=True)
 class Request:
     """What the user allows. `to_manual`: to set upgrade mode Manual before the image. `take_over`: to end another
-    rollout. `protected`: "skip" or "refuse" protected instances. `repairs_suspended`: repairs pause for the rollout.
+    rollout. `managed_elsewhere`: to roll a set that another service owns. `protected`: "skip" or "refuse" protected
+    instances. `repairs_suspended`: repairs pause for the rollout.
     `passed`: no earlier run of this rollout can have stopped at what runs the target."""
 
     to_manual: bool = False
     take_over: bool = False
+    managed_elsewhere: bool = False
     protected: str = "skip"
     repairs_suspended: bool = False
     passed: bool = True
@@ -39,16 +40,14 @@ class Request:
 class Observed:
     """What was read beside the scale set and its instances.
 
-    `standing`: the rollout that the model is in. `image_before`: of the image that the target replaces, where it is
-    another one and no other version of the same. `ran`: the images that the outdated instances run, the most common
+    `standing`: the rollout that the model is in. `ran`: the images that the outdated instances run, the most common
     first, where the first is taken for the previous one. `now`: Azure's clock. `permissions`: None where nothing is to
     do. `services`: some are to be suspended or resumed.
     """
 
-    image: ImageFacts
+    images: image_preflight.Known
     rolling_upgrade: RollingUpgrade | None = None
     standing: Record | None = None
-    image_before: ImageFacts | None = None
     ran: t.Sequence[Image] = ()
     now: float | None = None
     permissions: Permissions | None = None
@@ -59,11 +58,12 @@ def findings(survey: Survey, observed: Observed, request: Request = Request()) -
     """All findings, errors first."""
     scale_set = survey.scale_set
     found = [
+        *_owner(scale_set, request),
         *_mode(scale_set, request),
         *_azures_upgrades(scale_set, observed.rolling_upgrade),
         *_health(scale_set, request),
         *_rollout(survey, observed.standing, request),
-        *_image(survey, observed.image, observed.image_before),
+        *image_preflight.findings(survey, observed.images, observed.now),
         *_unhealthy(survey, request),
         *_size(survey),
         *_skipped(survey, request),
@@ -93,6 +93,19 @@ def _canary(survey: Survey) -> t.Iterator[Finding]:
             "takes to be upgraded and healthy.",
             "rollout_canary: 0 turns it off.",
         )
+
+
+def _owner(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
+    """A service that owns a set writes its own model over ours, and counts on instances that it can drain."""
+    owner = owners.owner_of(scale_set)
+    if owner is None:
+        return
+    words = f"scale set {scale_set.name} belongs to {owner.name}, which manages its instances and its image."
+    if request.managed_elsewhere:
+        yield Finding(WARNING, "managed_elsewhere", words)
+    else:
+        remedy = f"{owner.way} rollout_managed_elsewhere: true rolls it all the same."
+        yield Finding(ERROR, "managed_elsewhere", words, remedy)
 
 
 def _mode(scale_set: ScaleSet, request: Request) -> t.Iterator[Finding]:
@@ -180,84 +193,6 @@ def _rollout(survey: Survey, standing: Record | None, request: Request) -> t.Ite
         )
 
 
-def _image(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -> t.Iterator[Finding]:
-    scale_set, target = survey.scale_set, survey.target
-    if reason := images.type_switch(target, scale_set.image):
-        yield Finding(ERROR, "image_type", f"scale set {scale_set.name} cannot take this image: {reason}")
-        return
-    if not facts.found:
-        yield Finding(
-            ERROR,
-            "image_not_found",
-            f"image {target} does not exist in {scale_set.location}, or this principal may not read it.",
-            "List what there is with the module steady.vmss.image_info.",
-        )
-        return
-    if facts.version is not None and (why := catalogue.why_not(facts.version, scale_set.location)):
-        yield Finding(
-            ERROR,
-            "image_not_usable",
-            f"image {target} cannot be used for scale set {scale_set.name}: {why}.",
-            "Replicate it to the region, or wait until it is ready.",
-        )
-    yield from _image_kind(survey, facts, facts_before)
-    yield from _image_terms(survey, facts)
-
-
-def _image_kind(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -> t.Iterator[Finding]:
-    """Its operating system, architecture and generation, which Azure never changes."""
-    scale_set, target = survey.scale_set, survey.target
-    if facts.os_type and scale_set.os_type and facts.os_type.lower() != scale_set.os_type.lower():
-        yield Finding(
-            ERROR,
-            "os_type",
-            f"image {target} is {facts.os_type}, and scale set {scale_set.name} is {scale_set.os_type}. Azure "
-            "never changes the OS type.",
-            "Choose an image of the same OS type.",
-        )
-    for code, word, now, before in _alike(facts, facts_before):
-        if now and before and now.lower() != before.lower():
-            yield Finding(
-                ERROR,
-                code,
-                f"image {target} is of {word} {now}, and the image that it replaces in scale set {scale_set.name} "
-                f"of {before}.",
-                f"Choose an image of {word} {before}.",
-            )
-
-
-def _image_terms(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
-    """What may be needed to make instances of it: a SAS, a purchase plan."""
-    scale_set, target = survey.scale_set, survey.target
-    model = scale_set.image
-    if target.kind == images.VHD and not target.signed and model and model.signed and not images.same(model, target):
-        yield Finding(
-            WARNING,
-            "vhd_without_sas",
-            f"image {target} is named without a SAS, and the one that scale set {scale_set.name} has now has one. "
-            "A SAS is never stored, so the SAS of the VHD must be given again.",
-            "Give the whole URI, unless the VHD needs none: no instance can be made of it otherwise.",
-        )
-    wanted, carried = dict(facts.purchase_plan or {}), dict(scale_set.purchase_plan or {})
-    if wanted and _plan_key(wanted) != _plan_key(carried):
-        yield Finding(
-            ERROR,
-            "purchase_plan",
-            f"image {target} is sold under the plan {'/'.join(_plan_key(wanted))}, and scale set "
-            f"{scale_set.name} carries "
-            f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
-            "Create a scale set with that plan, or choose an image under the plan the set has.",
-        )
-
-
-def _alike(facts: ImageFacts, before: ImageFacts | None) -> list[tuple[Code, str, str | None, str | None]]:
-    """What must not differ: the code, the word, and what it is of the image and of the one that it replaces."""
-    return [
-        ("image_architecture", "architecture", facts.architecture, before.architecture if before else None),
-        ("image_generation", "generation", facts.generation, before.generation if before else None),
-    ]
-
-
 def _previous(ran: t.Sequence[Image]) -> t.Iterator[Finding]:
     if len(ran) > 1:
         yield Finding(
@@ -275,10 +210,6 @@ def _stopped_at(survey: Survey) -> str:
     sick = [i for i in current if not (survey.available(i) or survey.coming(i) or i.instance_id in awaited)]
     failed = [i.instance_id for i in sick]
     return breach_after(survey.policy.thresholds, len(current), failed) if failed else ""
-
-
-def _plan_key(plan: t.Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(str(plan.get(name) or "").lower() for name in ("publisher", "product", "name"))
 
 
 def _unhealthy(survey: Survey, request: Request) -> t.Iterator[Finding]:

@@ -13,6 +13,7 @@ from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._arm.redaction import redact
+from .._facts.documents import with_model
 from .._facts.problems import LOST, REFUSED, Operation, Problem
 from .._facts.scale_set import ScaleSet
 from .._journal import Journal
@@ -58,7 +59,7 @@ def set_extension(azure: Azure, clock: Clock, request: ExtensionRequest, *, chec
     extension.refuse_nothing(request)
     deadline = clock.now() + request.timeout
     name = request.extension
-    first = azure.scale_set(request.resource_group, request.name)
+    first = with_model(azure.scale_set(request.resource_group, request.name))
     write = _Write(azure, clock, request, deadline)
     before, after = write.now(first), write.after(first)
     protected = write.protected(first)

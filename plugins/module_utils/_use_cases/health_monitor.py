@@ -13,6 +13,7 @@ from .._arm import model_write
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._facts import commands
+from .._facts.documents import with_model
 from .._facts.findings import Finding
 from .._facts.problems import Refused
 from .._facts.scale_set import ROLLING, ScaleSet
@@ -53,7 +54,7 @@ def set_source(azure: Azure, clock: Clock, request: HealthMonitorRequest, *, che
     """
     deadline = clock.now() + request.timeout
     may = request.azure_may_upgrade
-    scale_set = azure.scale_set(request.resource_group, request.name)
+    scale_set = with_model(azure.scale_set(request.resource_group, request.name))
     before, after = health_source.current(scale_set), health_source.desired(scale_set, request)
     found = _of_the_probe(azure, scale_set, after[PROBE])
     if before == after:

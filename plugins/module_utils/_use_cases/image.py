@@ -14,7 +14,8 @@ from .._arm import model_write, operations
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._arm.redaction import redact
-from .._facts import commands, images
+from .._facts import catalogue, commands, images
+from .._facts.documents import at, profile, with_model
 from .._facts.images import Image
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
@@ -22,6 +23,7 @@ from .._facts.times import timestamp
 from .._journal import Journal
 from .._options import ImageRequest
 from .._rollout import model_diff, preflight, record
+from .._rollout.image_preflight import Known
 from .._rollout.record import Record
 from .._rollout.survey import Survey
 from . import upgrade_plan_info
@@ -140,13 +142,20 @@ class _Write:
     def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
         self.last, self.read_at = fresh, self.clock.now()
         self._refuse_where_changed(fresh)
-        exact, facts = upgrade_plan_info.exact_image(self.azure, self.target, fresh)
+        versions = upgrade_plan_info.versions_of(self.azure, self.target, fresh)
+        exact, facts = upgrade_plan_info.exact_of(self.azure, self.target, fresh, versions)
         if self.request.latest_must_mean:
             expected = images.parse(self.request.latest_must_mean)
+            other = catalogue.newest_as_text(self.target, versions, fresh.location)
             if not images.same(exact, expected):
                 raise _LeavePinned(f"latest means {exact} now, not {expected}; the model stays pinned")
-        request = preflight.Request(to_manual=to_manual)
-        observed = preflight.Observed(facts, self._rolling_upgrade(fresh))
+            if other is not None and not images.same(other, expected):
+                raise _LeavePinned(
+                    f"Azure may order the versions as text, and latest then means {other}, not {expected}; the model "
+                    "stays pinned"
+                )
+        request = preflight.Request(to_manual=to_manual, managed_elsewhere=True)
+        observed = preflight.Observed(Known(facts), self._rolling_upgrade(fresh))
         found = preflight.findings(Survey(fresh, (), exact), observed, request)
         if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
             raise Refused("preflight_failed", " ".join(errors), findings=[finding.as_dict() for finding in found])
@@ -261,7 +270,7 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     cannot be, that is a warning: the rollout stays what it was, and its next run closes the record.
     """
     new_record = upgrade_plan_info.record_from(request.record)
-    first = azure.scale_set(request.resource_group, request.name)
+    first = with_model(azure.scale_set(request.resource_group, request.name))
     target = images.complete(images.parse(request.image), first.image)
     found = record.read(first.tags)
     if new_record and found and found.id == new_record.id:  # the time of the write is on the set alone
@@ -317,9 +326,8 @@ def image_patch(scale_set: ScaleSet, target: Image | None, new_record: Record | 
         return {"tags": record.with_record(scale_set.tags, new_record) if new_record else dict(scale_set.tags)}
     storage: dict[str, t.Any] = {}
     if target.kind == images.VHD:
-        profile = scale_set.document.get("properties", {}).get("virtualMachineProfile", {}).get("storageProfile", {})
-        os_disk = profile.get("osDisk", {})
-        storage["osDisk"] = {**os_disk, "image": {**os_disk.get("image", {}), "uri": target.id}}
+        os_disk = at(profile(scale_set), "storageProfile", "osDisk") or {}
+        storage["osDisk"] = {**os_disk, "image": {**(os_disk.get("image") or {}), "uri": target.id}}
     else:
         storage["imageReference"] = images.to_wire(target)
     body = model_write.patch(scale_set, {"virtualMachineProfile": {"storageProfile": storage}})

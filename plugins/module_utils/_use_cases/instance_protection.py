@@ -110,7 +110,7 @@ class _Document:
         return self.now == _wanted(self._id, self.now, self._request)
 
     def write(self, clock: Clock, deadline: float) -> Operation | None:
-        properties = {k: v for k, v in self._document.get("properties", {}).items() if k not in _READ_ONLY}
+        properties = {k: v for k, v in (self._document.get("properties") or {}).items() if k not in _READ_ONLY}
         body = {k: v for k, v in self._document.items() if k != "resources"}
         wanted = _wanted(self._id, self.now, self._request)
         policy = {**(properties.get("protectionPolicy") or {}), **{_FIELDS[name]: wanted[name] for name in _FIELDS}}

@@ -12,6 +12,7 @@ from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._arm.instance_ids import explicit_ids
 from .._facts import images, problems, running_image
+from .._facts.documents import with_model
 from .._facts.images import Image
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import BatchReport
@@ -111,7 +112,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         explicit_ids(request.batch)
     policy = upgrade_plan_info.policy_of(request, whole_model=request.whole_model)
     selection = upgrade_plan_info.selection_of(request)
-    scale_set = azure.scale_set(request.resource_group, request.name)
+    scale_set = with_model(azure.scale_set(request.resource_group, request.name))
     wanted = images.parse(request.image) if request.image else None
     target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))

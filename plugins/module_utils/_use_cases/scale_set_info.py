@@ -33,6 +33,9 @@ def read(azure: Azure, request: ScaleSetInfoRequest) -> list[dict[str, t.Any]]:
     for one in found:
         target, problem = _target(azure, one, wanted)
         entry: dict[str, t.Any] = {**scale_set(one), "target_image": images.show(target), "target_problem": problem}
+        if request.newest:
+            newest, why = _newest(azure, one)
+            entry.update(newest_image=images.show(newest), newest_problem=why)
         if name and entry["rollout"]:
             back = None if _overtaken(azure, one) else _way_back(azure, one)
             entry["rollout"]["way_back"] = images.show(back)
@@ -53,6 +56,13 @@ def _target(azure: Azure, one: ScaleSet, wanted: images.Image | None) -> tuple[i
     except (AzureError, images.ImageError, Refused) as error:
         return None, str(error)
     return target, "" if target else f"the model of scale set {one.name} names no image."
+
+
+def _newest(azure: Azure, one: ScaleSet) -> tuple[images.Image | None, str]:
+    """The newest version of the model's image that is published, or why it is not known."""
+    if one.image is None or not (one.image.kind == images.PLATFORM or one.image.is_gallery):
+        return None, f"the image that the model of scale set {one.name} names has no versions."
+    return _target(azure, one, one.image.following_latest())
 
 
 def _instances(

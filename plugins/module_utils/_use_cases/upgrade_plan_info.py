@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from .._arm.client import Azure
 from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
+from .._facts.documents import with_model
 from .._facts.domains import Selection, select
 from .._facts.findings import ERROR
 from .._facts.images import Image
 from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
-from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ScaleSet, ServiceState
+from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ImageVersion, ScaleSet, ServiceState
 from .._facts.times import seconds_of
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
-from .._rollout import preflight, record, resume, upgrade_messages
+from .._rollout import image_preflight, preflight, record, resume, upgrade_messages
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
 from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
@@ -29,6 +30,7 @@ from .._rollout.survey import Survey
 from . import views
 
 _REPAIRS = "AutomaticRepairs"
+_Read = t.TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -103,24 +105,32 @@ def selection_of(request: SelectionOptions) -> Selection:
     return select(request.instance_ids, request.update_domains, request.fault_domains, request.zones)
 
 
-def exact_image(azure: Azure, wanted: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
+def exact_image(azure: Azure, target: Image, scale_set: ScaleSet) -> tuple[Image, ImageFacts]:
     """The exact image, and what the catalogue knows of it. Raises Refused where `latest` means nothing usable."""
-    target = wanted
-    if reason := images.type_switch(wanted, scale_set.image):
-        raise Refused("image_type", f"scale set {scale_set.name} cannot take image {wanted}: {reason}")
+    return exact_of(azure, target, scale_set, versions_of(azure, target, scale_set))
+
+
+def versions_of(azure: Azure, target: Image, scale_set: ScaleSet) -> list[ImageVersion]:
+    """The versions among which `latest` is one; empty of an exact image. Raises Refused."""
+    if reason := images.type_switch(target, scale_set.image):
+        raise Refused("image_type", f"scale set {scale_set.name} cannot take image {target}: {reason}")
+    return azure.image_versions(target, scale_set.location) if target.follows_latest else []
+
+
+def exact_of(
+    azure: Azure, target: Image, scale_set: ScaleSet, versions: t.Sequence[ImageVersion]
+) -> tuple[Image, ImageFacts]:
     if target.follows_latest:
-        versions = azure.image_versions(target, scale_set.location)
         target = catalogue.newest(target, versions, scale_set.location)
-        version = next((one for one in versions if images.same(one.image, target)), None)
-        return target, azure.image_facts(target, scale_set.location, version)
-    return target, azure.image_facts(target, scale_set.location)
+    version = next((one for one in versions if images.same(one.image, target)), None)
+    return target, azure.image_facts(target, scale_set.location, version)
 
 
 def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     """Read the scale set, its instances, its rolling upgrade and the image; decide the rest. Raises Refused."""
     policy, selection = policy_of(request), selection_of(request)
     wanted = images.parse(request.image) if request.image else None
-    scale_set = azure.scale_set(request.resource_group, request.name)
+    scale_set = with_model(azure.scale_set(request.resource_group, request.name))
     wanted = wanted or scale_set.image
     if wanted is None:
         raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image; give one.")
@@ -174,6 +184,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     asked = preflight.Request(
         to_manual=to_manual,
         take_over=request.take_over,
+        managed_elsewhere=request.managed_elsewhere,
         protected=request.protected,
         repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == SUSPENDED,
         passed=passed or request.going_back,
@@ -192,10 +203,13 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         unproven=unproven,
     )
     observed = preflight.Observed(
-        image=facts,
+        images=image_preflight.Known(
+            target=facts,
+            replaced=_facts_before(azure, scale_set, previous, target),
+            previous=_previous_version(azure, scale_set, previous) if write_model else None,
+        ),
         rolling_upgrade=azure.latest_rolling_upgrade(scale_set),
         standing=standing,
-        image_before=_facts_before(azure, scale_set, previous, target),
         ran=() if ours else ran,
         now=azure.server_time,
         permissions=None if plan.nothing_to_do else azure.permissions(scale_set),
@@ -239,10 +253,21 @@ def _facts_before(azure: Azure, scale_set: ScaleSet, previous: Image | None, tar
     before = previous if model.kind == images.PLATFORM and model.follows_latest else model
     if before is None or before.kind == images.VHD:
         return None
+    return _where_allowed(azure.image_facts, before, scale_set.location)
+
+
+def _previous_version(azure: Azure, scale_set: ScaleSet, previous: Image | None) -> ImageVersion | None:
+    """What tells whether one could go back to it; None where it may not be read or is gone."""
+    if previous is None or previous.follows_latest:
+        return None
+    return _where_allowed(azure.image_version, previous, scale_set.location)
+
+
+def _where_allowed(read: t.Callable[[Image, str], _Read], image: Image, location: str) -> _Read | None:
     try:
-        return azure.image_facts(before, scale_set.location)
+        return read(image, location)
     except AzureError as error:
-        if error.problem.kind != problems.DENIED:
+        if error.problem.kind not in (problems.DENIED, problems.MISSING):
             raise
         return None
 

@@ -13,6 +13,7 @@ from .._arm import model_write
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._facts import catalogue
+from .._facts.documents import with_model
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
 from .._facts.problems import Refused
@@ -51,7 +52,7 @@ def set_policy(azure: Azure, clock: Clock, request: UpgradePolicyRequest, *, che
     wanted = upgrade_policy.desired(request)
     may = request.azure_may_upgrade
     deadline = clock.now() + request.timeout
-    scale_set = azure.scale_set(request.resource_group, request.name)
+    scale_set = with_model(azure.scale_set(request.resource_group, request.name))
     what = f"set the upgrade policy of scale set {scale_set.name}"
     change = _judged(azure, scale_set, wanted, what, may=may)
     if check_mode or not change.changed:

@@ -15,6 +15,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
     ImageVersion,
     RollingUpgrade,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.image_preflight import Known
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.preflight import Observed, Request, findings
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
@@ -54,7 +55,7 @@ def survey(fleet: Fleet | None = None, **changes: t.Any) -> Survey:
 def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None = None) -> dict[str, tuple[str, str]]:
     return {
         f.code: (f.severity, str(f))
-        for f in findings(of, Observed(facts, rolling))
+        for f in findings(of, Observed(Known(facts), rolling))
         if f.code not in ("behind", "canary")
     }
 
@@ -70,7 +71,7 @@ def found(of: Survey, facts: ImageFacts = FACTS, rolling: RollingUpgrade | None 
 )
 def test_what_the_canary_costs_in_time(policy: Policy, said: str | None) -> None:
     of = survey(uniform(10, policy=policy))
-    told = [str(one) for one in findings(of, Observed(FACTS)) if one.code == "canary"]
+    told = [str(one) for one in findings(of, Observed(Known(FACTS))) if one.code == "canary"]
     assert [said in one for one in told if said] == [True] * bool(said) and bool(told) == bool(said)
 
 
@@ -112,7 +113,7 @@ def test_azures_own_rolling_upgrade(code: str, refused: bool) -> None:
 
 
 def test_the_mode_is_changed_where_the_user_asks_for_it() -> None:
-    said = findings(survey(upgrade_mode="Automatic"), Observed(FACTS), Request(to_manual=True))
+    said = findings(survey(upgrade_mode="Automatic"), Observed(Known(FACTS)), Request(to_manual=True))
     assert [(f.severity, f.code) for f in said if f.code == "upgrade_mode"] == [("info", "upgrade_mode")]
 
 
@@ -167,9 +168,28 @@ def test_no_instances() -> None:
 
 
 def test_errors_come_first() -> None:
-    said = findings(survey(service_fabric=True, automatic_repairs=True), Observed(replace(FACTS, found=False)))
+    said = findings(survey(service_fabric=True, automatic_repairs=True), Observed(Known(replace(FACTS, found=False))))
     order = [f.severity for f in said]
     assert order == sorted(order, key=("error", "warning", "info").index) and order[0] == "error"
+
+
+@pytest.mark.parametrize(
+    ("tag", "severity"),
+    [
+        ("aks-managed-poolName", "error"),
+        ("AKS-managed-orchestrator", "error"),
+        ("__AzureDevOpsElasticPool", "error"),
+        ("sigs.k8s.io_cluster-api-provider-azure_cluster_shop", "error"),
+        ("team", None),
+        ("not-aks-managed-poolName", None),
+    ],
+)
+def test_a_set_that_another_service_owns(tag: str, severity: str | None) -> None:
+    of = survey(tags={tag: "x"})
+    said = found(of).get("managed_elsewhere", (None, ""))
+    assert said[0] == severity and ("rollout_managed_elsewhere" in said[1]) == (severity == "error")
+    allowed = findings(of, Observed(Known(FACTS)), Request(managed_elsewhere=True))
+    assert [f.severity for f in allowed if f.code == "managed_elsewhere"] == (["warning"] if severity else [])
 
 
 def test_what_a_killed_run_has_in_hand_does_not_keep_it_from_going_on() -> None:

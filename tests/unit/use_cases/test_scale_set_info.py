@@ -59,3 +59,31 @@ def test_an_image_that_does_not_fit_one_of_the_sets(azure: Azure, arm: FakeAzure
     )
     assert "names no platform image" in gallery["target_problem"]
     assert platform["instances"][0]["outdated"] is True
+
+
+@pytest.mark.parametrize(
+    ("published", "newest", "said"),
+    [
+        (["1.0.0", "1.10.0", "1.9.0"], "1.10.0", "Canonical:ubuntu:server:1.10.0, which 0 of 1 instances"),
+        (["1.0.0"], "1.0.0", ""),
+    ],
+)
+def test_a_pinned_model_is_told_with_what_has_been_published_since(
+    azure: Azure, arm: FakeAzure, published: list[str], newest: str, said: str
+) -> None:
+    serve(arm, pinned=PLATFORM)
+    path = "providers/Microsoft.Compute/locations/westus/publishers/Canonical/artifacttypes/vmimage/offers/ubuntu/skus"
+    arm.on("GET", f"/subscriptions/{SUBSCRIPTION}/{path}/server/versions", (200, {}, [{"name": n} for n in published]))
+    (pinned,) = scale_set_info.read(azure, request(ScaleSetInfoRequest, {**OPTIONS, "newest": True}))
+    assert [i["verdict"] for i in pinned["instances"]] == ["current"], "of the model's image"
+    assert pinned["newest_image"] == {**PLATFORM, "version": newest}
+    assert said in pinned["sentences"]["scale_set"] and ("newest" in pinned["sentences"]["scale_set"]) == bool(said)
+
+
+def test_where_nothing_tells_the_newest_version_the_rest_is_shown(azure: Azure, arm: FakeAzure) -> None:
+    managed = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/i/providers/Microsoft.Compute/images/web"
+    serve(arm, managed={"id": managed}, platform=PLATFORM)
+    asked = request(ScaleSetInfoRequest, {**OPTIONS, "newest": True})
+    for one in scale_set_info.read(azure, asked):
+        assert one["newest_image"] is None and one["newest_problem"]
+        assert len(one["instances"]) == 1 and "newest" not in one["sentences"]["scale_set"]

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Azure would refuse of an image for a model, and what its publisher or owner has announced."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import ImageFacts, ImageVersion, Retirement
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.image_preflight import Known, findings
+
+from ..fleet import FORMS, NEW, OLD, uniform
+
+TARGET, BEFORE = FORMS["platform"][NEW], FORMS["platform"][OLD]
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+DEPRECATED, SCHEDULED = Retirement(over=True, alternative="ubuntu-26"), Retirement(NOW + DAY)
+
+
+def found(facts: ImageFacts, *, previous: ImageVersion | None = None, **model: t.Any) -> dict[str, tuple[str, str]]:
+    of = uniform(3).survey()
+    document = {"properties": {"virtualMachineProfile": model}}
+    of = replace(of, scale_set=replace(of.scale_set, os_type="Linux", document=document))
+    return {f.code: (f.severity, str(f)) for f in findings(of, Known(facts, previous=previous), NOW)}
+
+
+@pytest.mark.parametrize(
+    ("ends", "severity", "words"),
+    [
+        (DEPRECATED, "error", "The publisher names ubuntu-26 instead."),
+        (Retirement(NOW - DAY), "error", "was deprecated by its publisher on 2027-01-14"),
+        (SCHEDULED, "warning", "will be deprecated by its publisher on 2027-01-16"),
+        (Retirement(), "warning", "will be deprecated by its publisher:"),
+        (Retirement(NOW - DAY, final=False), "warning", "reached its end of life on 2027-01-14"),
+        (Retirement(NOW + DAY, final=False), None, ""),
+        (None, None, ""),
+    ],
+)
+def test_the_end_of_an_image(ends: Retirement | None, severity: str | None, words: str) -> None:
+    said = found(ImageFacts(TARGET, version=ImageVersion(NEW, TARGET, retirement=ends)))
+    assert said.get("image_retired", (None, ""))[0] == severity
+    assert words in said.get("image_retired", (None, ""))[1]
+
+
+@pytest.mark.parametrize(
+    ("ends", "warned"),
+    [(DEPRECATED, True), (Retirement(NOW - DAY, final=False), True), (SCHEDULED, False), (None, False)],
+)
+def test_the_end_of_the_image_to_go_back_to(ends: Retirement | None, warned: bool) -> None:
+    said = found(ImageFacts(TARGET), previous=ImageVersion(OLD, BEFORE, retirement=ends))
+    assert ("previous_image_retired" in said) == warned
+    assert not warned or (said["previous_image_retired"][0] == "warning" and str(BEFORE) in str(said))
+
+
+PROFILE = {"osProfile": {"computerNamePrefix": "web"}}
+DISK = {"storageProfile": {"osDisk": {"diskSizeGB": 30}}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "model", "code"),
+    [
+        ({"specialized": True}, PROFILE, "image_specialized"),
+        ({"specialized": True}, {"osProfile": None}, None),
+        ({"specialized": True}, {}, None),
+        ({}, PROFILE, None),
+        ({"disk_gb": 32}, DISK, "image_disk_size"),
+        ({"disk_gb": 31}, DISK, None),
+        ({"disk_gb": 127}, {}, None),
+        ({}, DISK, None),
+        ({"security_type": "TrustedLaunch"}, {}, "image_security_type"),
+        ({"security_type": "TrustedLaunch"}, {"securityProfile": {"securityType": "Standard"}}, "image_security_type"),
+        ({"security_type": "TrustedLaunch"}, {"securityProfile": {"securityType": "TrustedLaunch"}}, None),
+        ({"security_type": "ConfidentialVM"}, {"securityProfile": None}, "image_security_type"),
+        ({"security_type": "TrustedLaunchSupported"}, {}, None),
+        ({"security_type": "Standard"}, {}, None),
+    ],
+)
+def test_what_the_model_must_have(facts: dict[str, t.Any], model: dict[str, t.Any], code: str | None) -> None:
+    said = found(ImageFacts(TARGET, **facts), **model)
+    assert list(said) == ([code] if code else [])
+    assert not code or (said[code][0] == "error" and str(TARGET) in said[code][1] and "scale set web" in said[code][1])
