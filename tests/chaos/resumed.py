@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import judge
 from draw import OLD
+from world import IMAGE, World
 
 
-def resumed(before: judge.World, after: judge.World) -> Iterator[str]:
+def resumed(before: World, after: World) -> Iterator[str]:
     """The same command goes on to the same target: it takes another one only when all instances run the first, or the
     model was put back; and no instance gets a disk that brings it no new image. `before` any run, and `after` all.
     """
@@ -37,7 +37,7 @@ def resumed(before: judge.World, after: judge.World) -> Iterator[str]:
             moved.discard(key)
 
 
-def _in_order(world: judge.World) -> list[dict[str, Any]]:
+def _in_order(world: World) -> list[dict[str, Any]]:
     """Writes of the image, instances that are made, their new images and their new disks."""
     written = [{"time": one["time"], "what": "model", "to": _named(one)} for one in world.writes() if _named(one)]
     there = set(world.instances)
@@ -51,5 +51,5 @@ def _in_order(world: judge.World) -> list[dict[str, Any]]:
 
 def _named(write: dict[str, Any]) -> str:
     """The version that the write names; "" where it leaves the image as it is."""
-    named = [new for path, (_old, new) in write["changes"].items() if judge.IMAGE.match(path)]
+    named = [new for path, (_old, new) in write["changes"].items() if IMAGE.match(path)]
     return str(named[0].get("version") if isinstance(named[0], dict) else named[0]) if named else ""

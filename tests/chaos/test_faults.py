@@ -24,6 +24,7 @@ import draw
 import judge
 import pytest
 from harness import Result, Simulator, run_playbook, simulator
+from world import World
 
 SEEDS = (
     [int(os.environ["CHAOS_SEED"])] if "CHAOS_SEED" in os.environ else range(int(os.environ.get("CHAOS_SEEDS", "200")))
@@ -67,9 +68,9 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
     (tmp_path / "case.json").write_text(json.dumps([case.scenario, variables, case.check], indent=1), encoding="utf-8")
     options = {"extra_vars": variables, "verbosity": 3, "allow_warnings": OF_OTHERS}
     with simulator(case.scenario, tmp_path / "azure", draw.TIME_SCALE) as sim:
-        before, watch = judge.World.of(sim), Watch.of(sim)
+        before, watch = World.of(sim), Watch.of(sim)
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=tmp_path / "run", **options)
-        after = judge.World.of(sim)
+        after = World.of(sim)
         (tmp_path / "world.json").write_text(json.dumps(dataclasses.asdict(after)), encoding="utf-8")
         result, asked = outcome_of(run), watch.asked(tmp_path / "check")
         wrong = list(judge.everything(case, before, after, run, result, sim, tmp_path / "journal", asked))
@@ -84,7 +85,7 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
 def the_same_again(
     case: draw.Case,
     sim: Simulator,
-    after: judge.World,
+    after: World,
     result: dict[str, Any] | None,
     options: dict[str, Any],
     tmp_path: Path,
@@ -113,7 +114,7 @@ def the_same_again(
         sim.reset()
         directory = tmp_path / f"again-{number}"
         run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=directory, **options)
-        world = judge.World.of(sim)
+        world = World.of(sim)
         yield from judge.again(world, run, outcome_of(run), refused=stopped, closes=closes and not number)
         if services != world.scale_set["services"] and not (closes and not number):
             yield f"the same command again made the services {world.scale_set['services']} of {services}"
@@ -131,7 +132,7 @@ def _something_happens(case: draw.Case, sim: Simulator) -> None:
     rng = Random(f"after/{case.seed}")
     if rng.random() < 0.4:
         kind = "fail" if case.scale_set["health"] == "none" else rng.choice(["fail", "unhealthy"])
-        in_service = sorted(key for key, one in judge.mine(case, judge.World.of(sim)).items() if one["available"])
+        in_service = sorted(key for key, one in judge.mine(case, World.of(sim)).items() if one["available"])
         sim.event({"do": kind, "instance": rng.choice(in_service)})
     if "automatic_repairs" in case.scale_set and rng.random() < 0.5:
         sim.event({"do": "service", "action": "Suspend"})

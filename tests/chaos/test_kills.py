@@ -20,6 +20,7 @@ import pytest
 from draw import GROUP, NAME, NEW, NEWER, OLD, OTHER_TAG, SERIES, Case
 from harness import Run, Simulator, run_playbook, simulator, start_playbook
 from resumed import resumed
+from world import World
 
 KILLS = (
     [int(os.environ["CHAOS_KILL"])] if "CHAOS_KILL" in os.environ else range(int(os.environ.get("CHAOS_KILLS", "50")))
@@ -99,15 +100,15 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
         "rollout_health_timeout": 20,
     }
     with simulator(world, tmp_path / "azure", TIME_SCALE) as sim:
-        before = judge.World.of(sim)
+        before = World.of(sim)
         run = start_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, directory=tmp_path / "killed")
         await_moment(sim, run, moment(rng))
         orphans = kill(run, whom)
-        killed = judge.World.of(sim)
+        killed = World.of(sim)
         sim.publish({**SERIES, "version": NEWER})
         time.sleep(pause)
         again = run_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, timeout=DEADLINE)
-        after = judge.World.of(sim)
+        after = World.of(sim)
         for pid in orphans:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

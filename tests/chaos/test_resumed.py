@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import judge
 import pytest
 from draw import NEW, NEWER, OLD
+from good_rollout import VERSION, document, instance, write
 from resumed import resumed
-from test_judge import VERSION, document, instance, write
+from world import World
 
 IMAGES = "Canonical:ubuntu-24_04-lts:server:"
 
@@ -62,7 +62,7 @@ CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[str]]] =
 )
 def test_what_is_found(written: list[dict[str, Any]], timeline: list[dict[str, Any]], said: list[str]) -> None:
     before, after = (
-        judge.World(
+        World(
             {"instances": {key: instance(OLD, 0) for key in there}, "document": document(OLD)},
             {"model_writes": written},
             timeline,
