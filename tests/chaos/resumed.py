@@ -13,10 +13,14 @@ from draw import OLD
 from world import IMAGE, World
 
 
-def resumed(before: World, after: World) -> Iterator[str]:
+def resumed(before: World, after: World, stopped: int = 0) -> Iterator[str]:
     """The same command goes on to the same target: it takes another one only when all instances run the first, or the
-    model was put back; and no instance gets a disk that brings it no new image. `before` any run, and `after` all.
+    model was put back by a run that has stopped; and no instance gets a disk that brings it no new image. `before` any
+    run, and `after` all; `stopped`: so many writes were made when a run had stopped by itself.
     """
+    for write in after.writes()[stopped:]:
+        if _named(write).endswith(OLD):
+            yield f"the model was put back to {OLD}, and no run has stopped"
     runs = {key: str(one["version"]) for key, one in before.instances.items() if key in after.instances}
     model, target, moved = before.model_image(), "", set[str]()
     for happened in _in_order(after):

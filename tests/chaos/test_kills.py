@@ -119,6 +119,9 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
     assert again.rc == 0, again.output[-5000:]
     target = again.fact("rollout_result")["target_image"]["version"]
     assert target == NEW or (latest and target == NEWER)
+    # Nobody of the first run is left to name its target: `latest` is what it is now.
+    begun = killed.model_image() != OLD or whom == "the playbook"
+    assert begun or target == (NEWER if latest else NEW)
     assert after.model_image() == target
     assert {key: i["version"] for key, i in after.instances.items()} == dict.fromkeys(after.instances, target)
     assert all(i["available"] for i in after.instances.values())
@@ -132,7 +135,7 @@ def test_the_same_command_finishes_the_same_rollout(number: int, tmp_path: Path)
         *judge.writes(case, after),
         *judge.explicit(after),
         *judge.once(after),
-        *resumed(before, after),
+        *resumed(before, after, len(killed.writes()) if whom == "the module" else 0),
     ]
 
 
