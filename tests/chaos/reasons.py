@@ -14,12 +14,13 @@ from world import MODE, World, new_tags, of_image
 
 OS_UPGRADE = "properties.upgradePolicy.automaticOSUpgradePolicy"
 AT_WORK = ("Creating", "Updating", "Deleting")
-# What a refusal names, and the reason that it has to have; any reason is enough for a code that is not here.
-REASONS = {
-    "too_many_unhealthy": "sick",
-    "rolling_upgrade_running": "rolling",
-    "upgrade_mode": "mode",
-    "automatic_os_upgrade": "mode",
+# What a refusal says, and the reason that it then has to have; where it says none of these any reason is enough.
+SAID = {
+    "max_unhealthy ": "sick",
+    "every instance at once": "mode",
+    "a rolling upgrade of its own": "mode",
+    "beside this rollout": "mode",
+    "permission_missing": "forbidden",
 }
 
 
@@ -79,5 +80,5 @@ def _is_sick(one: dict[str, Any]) -> bool:
 
 
 def is_justified(found: dict[str, bool], said: str) -> bool:
-    reason = REASONS.get(said.partition(":")[0])
-    return found[reason] if reason else any(found.values())
+    named = {reason for words, reason in SAID.items() if words in said}
+    return all(found[reason] for reason in named) if named else any(found.values())

@@ -341,7 +341,7 @@ def refuses_for_one_of_many(rollout: Rollout) -> None:
 def refuses_for_another_reason(rollout: Rollout) -> None:
     refuses(rollout)
     sickens(rollout)
-    rollout.run.failures = ["rolling_upgrade_running: Azure's own rolling upgrade runs"]
+    rollout.run.failures = ["preflight_failed: upgrade mode Automatic upgrades every instance at once"]
 
 
 def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
@@ -545,6 +545,7 @@ def not_all_called_back(rollout: Rollout) -> None:
 def refuses_for_the_sick(rollout: Rollout) -> None:
     refuses(rollout)
     sickens(rollout)
+    rollout.run.failures = ["preflight_failed: 1 of 2 instances are unhealthy, and max_unhealthy 20 % allows 0"]
 
 
 FINE = [
