@@ -410,6 +410,27 @@ def test_a_rollout_in_whose_place_another_one_has_begun_upgrades_nothing_more(ca
     assert 0 < azure.operations().count(UPGRADE) <= 2
 
 
+@pytest.mark.parametrize("calls", [2, 4, 8])
+@pytest.mark.parametrize("name", ["Automatic", "Rolling", "automatic OS image upgrades"])
+def test_a_policy_by_which_azure_acts_by_itself_stops_the_rollout(name: str, calls: int) -> None:
+    """Before a batch, in the middle of one and between two."""
+    azure = simulated(8, health="binary")
+    owner, lists = azure.scale_set(), []
+
+    def changes(request: Request, _reply: Reply) -> None:
+        lists.append(request.operation == "VirtualMachineScaleSetVMs_List")
+        if sum(lists) == calls and lists[-1]:
+            automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
+            owner.document["properties"]["upgradePolicy"] |= automatic if " " in name else {"mode": name}
+            owner.etag += 1
+
+    azure.after.append(changes)
+    run = play(azure)
+    assert run.outcome == "stopped" and run.codes & {"upgrade_mode", "automatic_os_upgrade"}, (run.outcome, run.why)
+    assert "another client" in run.why and name in run.why
+    assert azure.operations().count(UPGRADE) <= 2
+
+
 def test_a_call_that_upgrades_all_batches_stops_where_another_rollout_has_begun() -> None:
     """instance_upgrade by itself; the model names the same image still."""
     azure = simulated(5)
