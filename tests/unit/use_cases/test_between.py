@@ -14,17 +14,11 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azu
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     ConnectionOptions,
     ImageRequest,
-    InstanceUpgradeRequest,
     UpgradePlanInfoRequest,
     UpgradePolicyRequest,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import record
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
-    image,
-    instance_upgrade,
-    upgrade_plan_info,
-    upgrade_policy,
-)
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image, upgrade_plan_info, upgrade_policy
 
 from ..asking import request
 from ..play import NEW, NEWER, OLD, SET, Failed, Play, of_version, scenario
@@ -408,41 +402,6 @@ def test_a_rollout_in_whose_place_another_one_has_begun_upgrades_nothing_more(ca
     assert run.outcome == "stopped" and run.codes == {"rollout_changed"}, run.why
     assert OTHER_ID in run.why and named(azure) == NEW
     assert 0 < azure.operations().count(UPGRADE) <= 2
-
-
-@pytest.mark.parametrize("calls", [2, 4, 8])
-@pytest.mark.parametrize("name", ["Automatic", "Rolling", "automatic OS image upgrades"])
-def test_a_policy_by_which_azure_acts_by_itself_stops_the_rollout(name: str, calls: int) -> None:
-    """Before a batch, in the middle of one and between two."""
-    azure = simulated(8, health="binary")
-    owner, lists = azure.scale_set(), []
-
-    def changes(request: Request, _reply: Reply) -> None:
-        lists.append(request.operation == "VirtualMachineScaleSetVMs_List")
-        if sum(lists) == calls and lists[-1]:
-            automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
-            owner.document["properties"]["upgradePolicy"] |= automatic if " " in name else {"mode": name}
-            owner.etag += 1
-
-    azure.after.append(changes)
-    run = play(azure)
-    assert run.outcome == "stopped" and run.codes & {"upgrade_mode", "automatic_os_upgrade"}, (run.outcome, run.why)
-    assert "another client" in run.why and name in run.why
-    assert azure.operations().count(UPGRADE) <= 2
-
-
-def test_a_call_that_upgrades_all_batches_stops_where_another_rollout_has_begun() -> None:
-    """instance_upgrade by itself; the model names the same image still."""
-    azure = simulated(5)
-    began = {"id": OTHER_ID[::-1], "target": f"Canonical:ubuntu-24_04-lts:server:{NEW}"}
-    asked = request(ImageRequest, {**SET, "image": of_version(NEW), "record": began})
-    assert image.set_image(ours(azure), azure.clock, asked, check_mode=False).changed
-    azure.do(do="write", patch={"tags": ANOTHER_ROLLOUT}, when={"calls": {"VirtualMachineScaleSetVMs_List": 4}})
-    options = {**SET, "max_unavailable": "1", "rollout": began["id"]}
-    call = request(InstanceUpgradeRequest, options)
-    result, failure = instance_upgrade.upgrade(ours(azure), azure.clock, call, check_mode=False)
-    assert failure is not None and failure.code == "rollout_changed" and OTHER_ID in failure.message
-    assert azure.operations().count(UPGRADE) == 1 and result["rollout_result"]["outcome"] == "stopped"
 
 
 @pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
