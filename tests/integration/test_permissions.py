@@ -17,7 +17,7 @@ RIGHTS = "Microsoft.Authorization/permissions/read"
 
 
 def codes(run: Any) -> dict[str, str]:
-    (plan,) = (planned for planned in run.of("upgrade_plan_info") if not planned.result.get("skipped"))
+    (plan,) = (planned for planned in run.of("upgrade_plan_info") if planned.status != "skipped")
     return {finding["code"]: finding["severity"] for finding in plan.result["findings"]}
 
 
