@@ -10,12 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from draw import NAME, NEW, NEWER, OLD, RECORD, THIRD, Case
-from harness import Simulator
+from draw import NAME, NEW, NEWER, OLD, RECORD, Case
+from reasons import OS_UPGRADE, excuses, is_justified
+from world import IMAGE, MODE, World, image_change, moved_by_others, new_tags, of_image, worker
 
 OUR_TAGS = "steady-vmss-"
 CRASH = re.compile(r"Traceback \(most recent call last\)|MODULE FAILURE|module failed to deserialize|UndefinedError")
@@ -30,56 +30,8 @@ ALLOWED = {
 }
 UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
 ON_INSTANCES = {UPGRADE, "VirtualMachineScaleSets_Reimage", "VirtualMachineScaleSets_Start"}
-IMAGE = re.compile(r"properties[.]virtualMachineProfile[.]storageProfile[.](imageReference|osDisk[.]image)\b")
-OS_UPGRADE = "properties.upgradePolicy.automaticOSUpgradePolicy"
-MODE = "properties.upgradePolicy.mode"
 # Simulated seconds by which a time on the client's clock may be off.
 CLOCKS_APART = 15.0
-
-
-@dataclass(frozen=True)
-class World:
-    """The simulator's figures at one moment."""
-
-    scale_set: dict[str, Any]
-    metrics: dict[str, Any]
-    timeline: list[dict[str, Any]]
-
-    @classmethod
-    def of(cls, sim: Simulator) -> World:
-        return cls(sim.state()["scale_sets"][NAME], sim.metrics(), sim.timeline())
-
-    @property
-    def instances(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = self.scale_set["instances"]
-        return found
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.metrics["scale_sets"][NAME]
-        return found
-
-    def batches(self, by: str = "client") -> list[dict[str, Any]]:
-        return [batch for batch in self.metrics["batches"] if batch["by"] == by]
-
-    def writes(self, by: str = "client") -> list[dict[str, Any]]:
-        """The writes of the set itself."""
-        return [write for write in self.metrics["model_writes"] if write["by"] == by]
-
-    @property
-    def first_read(self) -> float:
-        """When the rollout first read the set."""
-        found: float = self.metrics["first_answers"].get("VirtualMachineScaleSets_Get", math.inf)
-        return found
-
-    def model_image(self) -> str:
-        """The version that the model names, or the id."""
-        storage = self.scale_set["document"]["properties"]["virtualMachineProfile"]["storageProfile"]
-        reference: dict[str, str] = storage["imageReference"]
-        return reference.get("version") or reference["id"]
-
-    def changes(self, what: str) -> Iterator[dict[str, Any]]:
-        return (entry for entry in self.timeline if entry["what"] == what)
 
 
 class Ran(Protocol):
@@ -112,8 +64,8 @@ def everything(
     """All that is wrong with a rollout. `result`: its `rollout_result`, None where it was refused before. `asked`: what
     the user's health check was asked, each with its simulated `time`.
     """
-    yield from ending(case, after, run, result)
-    yield from begins(case, after, result)
+    yield from ending(case, before, after, run, result)
+    yield from begins(case, before, after, result)
     yield from names(case, after, result)
     yield from availability(case, after)
     yield from domains(case, after, result)
@@ -143,21 +95,29 @@ def availability(case: Case, world: World) -> Iterator[str]:
 
 def domains(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
     """Rule 2: one domain at a time. An instance whose failure the thresholds tolerate has been let go of, and one that
-    another client protects is that client's.
+    another client protects is that client's, as long as it is protected, once what was begun on it has ended.
     """
     figure = {"fault_domain": "fault_domains", "zone": "zones", "domain": "domains"}.get(case.order_by)
     if figure is None or world.figures[f"{figure}_down_at_once"] <= 1:
         return
     let_go = set(_failed(result or {}))
-    protected = {entry["instance"]: entry["time"] for entry in world.changes("protect_actions") if entry["to"]}
     held: dict[str, float] = {}  # instance id -> when it is available again
     for batch in world.batches():
         now = batch["started"]
-        held = {key: until for key, until in held.items() if until > now and protected.get(key, math.inf) > now}
+        held = {key: until for key, until in held.items() if until > now and not _is_theirs(world, key, now)}
         held |= {key: batch["available"].get(key, math.inf) for key in batch["instance_ids"] if key not in let_go}
         at_once = {_domain(figure, world.instances[key]) for key in held if key in world.instances}
         if len(at_once) > 1:
             yield f"{figure} {sorted(at_once)} in hand at once, with {batch['instance_ids']}"
+
+
+def _is_theirs(world: World, key: str, now: float) -> bool:
+    """Whether the instance is protected then, and nobody works on it."""
+    last = {
+        what: [entry["to"] for entry in world.changes(what) if entry["instance"] == key and entry["time"] <= now][-1:]
+        for what in ("protect_actions", "busy")
+    }
+    return last["protect_actions"] == [True] and not any(last["busy"])
 
 
 def _domain(figure: str, instance: dict[str, Any]) -> str:
@@ -191,7 +151,7 @@ def writes(case: Case, world: World) -> Iterator[str]:
         if not begun:
             records.add(met)
         if write["by"] != "client":
-            if _of_image(write) and write["time"] >= world.first_read:
+            if of_image(write) and write["time"] >= world.first_read:
                 their_image = write["time"]
             continue
         yield from _not_ours(case, changes)
@@ -201,24 +161,11 @@ def writes(case: Case, world: World) -> Iterator[str]:
             yield f"{sorted(changes)} written while automatic OS upgrades were on"
         if met not in records:
             yield f"{sorted(changes)} written over the record of the rollout {met}"
-        if _of_image(write):
+        if of_image(write):
             if their_image > -math.inf and (begun or write["planned_on"] <= their_image):
-                yield f"another client's image was overwritten: {_image_change(write)}"
+                yield f"another client's image was overwritten: {image_change(write)}"
             their_image, begun = -math.inf, True
-        records.add(str(_new_tags(write).get(RECORD, "")))
-
-
-def _of_image(write: dict[str, Any]) -> bool:
-    return any(IMAGE.match(path) for path in write["changes"])
-
-
-def _new_tags(write: dict[str, Any]) -> dict[str, Any]:
-    found = {path[5:]: new for path, (_old, new) in write["changes"].items() if path.startswith("tags.")}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _image_change(write: dict[str, Any]) -> str:
-    return ", ".join(f"{old} to {new}" for path, (old, new) in write["changes"].items() if IMAGE.match(path))
+        records.add(str(new_tags(write).get(RECORD, "")))
 
 
 def _not_ours(case: Case, changes: dict[str, Any]) -> Iterator[str]:
@@ -279,17 +226,17 @@ def other_clients(world: World) -> Iterator[str]:
 
 def _breaks(world: World) -> Iterator[tuple[float, str]]:
     """What other clients wrote that a rollout must not go on with: when, and what."""
-    begun = min((write["time"] for write in world.writes() if _of_image(write)), default=math.inf)
+    begun = min((write["time"] for write in world.writes() if of_image(write)), default=math.inf)
     for write in world.writes("another client"):
         changes, time = write["changes"], write["time"]
         if time >= world.first_read and changes.get(MODE, ["", "Manual"])[1] != "Manual":
             yield time, f"mode {changes[MODE][1]}"
         if time >= world.first_read and any(path.startswith(OS_UPGRADE) for path in changes):
             yield time, "automatic OS upgrades"
-        if time > begun and _of_image(write):
-            yield time, f"image ({_image_change(write)})"
-        if time > begun and RECORD in _new_tags(write):
-            yield time, f"record {_new_tags(write)[RECORD]}"
+        if time > begun and of_image(write):
+            yield time, f"image ({image_change(write)})"
+        if time > begun and RECORD in new_tags(write):
+            yield time, f"record {new_tags(write)[RECORD]}"
 
 
 def lost_members(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
@@ -340,6 +287,8 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
             one = world.instances.get(key)
             if one is not None and not (OLD in str(one["version"]) and one["available"]):
                 yield f"instance {key} is called back; it runs {one['version']}, available: {one['available']}"
+    if "Not all of instances" in said and (result or {}).get("outcome") == "rolled_back":
+        yield f"it ended rolled_back, and says: {said}"
     mode = (world.scale_set["document"]["properties"].get("upgradePolicy") or {}).get("mode", "Manual")
     if re.search(r"mode is Manual now", said) and mode != "Manual":
         yield f"the mode is called Manual and is {mode}"
@@ -357,10 +306,7 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
 
 def _felled_by_us(world: World) -> set[str]:
     """Instances that a failed upgrade has left deallocated, and whose disk nobody else has worked on since ours."""
-    worked = [(one["started"], one["by"], one["instance_ids"]) for one in world.metrics["batches"]]
-    worked += [(one["time"], one["by"], one["upgraded"]) for one in world.writes("another client")]
-    last = {key: by for _when, by, keys in sorted(worked) for key in keys}
-    return {key for key, one in world.instances.items() if one["fell"] and last.get(key) == "client"}
+    return {key for key, one in world.instances.items() if one["fell"] and worker(world, key)[1] == "client"}
 
 
 def explicit(world: World) -> Iterator[str]:
@@ -377,19 +323,12 @@ def once(world: World) -> Iterator[str]:
     """Rule 7: no instance gets the same image twice."""
     images = dict.fromkeys(world.instances, "")
     got: Counter[tuple[str, str]] = Counter()
-    repaired = {entry["instance"] for entry in world.changes("repair")} | _moved_by_others(world)
     for entry in world.timeline:
         if entry["what"] == "image":
             images[entry["instance"]] = entry["to"]
-        if entry["what"] == "os_disk" and entry["instance"] not in repaired:
+        if entry["what"] == "os_disk" and worker(world, entry["instance"], entry["time"])[1] in ("", "client"):
             got[entry["instance"], images.get(entry["instance"], "")] += 1
     yield from (f"instance {key} got {image} {count} times" for (key, image), count in got.items() if count > 1)
-
-
-def _moved_by_others(world: World) -> set[str]:
-    """Instances whose disks another client's write has replaced, or Azure's own upgrade after it."""
-    written = {key for write in world.writes("another client") for key in write["upgraded"]}
-    return written | {key for batch in world.batches("Azure") for key in batch["instance_ids"]}
 
 
 def target_of(case: Case, world: World) -> str:
@@ -409,27 +348,25 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
     target = target_of(case, world)
     expected = {"upgraded": target, "rolled_back": OLD}
     available = {key for batch in world.metrics["batches"] for key in batch["available"]}
-    by_another = {entry["instance"] for entry in world.changes("running_version")} | _moved_by_others(world)
     asked_for = {key for request in world.metrics["non_get"] for key in request.get("instance_ids") or ()}
     for key, report in result.get("instances", {}).items():
         instance = world.instances.get(key)
         if report["outcome"] in ("upgraded", "failed", "rolled_back") and key not in asked_for:
             yield f"instance {key} is called {report['outcome']}, and no action has named it"
-        if report["outcome"] not in expected or instance is None or key in by_another:
+        if report["outcome"] not in expected or instance is None or moved_by_others(world, key):
             continue
         if instance["version"] != expected[report["outcome"]]:
             yield f"instance {key} is called {report['outcome']} to {report['image_after']}, runs {instance['version']}"
         elif key not in available and not instance["available"]:
             yield f"instance {key} is called {report['outcome']} and has never been available"
     if result["outcome"] in ("upgraded", "unchanged", "failed"):
-        accounted = {*_failed(result), *_moved_by_others(world)}
-        # What is created of another client's image after the last look is not the rollout's; what there was of it
-        # before the rollout's own write is.
-        begun = min((write["time"] for write in world.writes() if _of_image(write)), default=world.first_read)
-        since = [one for one in world.writes("another client") if _of_image(one) and one["time"] > begun]
-        images = {target} | {THIRD for _write in since}
-        there = mine(case, world)
-        behind = [key for key, i in there.items() if i["version"] not in images and key not in accounted]
+        # What others have begun after the last look is not the rollout's: neither what they move, nor what is created
+        # of the image that they have written.
+        late = {key for key in world.instances if moved_by_others(world, key, world.last_read)}
+        if any(of_image(write) for write in world.writes("another client")):
+            late |= {e["instance"] for e in world.changes("exists") if e["to"] and e["time"] > world.last_read}
+        accounted = {*_failed(result), *late}
+        behind = [key for key, i in mine(case, world).items() if i["version"] != target and key not in accounted]
         if behind:
             yield f"{result['outcome']}, but {behind} do not run {target}"
 
@@ -458,23 +395,7 @@ def settled(case: Case, world: World) -> bool:
     return all(i["version"] == target and i["available"] for i in mine(case, world).values())
 
 
-def _may_refuse(case: Case) -> bool:
-    """Whether something is wrong from the start, or may be before the first write."""
-    forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
-    odd = {"health", "failure", "provisioning"}
-    sick = [one for one in case.scale_set["instances"].values() if odd & set(one)]
-    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
-    hurt = hurt or any(_concerns_us(event["patch"]) for event in case.events if event["do"] == "write")
-    gone = bool(case.variables.get("rollout_instance_ids")) and case.did("remove", "scale")
-    return forbidden or len(sick) > 1 or hurt or gone
-
-
-def _concerns_us(patch: dict[str, Any]) -> bool:
-    """Whether a rollout may refuse for what another client has written: a tag of its own is none of our business."""
-    return "properties" in patch or RECORD in patch.get("tags", {})
-
-
-def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
+def ending(case: Case, before: World, world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[str]:
     """Rule 6: every run ends in one of the known ways, says so by its exit status, and leaves the model as it must."""
     if CRASH.search(run.output):
         yield "it crashed"
@@ -483,8 +404,8 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
         yield f"{outcome} with exit status {run.rc}"
     if outcome == "refused" and world.metrics["accepted_writes"]:
         yield "refused after it had written"
-    if outcome == "refused" and not _may_refuse(case):
-        yield "refused without a reason"
+    if outcome == "refused" and not is_justified(excuses(case, before, world), "".join(run.failures[-1:])):
+        yield f"refused without a reason: {''.join(run.failures[-1:])[:200]}"
     if outcome not in ("refused", "unchanged", "upgraded", "failed", "stopped", "rolled_back"):
         yield f"it ended {outcome}"
     failed = _failed(result or {})
@@ -502,16 +423,16 @@ def ending(case: Case, world: World, run: Ran, result: dict[str, Any] | None) ->
 def names(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
     """What has come to its end has written its target into the model, where no other client has written an image."""
     outcome, named = (result or {}).get("outcome"), world.model_image()
-    theirs = any(_of_image(write) for write in world.writes("another client"))
+    theirs = any(of_image(write) for write in world.writes("another client"))
     if outcome not in ("upgraded", "unchanged", "failed") or theirs or case.variables.get("rollout_follow_latest"):
         return
     if not named.endswith(target_of(case, world)):
         yield f"it ended {outcome}, and the model names {named}"
 
 
-def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[str]:
+def begins(case: Case, before: World, world: World, result: dict[str, Any] | None) -> Iterator[str]:
     """Rules 1 and 5: what is Canceled is nobody's work: it is tried, and not waited for."""
-    if (result or {}).get("outcome") != "stopped" or world.batches() or _may_not_begin(case, world):
+    if (result or {}).get("outcome") != "stopped" or world.batches() or _may_not_begin(case, before, world):
         return
     attempted = {key for request in world.metrics["non_get"] for key in request.get("instance_ids") or ()}
     there = mine(case, world)
@@ -520,24 +441,16 @@ def begins(case: Case, world: World, result: dict[str, Any] | None) -> Iterator[
         yield f"it stopped with {untried} Canceled, on which nobody works, and has not tried them"
 
 
-def _may_not_begin(case: Case, world: World) -> bool:
+def _may_not_begin(case: Case, before: World, world: World) -> bool:
     """Whether something beside an instance that is Canceled may keep a rollout from its first batch."""
-    forbidden = any(fault["action"] == "forbidden" for fault in case.scenario["faults"])
-    hurt = case.did("fail", "unhealthy", "power", "show", "rolling_upgrade", "work", "canceled", "scale")
-    return forbidden or hurt or bool(_lost(case)) or _is_taken_over(world) or any(True for _break in _breaks(world))
-
-
-def _is_taken_over(world: World) -> bool:
-    """Whether another client has written an image, a mode or a record, which stops a rollout."""
-    theirs = world.writes("another client")
-    return any(_of_image(write) or MODE in write["changes"] or RECORD in _new_tags(write) for write in theirs)
+    return any(excuses(case, before, world).values()) or bool(_lost(case))
 
 
 def _may_be_left(case: Case, world: World) -> set[str]:
     """The images that the model may name after a stop: the previous one, but where another client has written, or all
     that was asked for was done.
     """
-    if any(_of_image(write) for write in world.writes("another client")):
+    if any(of_image(write) for write in world.writes("another client")):
         return {""}  # `writes` says whether it was overwritten
     target = target_of(case, world)
     finished = all(i["version"] == target for i in mine(case, world).values())

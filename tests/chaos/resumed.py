@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import judge
 from draw import OLD
+from world import IMAGE, World
 
 
-def resumed(before: judge.World, after: judge.World) -> Iterator[str]:
+def resumed(before: World, after: World, stopped: int = 0) -> Iterator[str]:
     """The same command goes on to the same target: it takes another one only when all instances run the first, or the
-    model was put back; and no instance gets a disk that brings it no new image. `before` any run, and `after` all.
+    model was put back by a run that has stopped; and no instance gets a disk that brings it no new image. `before` any
+    run, and `after` all; `stopped`: so many writes were made when a run had stopped by itself.
     """
+    for write in after.writes()[stopped:]:
+        if _named(write).endswith(OLD):
+            yield f"the model was put back to {OLD}, and no run has stopped"
     runs = {key: str(one["version"]) for key, one in before.instances.items() if key in after.instances}
     model, target, moved = before.model_image(), "", set[str]()
     for happened in _in_order(after):
@@ -37,7 +41,7 @@ def resumed(before: judge.World, after: judge.World) -> Iterator[str]:
             moved.discard(key)
 
 
-def _in_order(world: judge.World) -> list[dict[str, Any]]:
+def _in_order(world: World) -> list[dict[str, Any]]:
     """Writes of the image, instances that are made, their new images and their new disks."""
     written = [{"time": one["time"], "what": "model", "to": _named(one)} for one in world.writes() if _named(one)]
     there = set(world.instances)
@@ -51,5 +55,5 @@ def _in_order(world: judge.World) -> list[dict[str, Any]]:
 
 def _named(write: dict[str, Any]) -> str:
     """The version that the write names; "" where it leaves the image as it is."""
-    named = [new for path, (_old, new) in write["changes"].items() if judge.IMAGE.match(path)]
+    named = [new for path, (_old, new) in write["changes"].items() if IMAGE.match(path)]
     return str(named[0].get("version") if isinstance(named[0], dict) else named[0]) if named else ""

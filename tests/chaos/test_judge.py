@@ -6,160 +6,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import judge
 import pytest
-from draw import GROUP, NAME, NEW, OLD, RECORD, SERIES, THIRD, Case
-
-SECRET = "s3cr3t-of-the-principal"
-VERSION = "properties.virtualMachineProfile.storageProfile.imageReference.version"
-OURS, THEIRS = "7f3c" * 8, "dead" * 8
-
-
-@dataclass
-class Ended:
-    """What the judge reads of a run."""
-
-    rc: int = 0
-    output: str = "PLAY RECAP"
-    failures: list[str] = field(default_factory=list)
-
-
-class Secretive:
-    """What the judge reads of a simulator."""
-
-    def secrets(self) -> list[str]:
-        return [SECRET]
-
-
-def document(version: str) -> dict[str, Any]:
-    profile = {"storageProfile": {"imageReference": {**SERIES, "version": version}}}
-    return {"tags": {"owner": "shop"}, "sku": {"capacity": 2}, "properties": {"virtualMachineProfile": profile}}
-
-
-def instance(version: str, update_domain: int) -> dict[str, Any]:
-    where = {"zone": None, "fault_domain": 0, "update_domain": update_domain}
-    calm = {"power": "running", "available": True}
-    calm |= {"provisioning": "Succeeded"} | dict.fromkeys(
-        ("leaving", "protect_actions", "attached", "fell", "busy"), False
-    )
-    return {"version": version, **where, **calm}
-
-
-def write(time: float, changes: dict[str, list[Any]], by: str = "client", **met: Any) -> dict[str, Any]:
-    calm = {
-        "mode": "Manual",
-        "automatic_os_upgrade": False,
-        "planned_on": 5.0,
-        "tags": {"owner": "shop"},
-        "upgraded": [],
-    }
-    return {"time": time, "by": by, "changes": changes, **calm, **met}
-
-
-def theirs(time: float, changes: dict[str, list[Any]], **met: Any) -> dict[str, Any]:
-    return write(time, changes, "another client", **met)
-
-
-def action(key: str, what: str = "upgrade", **flags: list[str]) -> dict[str, Any]:
-    none: dict[str, list[str]] = {"spared": [], "attached": [], "fallen": []}
-    return {"by": "client", "action": what, "instance_ids": [key], **none, **flags}
-
-
-@dataclass
-class Rollout:
-    """A rollout of two instances in two domains, as it should go; a test spoils something."""
-
-    case: Case
-    before: judge.World
-    after: judge.World
-    run: Ended
-    result: dict[str, Any]
-    asked: list[dict[str, Any]] = field(default_factory=list)
-
-    @classmethod
-    def good(cls) -> Rollout:
-        scenario: dict[str, Any] = {"scale_sets": [{"instances": {}}], "events": [], "faults": []}
-        variables = {"rollout_resource_group": GROUP, "rollout_image": {**SERIES, "version": NEW}}
-        case = Case(0, scenario, variables, "1", "domain")
-        services = {"AutomaticRepairs": "Running"}
-        metrics = {"batches": [], "non_get": [], "scale_sets": {NAME: {"disks_replaced": {}}}}
-        metrics |= {"model_writes": [], "actions": [], "first_answers": {}, "accepted_writes": 0}
-        old = {"0": instance(OLD, 0), "1": instance(OLD, 1)}
-        before = judge.World({"instances": old, "document": document(OLD), "services": services}, metrics, [])
-        batches = [
-            {
-                "by": "client",
-                "instance_ids": [key],
-                "taken_down": [key],
-                "down_already": [],
-                "there_then": 2,
-                "model_read": 100.0 * number - 1,
-                "started": 100.0 * number,
-                "available": {key: 100.0 * number + 50},
-            }
-            for number, key in enumerate("01", 1)
-        ]
-        posts = [{"method": "POST", "operation": judge.UPGRADE, "instance_ids": [key]} for key in "01"]
-        figures = {"disks_replaced": {"0": 1, "1": 1}, "domains_down_at_once": 1}
-        after = judge.World(
-            {
-                "instances": {"0": instance(NEW, 0), "1": instance(NEW, 1)},
-                "document": document(NEW),
-                "services": services,
-            },
-            {
-                "batches": batches,
-                "non_get": posts,
-                "accepted_writes": 3,
-                "scale_sets": {NAME: figures},
-                "model_writes": [write(10, {VERSION: [OLD, NEW], f"tags.{RECORD}": [None, OURS]})],
-                "actions": [action(key) for key in "01"],
-                "first_answers": {"VirtualMachineScaleSets_Get": 5.0},
-            },
-            [
-                {"what": what, "instance": key, "to": NEW, "time": 100.0 * number + 30}
-                for number, key in enumerate("01", 1)
-                for what in ("image", "os_disk")
-            ],
-        )
-        reports = {key: {"outcome": "upgraded", "image_after": {"version": NEW}} for key in "01"}
-        result = {"outcome": "upgraded", "previous_image": {**SERIES, "version": OLD}, "instances": reports}
-        return cls(case, before, copy.deepcopy(after), Ended(), result)
-
-    def wrong(self, journals: Path) -> list[str]:
-        case, before, after, run, asked = self.case, self.before, self.after, self.run, self.asked
-        return list(judge.everything(case, before, after, run, self.result, Secretive(), journals, asked))
-
-    @property
-    def written(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.after.metrics["model_writes"]
-        return found
-
-    def stops(self, after: int, *, model: str = OLD, said: str = "") -> None:
-        """It stopped after so many batches, with that image in the model."""
-        self.result["outcome"], self.run.rc, self.run.failures = "stopped", 2, [f"scale set {NAME} {said}"]
-        self.after.scale_set["document"] = document(model)
-        for key in "01"[after:]:
-            self.after.instances[key] = instance(OLD, int(key))
-            self.result["instances"].pop(key)
-        self.after.timeline[2 * after :] = []
-        for name in ("batches", "actions"):
-            self.after.metrics[name][after:] = []
-        if model == OLD:
-            self.written.append(write(300, {VERSION: [NEW, OLD]}, tags={RECORD: OURS}))
-
-    def checked(self, *passed: bool) -> None:
-        self.case = replace(self.case, check={"kind": "always"})
-        self.asked = [
-            {"number": number, "instance_ids": [str(number - 1)], "passed": one, "time": 100.0 * number + 60}
-            for number, one in enumerate(passed, 1)
-        ]
+from draw import NAME, NEW, OLD, RECORD, THIRD
+from good_rollout import OURS, SECRET, THEIRS, VERSION, Rollout, action, changed, document, instance, theirs, write
+from world import MODE
 
 
 def one_too_many(rollout: Rollout) -> None:
@@ -169,6 +23,18 @@ def one_too_many(rollout: Rollout) -> None:
 def two_domains(rollout: Rollout) -> None:
     rollout.after.figures["domains_down_at_once"] = 2
     rollout.after.metrics["batches"][0]["available"] = {"0": 250.0}
+
+
+def protected_for_a_while(rollout: Rollout) -> None:
+    two_domains(rollout)
+    rollout.after.timeline.extend(
+        [changed(150, "0", "protect_actions", True), changed(160, "0", "protect_actions", False)]
+    )
+
+
+def protected_while_it_is_upgraded(rollout: Rollout) -> None:
+    two_domains(rollout)
+    rollout.after.timeline.extend([changed(101, "0", "busy", "operation"), changed(150, "0", "protect_actions", True)])
 
 
 def capacity_lost(rollout: Rollout) -> None:
@@ -203,6 +69,11 @@ def upgraded_twice(rollout: Rollout) -> None:
     rollout.after.timeline.append({"what": "os_disk", "instance": "0", "time": 400.0})
 
 
+def upgraded_twice_after_a_repair(rollout: Rollout) -> None:
+    rollout.after.timeline.insert(0, changed(50, "0", "repair", "Restart"))
+    upgraded_twice(rollout)
+
+
 def old_image_called_upgraded(rollout: Rollout) -> None:
     rollout.after.instances["0"]["version"] = OLD
 
@@ -218,6 +89,22 @@ def new_image_called_put_back(rollout: Rollout) -> None:
 
 def one_forgotten(rollout: Rollout) -> None:
     rollout.after.instances["2"] = instance(OLD, 2)
+
+
+def moved_before_and_called_upgraded(rollout: Rollout) -> None:
+    rollout.worked_on(50, "0", "Azure")
+    old_image_called_upgraded(rollout)
+
+
+def moved_by_others_before_the_last_look(rollout: Rollout) -> None:
+    one_forgotten(rollout)
+    rollout.worked_on(250, "2", "Azure")
+
+
+def made_by_others_before_the_last_look(rollout: Rollout) -> None:
+    rollout.written.append(theirs(250, {VERSION: [NEW, THIRD]}))
+    rollout.after.instances["2"] = instance(THIRD, 2)
+    rollout.after.timeline.append(changed(300, "2", "exists", True))
 
 
 def failure_called_success(rollout: Rollout) -> None:
@@ -261,7 +148,7 @@ def their_record_overwritten(rollout: Rollout) -> None:
 
 
 def went_on_in_mode_automatic(rollout: Rollout) -> None:
-    rollout.written.append(theirs(150, {judge.MODE: ["Manual", "Automatic"]}))
+    rollout.written.append(theirs(150, {MODE: ["Manual", "Automatic"]}))
 
 
 def went_on_for_two_batches(rollout: Rollout) -> None:
@@ -320,6 +207,20 @@ def canceled_not_tried(rollout: Rollout) -> None:
     rollout.after.instances["0"] |= {"provisioning": "Canceled", "available": False}
 
 
+def canceled_not_tried_and_work_drawn(rollout: Rollout) -> None:
+    """What did not come is no excuse, and what is waited for is none either."""
+    canceled_not_tried(rollout)
+    rollout.case.events.append({"do": "rolling_upgrade"})
+    rollout.happens(50, "work", "1")
+    rollout.happens(60, "scale")
+
+
+def canceled_not_tried_on_their_image(rollout: Rollout) -> None:
+    """It was there before, and so was their mode Manual."""
+    canceled_not_tried(rollout)
+    rollout.written[:0] = [theirs(3, {VERSION: [OLD, THIRD]}), theirs(4, {MODE: [None, "Manual"]})]
+
+
 def check_skipped(rollout: Rollout) -> None:
     rollout.checked(True)
 
@@ -341,6 +242,15 @@ def checked_all_at_once(rollout: Rollout) -> None:
 def one_called_back(rollout: Rollout) -> None:
     rollout.stops(2, said="Instances 0, 1 are back on the previous image.")
     rollout.after.instances["0"] = instance(OLD, 0)
+
+
+def one_of_them_called_back(rollout: Rollout) -> None:
+    rollout.stops(2, said="Not all of instances 0, 1 are back: instance 1 is back.")
+
+
+def rolled_back_but_not_all(rollout: Rollout) -> None:
+    rollout.stops(2, said="Not all of instances 0, 1 are back.")
+    rollout.result["outcome"] = "rolled_back"
 
 
 def mode_called_manual(rollout: Rollout) -> None:
@@ -389,6 +299,51 @@ def refuses(rollout: Rollout, accepted: int = 0) -> None:
     rollout.after.metrics["accepted_writes"] = accepted
 
 
+def refuses_for_what_did_not_come(rollout: Rollout) -> None:
+    refuses(rollout)
+    rollout.case.events.extend(
+        [{"do": "fail"}, {"do": "rolling_upgrade"}, {"do": "write", "patch": {"properties": {}}}]
+    )
+
+
+def refuses_for_what_is_waited_for(rollout: Rollout) -> None:
+    refuses(rollout)
+    rollout.happens(3, "scale")
+    rollout.happens(4, "work", "1")
+    rollout.after.timeline.extend(
+        [
+            changed(4, "1", "provisioning", "Updating"),
+            changed(4, "1", "available", False),
+            changed(9, "1", "provisioning", "Succeeded"),
+            changed(9, "1", "available", True),
+        ]
+    )
+
+
+def sickens(rollout: Rollout) -> None:
+    rollout.happens(4, "canceled", "1")
+    rollout.after.timeline.extend([changed(4, "1", "provisioning", "Canceled"), changed(4, "1", "available", False)])
+
+
+def refuses_for_the_sick_that_are_allowed(rollout: Rollout) -> None:
+    refuses(rollout)
+    sickens(rollout)
+    rollout.case.variables["rollout_max_unhealthy"] = "100%"
+
+
+def refuses_for_one_of_many(rollout: Rollout) -> None:
+    refuses(rollout)
+    sickens(rollout)
+    for world in (rollout.before, rollout.after):
+        world.instances.update({str(key): instance(OLD, key) for key in range(5)})
+
+
+def refuses_for_another_reason(rollout: Rollout) -> None:
+    refuses(rollout)
+    sickens(rollout)
+    rollout.run.failures = ["preflight_failed: upgrade mode Automatic upgrades every instance at once"]
+
+
 def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
     refuses(rollout, accepted=2)
 
@@ -417,6 +372,8 @@ def secret_shown(rollout: Rollout) -> None:
 SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (one_too_many, "1 allowed"),
     (two_domains, "in hand at once"),
+    (protected_for_a_while, "in hand at once"),
+    (protected_while_it_is_upgraded, "in hand at once"),
     (capacity_lost, "our write changed sku.capacity"),
     (tag_lost, "our write changed tags.owner"),
     (repairs_left_suspended, "the services were"),
@@ -425,10 +382,14 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (nobody_named, "names []"),
     (data_disks_reset, "POST of VirtualMachineScaleSets_ReimageAll"),
     (upgraded_twice, "instance 0 got"),
+    (upgraded_twice_after_a_repair, "instance 0 got"),
     (old_image_called_upgraded, "instance 0 is called upgraded"),
     (never_available, "has never been available"),
     (new_image_called_put_back, "instance 0 is called rolled_back"),
     (one_forgotten, "['2'] do not run"),
+    (moved_before_and_called_upgraded, "instance 0 is called upgraded"),
+    (moved_by_others_before_the_last_look, "['2'] do not run"),
+    (made_by_others_before_the_last_look, "['2'] do not run"),
     (failure_called_success, "upgraded, and instances ['0'] failed"),
     (failure_not_tolerated, "without a failure that was to be tolerated"),
     (broken_model_kept, "and the model names"),
@@ -455,11 +416,15 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (adopted, "instance 7 is called failed, and no action has named it"),
     (batch_too_large, "batch 2 takes down ['1', '2'], more than 10%"),
     (canceled_not_tried, "it stopped with ['0'] Canceled"),
+    (canceled_not_tried_and_work_drawn, "it stopped with ['0'] Canceled"),
+    (canceled_not_tried_on_their_image, "it stopped with ['0'] Canceled"),
     (check_skipped, "['1'] are called upgraded and have not passed"),
     (walked_past_the_check, "the user's check failed, and it ended upgraded"),
     (on_after_the_check, "['1'] got the new image after"),
     (checked_all_at_once, "were checked together"),
     (one_called_back, "instance 1 is called back"),
+    (one_of_them_called_back, "instance 1 is called back"),
+    (rolled_back_but_not_all, "it ended rolled_back, and says"),
     (mode_called_manual, "is called Manual and is Automatic"),
     (called_unwritten, "nothing was written, it says"),
     (fallen, "it ended upgraded with ['0'] deallocated"),
@@ -469,6 +434,11 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (made_of_their_image, "['2'] do not run"),
     (old_image_left_in_the_model, f"it ended upgraded, and the model names {OLD}"),
     (refuses, "refused without a reason"),
+    (refuses_for_what_did_not_come, "refused without a reason"),
+    (refuses_for_what_is_waited_for, "refused without a reason"),
+    (refuses_for_the_sick_that_are_allowed, "refused without a reason"),
+    (refuses_for_one_of_many, "refused without a reason"),
+    (refuses_for_another_reason, "refused without a reason"),
     (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
 ]
 
@@ -502,7 +472,7 @@ def an_image_planned_on(rollout: Rollout) -> None:
 
 def stopped_by_their_mode(rollout: Rollout) -> None:
     """Written between the read before the second batch and the batch."""
-    rollout.written.append(theirs(199.5, {judge.MODE: ["Manual", "Automatic"]}))
+    rollout.written.append(theirs(199.5, {MODE: ["Manual", "Automatic"]}))
     rollout.stops(2, model=NEW)
     rollout.after.metrics["batches"][1]["model_read"] = 199.0
 
@@ -535,7 +505,57 @@ def started_after_its_fall(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "start", fallen=["0"]))
 
 
+def protected_by_another_client(rollout: Rollout) -> None:
+    """After the operation, and before it was available."""
+    two_domains(rollout)
+    rollout.after.timeline.extend(
+        [
+            changed(101, "0", "busy", "operation"),
+            changed(140, "0", "busy", None),
+            changed(150, "0", "protect_actions", True),
+        ]
+    )
+
+
+def repaired_after_the_upgrade(rollout: Rollout) -> None:
+    rollout.after.timeline.extend([changed(390, "0", "repair", "Reimage"), changed(400, "0", "os_disk", "another")])
+
+
+def moved_by_others_after_the_last_look(rollout: Rollout) -> None:
+    rollout.written.append(theirs(450, {MODE: ["Manual", "Automatic"]}))
+    rollout.worked_on(450, "0", "Azure")
+    old_image_called_upgraded(rollout)
+
+
+def made_by_others_after_the_last_look(rollout: Rollout) -> None:
+    rollout.written.append(theirs(440, {VERSION: [NEW, THIRD]}))
+    rollout.after.instances["2"] = instance(THIRD, 2)
+    rollout.after.timeline.append(changed(450, "2", "exists", True))
+
+
+def canceled_while_azure_rolls(rollout: Rollout) -> None:
+    canceled_not_tried(rollout)
+    rollout.happens(50, "rolling_upgrade")
+
+
+def not_all_called_back(rollout: Rollout) -> None:
+    rollout.stops(2, said="Not all of instances 0, 1 are back.")
+
+
+def refuses_for_the_sick(rollout: Rollout) -> None:
+    refuses(rollout)
+    sickens(rollout)
+    rollout.run.failures = ["preflight_failed: 1 of 2 instances are unhealthy, and max_unhealthy 20 % allows 0"]
+
+
 FINE = [
+    protected_by_another_client,
+    repaired_after_the_upgrade,
+    moved_by_others_after_the_last_look,
+    made_by_others_after_the_last_look,
+    canceled_while_azure_rolls,
+    not_all_called_back,
+    refuses_for_the_sick,
     other_members_written,
     an_image_from_before,
     an_image_planned_on,
@@ -554,40 +574,6 @@ def test_what_is_right_breaks_no_rule(happens: Callable[[Rollout], None], tmp_pa
     rollout = Rollout.good()
     happens(rollout)
     assert rollout.wrong(tmp_path) == []
-
-
-def again(
-    rollout: Rollout, *, rc: int = 0, outcome: str = "unchanged", refused: bool = False, closes: bool = False
-) -> Any:
-    run = Ended(rc=rc)
-    return list(judge.again(rollout.after, run, {"outcome": outcome}, refused=refused, closes=closes))
-
-
-def calm() -> Rollout:
-    """Nothing was done since the count began."""
-    rollout = Rollout.good()
-    for name in ("model_writes", "actions", "batches", "non_get"):
-        rollout.after.metrics[name].clear()
-    rollout.after.figures["disks_replaced"] = {}
-    return rollout
-
-
-def test_the_same_command_again_does_nothing() -> None:
-    assert again(calm()) == []
-    assert again(calm(), rc=2, outcome="stopped", refused=True) == []
-    assert again(calm(), refused=True) == [
-        "what the user's check refuses runs the target, and the same command ended unchanged"
-    ]
-    rollout = calm()
-    rollout.written.append(write(900, {"tags.steady-vmss-outcome": [None, "finished"]}))
-    assert again(rollout, closes=True) == []
-    assert again(rollout) == ["the same command again wrote [['tags.steady-vmss-outcome']]"]
-    rollout = calm()
-    rollout.written.append(write(900, {VERSION: [NEW, OLD]}))
-    assert again(rollout, rc=2, outcome="stopped", closes=True) == [f"the same command again wrote [['{VERSION}']]"]
-    rollout = calm()
-    rollout.after.metrics["actions"].append(action("1"))
-    assert again(rollout) == ["the same command again: [('upgrade', ['1'])]"]
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _said in SPOILT])

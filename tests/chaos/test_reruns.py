@@ -20,6 +20,7 @@ from draw import GROUP, NAME, NEW, OLD, SERIES
 from harness import Simulator, run_playbook, simulator, start_playbook
 from test_faults import outcome_of
 from test_kills import await_moment
+from world import World
 
 RERUNS = (
     [int(os.environ["CHAOS_RERUN"])]
@@ -44,7 +45,7 @@ def scenario(kind: str) -> dict[str, Any]:
     return {"images": {"platform": [{**SERIES, "versions": [OLD, NEW]}]}, "scale_sets": [scale_set]}
 
 
-def refused(policy: dict[str, Any], world: judge.World, kind: str) -> set[str]:
+def refused(policy: dict[str, Any], world: World, kind: str) -> set[str]:
     """The instances that the check refuses."""
     return {key for key in world.instances if checks.refused(policy, key if kind == "flexible" else f"{NAME}_{key}")}
 
@@ -69,13 +70,13 @@ def test_no_number_of_reruns_walks_past_a_failing_check(number: int, tmp_path: P
     with simulator(scenario(kind), tmp_path / "azure", TIME_SCALE) as sim:
         killed = False
         for time_of_it in range(1 + TIMES):
-            before = judge.World.of(sim)
+            before = World.of(sim)
             bad = refused(policy, before, kind)
             reached = [key for key in bad if before.instances[key]["version"] == NEW]
             after_a_kill, killed = killed, rng.random() < 0.4
             outcome = one_run(sim, variables, tmp_path / str(time_of_it), rng if killed else None)
             settle(sim)
-            after = judge.World.of(sim)
+            after = World.of(sim)
             ended.append("killed" if killed else outcome)
             wrong += judged(before, after, reached, ended[-1], after_a_kill=after_a_kill)
             batches = [batch["instance_ids"] for batch in after.batches() if bad & {*batch["instance_ids"]}]
@@ -115,7 +116,7 @@ def settle(sim: Simulator) -> None:
         time.sleep(0.2)
 
 
-def judged(before: judge.World, after: judge.World, reached: list[str], said: str, *, after_a_kill: bool) -> list[str]:
+def judged(before: World, after: World, reached: list[str], said: str, *, after_a_kill: bool) -> list[str]:
     """Once an instance that the check refuses runs the target, nothing is written and nothing is done."""
     wrong = [*judge.explicit(after), *judge.once(after)]
     if not said.startswith(("killed", "stopped (2)", "refused (2)", "rolled_back (2)")):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import judge
 import pytest
 from draw import NEW, NEWER, OLD
+from good_rollout import VERSION, document, instance, write
 from resumed import resumed
-from test_judge import VERSION, document, instance, write
+from world import World
 
 IMAGES = "Canonical:ubuntu-24_04-lts:server:"
 
@@ -62,12 +62,26 @@ CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[str]]] =
 )
 def test_what_is_found(written: list[dict[str, Any]], timeline: list[dict[str, Any]], said: list[str]) -> None:
     before, after = (
-        judge.World(
+        World(
             {"instances": {key: instance(OLD, 0) for key in there}, "document": document(OLD)},
             {"model_writes": written},
             timeline,
         )
         for there in ("01", "012")
     )
-    found = list(resumed(before, after))
+    found = list(resumed(before, after, stopped=99))
     assert len(found) == len(said) and all(one.startswith(words) for one, words in zip(found, said, strict=True)), found
+
+
+def test_only_a_run_that_has_stopped_puts_the_model_back() -> None:
+    worlds = [
+        World(
+            {"instances": {key: instance(OLD, 0) for key in "01"}, "document": document(OLD)},
+            {"model_writes": written},
+            [*FIRST[:2], *SECOND],
+        )
+        for written in ([], [ON, BACK, NEXT])
+    ]
+    assert list(resumed(*worlds, stopped=2)) == []
+    for stopped in (0, 1):
+        assert list(resumed(*worlds, stopped)) == [f"the model was put back to {OLD}, and no run has stopped"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import judge
 from draw import GROUP, NAME, NEW, OLD, SERIES
 from harness import run_playbook, simulator
+from world import World
 
 # Batches follow each other faster than in Azure, so the buckets are harder to live with than there.
 TIME_SCALE = 10
@@ -49,7 +49,7 @@ def test_100_instances(tmp_path: Path) -> None:
     }
     with simulator(world, tmp_path / "azure", TIME_SCALE) as sim:
         run = run_playbook("steady.vmss.upgrade_image", sim, extra_vars=variables, timeout=1200)
-        after = judge.World.of(sim)
+        after = World.of(sim)
     assert run.rc == 0, run.output[-5000:]
     arm = run.fact("rollout_result")["arm"]
     sys.stdout.write(f"throttled: {run.seconds:.0f} s, {after.metrics['throttles']} rejected, {arm}\n")

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-import judge
 import pytest
 from draw import GROUP, NAME, NEW, OLD, SERIES
 from harness import simulator, start_playbook
+from world import World
 
 VARIABLES = {
     "rollout_resource_group": GROUP,
@@ -42,7 +42,7 @@ def test_the_same_target(apart: float, tmp_path: Path) -> None:
             runs.append(start_playbook("steady.vmss.upgrade_image", sim, extra_vars=VARIABLES, directory=directory))
             time.sleep(0 if number else apart)
         results = [run.wait(600) for run in runs]
-        after = judge.World.of(sim)
+        after = World.of(sim)
     outcomes = [result.fact("rollout_result")["outcome"] for result in results]
     shares = [result.fact("rollout_result")["instances"] for result in results]
     sys.stdout.write(f"two controllers: {outcomes}, {[len(share) for share in shares]} instances\n")

@@ -50,7 +50,7 @@ class Instances(Service):
             return self.wire.instance_item(owner, instance, request.api_version, view=view)
 
         key = self._order(owner)
-        self.world.recorder.read(owner, self.world.client)
+        self.world.recorder.read(self.world.now, owner, self.world.client)
         reply = self.page(request, sorted(instances, key=key), key, item, owner.knobs.page_size)
         return self.batched(reply, len(reply.body["value"]))
 

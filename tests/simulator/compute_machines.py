@@ -98,7 +98,7 @@ class Machines(Service):
             for instance in owner.instances.values()
         ]
         for owner in {owner.name: owner for owner, _instance in found}.values():
-            self.world.recorder.read(owner, self.world.client)
+            self.world.recorder.read(self.world.now, owner, self.world.client)
         size = found[0][0].knobs.page_size if found else Knobs().page_size
         found.sort(key=lambda pair: pair[1].name)
         show = self.wire.virtual_machine

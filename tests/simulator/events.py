@@ -303,8 +303,12 @@ def trigger(world: World, event: dict[str, Any]) -> None:
     if name not in EVENTS:
         raise EventError(f"do: {name!r} is none of {', '.join(sorted([*EVENTS, *world.hooks]))}")
     acting, world.by = world.by, "another client"
+    named: list[Instance] = []
     try:
+        if {"pick", "instance", "instances"} & event.keys():
+            named = _instances(world, event)[1]  # before the event, for it may take them away
         EVENTS[name](world, event)
+        world.recorder.happened(world.now, event, [instance.instance_id for instance in named])
     except KeyError as missing:
         raise EventError(f"{name}: {missing.args[0]} is missing") from missing
     except ArmError as refused:

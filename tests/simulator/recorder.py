@@ -84,6 +84,7 @@ class SetFigures:
     unavailable_when_read: frozenset[str] = frozenset()
     spared_when_read: frozenset[str] = frozenset()
     model_read: dict[str, float] = field(default_factory=dict)
+    last_read: float = 0.0
     planned_on: dict[str, float] = field(default_factory=dict)
     max_unavailable: int = 0
     max_in_hand: int = 0
@@ -119,6 +120,7 @@ class Recorder:
         self.rolling_upgrades: list[tuple[str, RollingUpgrade]] = []
         self.writes: list[dict[str, Any]] = []
         self.actions: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.max_unavailable = 0
         self._open: dict[tuple[str, str], Batch] = {}
 
@@ -163,9 +165,14 @@ class Recorder:
     def unavailable_now(self) -> int:
         return sum(len(figures.unavailable) for figures in self.figures.values())
 
-    def read(self, owner: ScaleSet, client: str = "") -> None:
+    def happened(self, now: float, event: dict[str, Any], instance_ids: list[str]) -> None:
+        """What another client did. `instance_ids`: whom the event named or picked."""
+        self.events.append({**event, "time": now, "instance_ids": instance_ids})
+
+    def read(self, now: float, owner: ScaleSet, client: str = "") -> None:
         """A client reads the instances now: what it plans rests on the set as it read it before."""
         figures = self.of(owner.name)
+        figures.last_read = now
         figures.planned_on[client] = figures.model_read.get(client, 0.0)
         figures.unavailable_when_read = frozenset(figures.unavailable)
         figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
@@ -283,6 +290,7 @@ class Recorder:
         self.touched.clear()
         self.writes.clear()
         self.actions.clear()
+        self.events.clear()
         for figures in self.figures.values():
             figures.reset()
         self.max_unavailable = self.unavailable_now()
@@ -299,6 +307,7 @@ class Recorder:
                         "instance_ids": sorted(figures.unavailable),
                     },
                     "in_hand": {"now": len(figures.in_hand), "max": figures.max_in_hand},
+                    "last_read": figures.last_read,
                     "domains_down_at_once": figures.max_domains,
                     "fault_domains_down_at_once": figures.max_fault_domains,
                     "zones_down_at_once": figures.max_zones,
@@ -314,5 +323,6 @@ class Recorder:
             "batches": [batch.as_dict() for batch in self.batches],
             "model_writes": self.writes,
             "actions": self.actions,
+            "events": self.events,
             "rolling_upgrades": [{"scale_set": name, **upgrade.as_dict()} for name, upgrade in self.rolling_upgrades],
         }

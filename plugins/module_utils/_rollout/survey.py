@@ -16,7 +16,7 @@ from .._facts.codes import Code
 from .._facts.domains import Domain, Selection, domains, instance_order
 from .._facts.images import Image
 from .._facts.running_image import Verdict
-from .._facts.scale_set import Instance, ScaleSet
+from .._facts.scale_set import MANUAL, Instance, ScaleSet
 from . import record
 from .policy import REIMAGE, Policy
 
@@ -30,7 +30,8 @@ _FOREIGN = "not made from this scale set's image"
 class Survey:
     """One look at a scale set, judged against a target.
 
-    `rollout`: the id of the rollout that this is part of, "" where the set is in none.
+    `rollout`: the id of the rollout that this is part of, "" where the set is in none. `in_manual`: it began in mode
+    Manual, and goes on in no other.
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
     `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet. `passed`:
@@ -50,6 +51,7 @@ class Survey:
     only: frozenset[str] = frozenset()
     model_names_target: bool = True
     rollout: str = ""
+    in_manual: bool = False
     since: float | None = None
     unfinished: bool = True
     inherited: frozenset[str] | None = None
@@ -68,8 +70,21 @@ class Survey:
         if not images.same(self.scale_set.image, self.target):
             named = self.scale_set.image
             return "image_changed", f"another client changed the model: it names {named}, the target is {self.target}"
-        words = record.of_another(self.scale_set, self.rollout)
-        return ("rollout_changed", words) if words else None
+        if words := record.of_another(self.scale_set, self.rollout):
+            return "rollout_changed", words
+        return self.left_manual()
+
+    def left_manual(self) -> tuple[Code, str] | None:
+        """What is said where Azure may act by itself by now on a set whose rollout began in mode Manual."""
+        mode, name = self.scale_set.upgrade_mode, self.scale_set.name
+        if not self.in_manual:
+            return None
+        if mode != MANUAL:
+            words = f"another client set upgrade mode {mode} on scale set {name}"
+            return "upgrade_mode", f"{words}: Azure may upgrade its instances by itself"
+        if self.scale_set.automatic_os_upgrade:
+            return "automatic_os_upgrade", f"another client turned automatic OS image upgrades of scale set {name} on"
+        return None
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:

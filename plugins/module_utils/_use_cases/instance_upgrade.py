@@ -129,11 +129,15 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         policy,
         selection,
         rollout=rollout,
+        in_manual=bool(request.rollout),
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
         inherited=frozenset() if request.begins else None,
         read_at=azure.server_time,
     )
+    if left := survey.left_manual():
+        code, words = left
+        raise Refused(code, f"{words}. Nothing was upgraded. Set mode Manual again, without automatic upgrades.")
     return survey, standing
 
 

@@ -73,6 +73,7 @@ STATES = (
     State("old, created", replace(shown(OLD, provisioning="Creating"), created=SINCE + 1), down=True, busy=True),
     State("old, protected", shown(OLD, protected_from_actions=True)),
     State("old, deallocated", shown(OLD, power="deallocated"), counted=False),
+    State("old, deallocated, canceled", shown(OLD, power="deallocated", provisioning="Canceled"), counted=False),
     State("being upgraded", replace(shown(OLD, provisioning="Updating"), image=TARGET), down=True, ours=True),
     State("new", shown(NEW), current=True),
     State("new, booting", replace(shown(NEW), health="initializing"), down=True, by_health=True, ours=True),

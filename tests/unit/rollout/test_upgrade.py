@@ -185,7 +185,9 @@ def test_health_that_may_be_that_of_the_old_disk_is_not_believed_after_a_kill() 
     fleet = uniform(5, faults=Faults(linger=45), duration=lambda: 20.0, health_lag=lambda: 60.0)
     fleet.send("upgrade", ("0",))
     fleet.advance(START + 30)
-    assert {i.health for i in fleet.survey().instances} == {"healthy"}, "the old health lingers"
+    shown = {(i.health, i.provisioning, i.power) for i in fleet.survey().instances}
+    assert shown == {("healthy", "Succeeded", "running")}, "the old health lingers"
+    assert fleet.machines["0"].disks == 1 and not fleet.machines["0"].available(fleet.now)
     resumed(fleet, "0")
 
 

@@ -339,7 +339,7 @@ class TestDisks:
 class TestFigures:
     def test_an_action_is_kept_with_what_its_client_could_know(self) -> None:
         world, owner = started(3, instances={1: {"protect_scale_in": True, "protect_actions": True}})
-        world.recorder.read(owner)
+        world.recorder.read(world.now, owner)
         events.trigger(world, {"do": "protect", "instance": "2"})
         world.recorder.read_model(world.now, owner)
         patch(world, owner, image(NEW))
@@ -348,6 +348,23 @@ class TestFigures:
         assert (action["by"], action["action"], action["instance_ids"]) == ("client", "upgrade", ["0", "1", "2"])
         assert (action["spared"], action["attached"], action["fallen"]) == (["1"], [], [])
         assert world.recorder.batches[0].as_dict()["model_read"] == 0
+
+    def test_what_another_client_did_is_kept_with_its_time_and_whom_it_struck(self) -> None:
+        world, owner = started(3, events=[{"at": 60, "do": "canceled", "pick": 1}, {"at": 9999, "do": "unhealthy"}])
+        later(world)
+        events.trigger(world, {"do": "scale", "capacity": 4})
+        events.trigger(world, {"do": "remove", "instance": "0"})
+        happened = [(one["time"], one["do"], one["instance_ids"]) for one in world.recorder.events]
+        assert happened == [(60, "canceled", ["1"]), (3600, "scale", []), (3600, "remove", ["0"])]
+        world.recorder.read(world.now, owner)
+        figures = world.recorder.as_dict()
+        assert figures["events"] == world.recorder.events and figures["scale_sets"]["web"]["last_read"] == 3600
+
+    def test_what_azure_refuses_has_not_happened(self) -> None:
+        world, _owner = started(3)
+        events.trigger(world, {"do": "rolling_upgrade", "seconds": 300})
+        events.trigger(world, {"do": "work", "instance": "1", "seconds": 60})
+        assert [one["do"] for one in world.recorder.events] == ["rolling_upgrade"]
 
     def test_when_it_is_quiet_nothing_comes_that_was_scheduled(self) -> None:
         world, owner = started(events=[{"at": 60, "do": "scale", "capacity": 9}])

@@ -93,7 +93,7 @@ def test_a_batch_tells_what_its_client_could_know() -> None:
     assert owner is not None
     owner.generation += 1
     events.trigger(world, {**SICK, "instance": "7"})
-    world.recorder.read(owner)
+    world.recorder.read(world.now, owner)
     events.trigger(world, {**SICK, "instance": "8"})
     actions.upgrade(world, owner, ["0", "7"])
     [batch] = [batch.as_dict() for batch in world.recorder.batches]
