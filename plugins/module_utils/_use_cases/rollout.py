@@ -337,7 +337,7 @@ def ways(request: RolloutRequest, memory: Memory, journal: str | None = None) ->
     more = {f"rollout_{name}": _as_given(value) for name, value in given.items() if name not in _OURS}
     target = memory.plan.record["target"] if memory.plan else more.get("rollout_image", "")
     going = {f"rollout_{name}": value for name, value in place.items()} | {**more, "rollout_image": target}
-    back = {f"rollback_{name}": value for name, value in place.items()}
+    back = {f"rollout_{name}": value for name, value in place.items()}
     playbook = "upgrade_image"
     if request.back:
         ids = {"rollback_instance_ids": request.instance_ids} if request.instance_ids else {}
