@@ -15,10 +15,18 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._variables import list
 
 def azure_upgrade(results: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the role azure_rolling_upgrade does next and says, of the results of its tasks."""
-    ran = {name: {} if isinstance(one, dict) and one.get("skipped") else one for name, one in results.items()}
+    ran = {name: _ended(one) if isinstance(one, dict) else one for name, one in results.items()}
     given = {name: "" if value is None else str(value) for name, value in variables.items() if name != "sign_in"}
     signed_in = {f"rollout_{name}": value for name, value in (variables.get("sign_in") or {}).items()}
     return role.role(role.Done(**ran), role.Asked(**given, sign_in=signed_in))
+
+
+def _ended(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A module that did not come so far as to tell its code has failed too."""
+    if result.get("skipped"):
+        return {}
+    code = "task_failed" if "module_stdout" in result else "option_invalid"
+    return {"code": code, **result} if "msg" in result else result
 
 
 def azure_journal(directory: str, scale_set: str) -> str:

@@ -134,6 +134,18 @@ replaces_rollout:
   returned: success
   type: str
   sample: ""
+begins:
+  description: Whether it is a new rollout and not one that goes on, for O(steady.vmss.instance_upgrade#module:begins).
+  returned: success
+  type: bool
+  sample: true
+errors:
+  description: Why the rollout may not go on, the sentences of the RV(findings) that are errors. Empty where nothing is
+    to do.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 follow_latest:
   description: Whether the model has to be set back to following the newest version at the end.
   returned: success

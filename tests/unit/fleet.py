@@ -22,16 +22,16 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import FLEXIBLE, UNIFORM, Instance, ScaleSet
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import (
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import (
     REIMAGE,
     UPGRADE,
     Finished,
     Look,
     Poll,
     Send,
-    Upgrade,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import START as POWER_ON
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import START as POWER_ON
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 
 START = 1_000_000.0  # when the rollout wrote the model

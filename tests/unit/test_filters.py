@@ -44,6 +44,20 @@ def test_a_command_signs_in_as_the_role_did_and_shows_no_secret() -> None:
         assert command.count("=shown") == len(given) - 1 and "-e rollout_subscription_id=shown" in command
 
 
+def test_a_module_that_told_no_code_has_failed_too() -> None:
+    """An option that it does not take, or its death."""
+    asked = {"resource_group": "shop", "scale_set": "web"}
+    off = {"turned_off": {"skipped": True}, "backs": []}
+    bad = FILTERS["azure_upgrade"]({"plan": {"msg": "argument 'timeout': soon", "failed": False}, **off}, asked)
+    assert (bad["runs"], bad["rollout_result"]["outcome"]) == (False, "refused")
+    assert bad["failure"] == "option_invalid: argument 'timeout': soon"
+    planned = {"planned": "start", "not_done": ["0"], "left_alone": {}, "automatic_os_upgrade": False}
+    planned["rollout_result"] = {"outcome": "upgraded", "target_image": {}, "previous_image": {}, "batches": []}
+    killed = {"msg": "MODULE FAILURE", "module_stdout": "", "failed": False}
+    dead = FILTERS["azure_upgrade"]({"plan": planned, "end": killed, **off}, asked)
+    assert (dead["rollout_result"]["outcome"], dead["failure"]) == ("failed", "task_failed: MODULE FAILURE")
+
+
 def test_the_path_of_a_journal() -> None:
     name = "0123456789abcdef" * 2
     assert file_name("web", name) == f"web-{name}.jsonl"

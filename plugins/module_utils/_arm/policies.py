@@ -129,10 +129,7 @@ class Retries(sdk.HTTPPolicy):
                     raise
                 lost = exc
             else:
-                if request.http_request.method != "GET":
-                    self._told_to_wait(answer.http_response)
-                    return answer
-                if not _unanswered(answer.http_response, may_be_empty):
+                if request.http_request.method != "GET" or not _unanswered(answer.http_response, may_be_empty):
                     return answer
             throttled = answer is not None and answer.http_response.status_code == 429
             trouble = throttling if throttled else losing
@@ -146,11 +143,6 @@ class Retries(sdk.HTTPPolicy):
             self._usage.retries += 1
             self._usage.throttled_seconds += wait if throttled else 0
             trouble.pause = min(trouble.pause * 2, LONGEST_PAUSE)
-
-    def _told_to_wait(self, response: t.Any) -> None:
-        """Whoever sends an action plans it anew, and waits by itself."""
-        if response.status_code == 429:
-            self._usage.throttled_seconds += asked_to_wait(response) or 0
 
 
 class Authentication(sdk.BearerTokenCredentialPolicy):

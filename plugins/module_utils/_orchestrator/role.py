@@ -40,12 +40,12 @@ class Asked:
 class Done:
     """Results of the role's tasks, empty for what has not run.
 
-    `off`: of turning automatic upgrades off. `backs`: of each rollback its `group`, `rollout_result` and `failure`.
+    `turned_off`: of turning automatic upgrades off. `backs`: of each rollback its `group`, `rollout_result` and `failure`.
     """
 
     plan: Result
     end: Result = field(default_factory=dict)
-    off: Result = field(default_factory=dict)
+    turned_off: Result = field(default_factory=dict)
     backs: t.Sequence[Result] = ()
     check_mode: bool = False
 
@@ -64,7 +64,7 @@ def role(done: Done, asked: Asked) -> dict[str, t.Any]:
         "upgrade_started": plan.get("upgrade_started"),
         "upgrade_known": plan.get("upgrade_known"),
         "turns_off": bool(_groups(done, asked)) and plan.get("automatic_os_upgrade") is True,
-        "groups": [] if "code" in done.off else _groups(done, asked),
+        "groups": [] if "code" in done.turned_off else _groups(done, asked),
         "goes_on_back": all(not back["failure"] for back in done.backs),
         "summary": None if "code" in plan else _summary(done, asked),
         "rollout_result": result,
@@ -101,7 +101,8 @@ def _result(done: Done) -> dict[str, t.Any]:
     first = plan["rollout_result"]
     steps = [first if done.check_mode else {**first, "outcome": "unchanged", "batches": []}]
     if end:
-        steps.append(end.get("rollout_result") or {"code": end.get("code"), "arm": end.get("arm") or {}})
+        without = {"outcome": "failed", "code": end.get("code"), "arm": end.get("arm") or {}}
+        steps.append(end.get("rollout_result") or without)
     steps += [{**back["rollout_result"], "puts_back": True} for back in done.backs if back["rollout_result"]]
     return merge(steps)
 
@@ -177,15 +178,15 @@ def _unknown(done: Done, asked: Asked) -> str:
 
 def _put_back(done: Done, asked: Asked) -> t.Iterator[str]:
     groups = _groups(done, asked)
-    if not groups or not (done.backs or "code" in done.off):
+    if not groups or not (done.backs or "code" in done.turned_off):
         return
     for back in done.backs:
         if not back["failure"]:
             yield _is_back(back)
     off = ""
-    if done.off.get("changed"):
+    if done.turned_off.get("changed"):
         off = "Automatic OS upgrades are off now; playbook steady.vmss.enable_automatic_upgrades turns them on again."
-    kept_from_it = next((one for one in (*(back["failure"] for back in done.backs), done.off.get("msg")) if one), "")
+    kept_from_it = next((one for one in (*(back["failure"] for back in done.backs), done.turned_off.get("msg")) if one), "")
     if not kept_from_it:
         yield f"The model names {_named(groups[-1]['image'])}."
         yield off

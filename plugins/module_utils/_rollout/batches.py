@@ -77,7 +77,7 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:
     """No other domain starts, and no rollout ends, while another run of it works on these."""
     shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in others)
-    return Wait("instances_busy", f"what another client has started is waited for: {shown}", busy=True)
+    return Wait("instances_busy", f"another client is still upgrading instances {shown}", busy=True)
 
 
 def _turn(survey: Survey, instance: Instance) -> tuple[t.Any, ...]:

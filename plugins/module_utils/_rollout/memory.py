@@ -62,7 +62,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Planned:
-    """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences."""
+    """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences.
+
+    `begins`: no earlier run of this rollout can have left anything half way.
+    """
 
     scale_set: str
     name: str
@@ -73,6 +76,7 @@ class Planned:
     model: Image | None
     record: t.Mapping[str, t.Any]
     replaces_rollout: str
+    begins: bool
     write_model: bool
     close_record: bool
     all_on_target: bool

@@ -188,15 +188,12 @@ def standing(scale_set: ScaleSet) -> Record | None:
     return found if found and found.names(scale_set.image) else None
 
 
-def of_another(scale_set: ScaleSet, rollout_id: str) -> str:
-    """What is said where another rollout than this one has begun; empty where none has."""
+def of_another(scale_set: ScaleSet, *own: str) -> str:
+    """What is said where another rollout than these is in progress on the set; empty where none is."""
     found = read(scale_set.tags)
-    if found is None or not found.open or found.id == rollout_id:
+    if found is None or not found.open or found.id in own:
         return ""
-    return (
-        f"scale set {scale_set.name} is in rollout {found.id} to {found.target} by now: another controller has started "
-        "it meanwhile"
-    )
+    return f"scale set {scale_set.name} is now in rollout {found.id} to {found.target}, started by another controller"
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:

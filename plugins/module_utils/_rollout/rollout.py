@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from .._facts.report import merge
 from . import endings, messages
-from .memory import BATCH_HOOKS, PHASES, Back, Batch, Batches, Hook, Memory, Phase, Planned, Rules, Stop
+from .memory import BATCH_HOOKS, PHASES, Back, Batch, Batches, Hook, Memory, Phase, Rules, Stop
 from .steps import (
     Failed,
     Finished,
@@ -232,8 +232,8 @@ def _learn_plan(seen: Seen, memory: Memory) -> Memory:
     memory = _planned(seen, memory)
     if seen.failed:
         return _refuse(memory, seen.failed)
-    if words := _in_the_way(memory.planned):
-        return _refuse(memory, Failed("preflight_failed", words))
+    if errors := memory.planned.errors:
+        return _refuse(memory, Failed("preflight_failed", " ".join(errors)))
     return _on(memory)
 
 
@@ -242,14 +242,10 @@ def _learn_plan_again(seen: Seen, memory: Memory) -> Memory:
     if seen.failed:
         return _stop(memory, seen.failed)
     again = _planned(seen, memory)
-    if words := _in_the_way(again.planned):
-        return _stop(memory, Failed("preflight_failed", words))
+    if errors := again.planned.errors:
+        return _stop(memory, Failed("preflight_failed", " ".join(errors)))
     # Where the other's has ended by now, this one begins again, and what that one has left is checked first.
     return _on(again) if again.planned.write_model else replace(again, phase="suspend")
-
-
-def _in_the_way(plan: Planned) -> str:
-    return "" if plan.nothing_to_do else " ".join(plan.errors)
 
 
 def _planned(seen: Seen, memory: Memory) -> Memory:

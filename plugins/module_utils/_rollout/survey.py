@@ -67,8 +67,7 @@ class Survey:
         """What another client has written into the model, so that nothing more may be upgraded."""
         if not images.same(self.scale_set.image, self.target):
             named = self.scale_set.image
-            words = f"somebody changed the model meanwhile: it names {named}, the target is {self.target}"
-            return "image_changed", words
+            return "image_changed", f"another client changed the model: it names {named}, the target is {self.target}"
         words = record.of_another(self.scale_set, self.rollout)
         return ("rollout_changed", words) if words else None
 
@@ -111,8 +110,8 @@ class Survey:
 
     def available(self, instance: Instance) -> bool:
         """By what can be believed: an old health may be shown for a while where a disk was replaced, by whomever."""
-        doubted = self._health_may_be_old(instance, instance.os_disk_time)
-        return availability.available(instance, self.can_tell_health(instance)) and not doubted
+        shown = availability.available(instance, self.can_tell_health(instance))
+        return shown and not self._health_may_be_old(instance, instance.os_disk_time)
 
     def why_unavailable(self, instance: Instance) -> str:
         why = availability.why_unavailable(instance, self.can_tell_health(instance))
@@ -151,9 +150,12 @@ class Survey:
     def coming(self, instance: Instance) -> bool:
         """Not available yet, because somebody creates or changes it: it is waited for, and no verdict on anything."""
         starts = instance.health == "initializing" or (instance.health in (None, "unknown") and self._is_new(instance))
-        starts = starts and availability.in_service(instance)
-        doubted = self._health_may_be_old(instance, instance.os_disk_time)
-        return not availability.settled(instance) or starts or doubted or self._is_with_others(instance)
+        return (
+            not availability.settled(instance)
+            or (starts and availability.in_service(instance))
+            or self._health_may_be_old(instance, instance.os_disk_time)
+            or self._is_with_others(instance)
+        )
 
     def _is_new(self, instance: Instance) -> bool:
         made, now = instance.created, self.read_at
@@ -278,8 +280,9 @@ class Survey:
         return sorted((i for i in self.instances if self._is_with_others(i)), key=instance_order)
 
     def _is_with_others(self, instance: Instance) -> bool:
-        known = self.touched | self.verified
-        if self.inherited is None or instance.instance_id in known | self.inherited:
+        if self.inherited is None:
+            return False
+        if any(instance.instance_id in known for known in (self.inherited, self.touched, self.verified)):
             return False
         if not self._is_of_another_run(instance) or self.skip_reason(instance) or not self.is_counted(instance):
             return False

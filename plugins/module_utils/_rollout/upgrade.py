@@ -10,24 +10,21 @@ It holds no clock and calls nothing, so hours of rollout are a few milliseconds 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._facts import availability, pacing, problems, running_image
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
-from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Outcome, Report
+from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Report
 from .._facts.scale_set import Instance, ScaleSet
 from . import verification
 from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
 from .policy import REIMAGE as REIMAGE_UNPROVEN
 from .policy import breach_after
 from .survey import Survey
+from .upgrade_steps import REIMAGE, START, UPGRADE, Finished, Look, Poll, Request, Send, Step
 from .verification import Progress
 
-Request = t.Literal["upgrade", "reimage", "start"]
-UPGRADE: t.Final = "upgrade"
-REIMAGE: t.Final = "reimage"
-START: t.Final = "start"
 CANCELLED: t.Final = "cancelled"
 
 # What a batch may need beside its upgrade, in this order.
@@ -46,38 +43,6 @@ _FIRST_RETRY = 5.0
 _LONGEST_RETRY = 60.0
 
 _FAILED_BEFORE = "failed after its upgrade"
-
-
-class Step:
-    """What the state machine asks for: Look, Poll, Send or Finished."""
-
-
-@dataclass(frozen=True)
-class Look(Step):
-    """Read the instances at this time; with `model`, the scale set too."""
-
-    at: float
-    model: bool = False
-
-
-@dataclass(frozen=True)
-class Poll(Step):
-    """Read the operation at this time."""
-
-    at: float
-
-
-@dataclass(frozen=True)
-class Send(Step):
-    """Ask Azure to upgrade, reimage or start exactly these instances."""
-
-    kind: Request
-    instance_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finished(Step):
-    outcome: Outcome | None
 
 
 class Upgrade:
@@ -227,7 +192,7 @@ class Upgrade:
     def _wait(self, now: float, wait: Wait) -> Step:
         others = [i.instance_id for i in self.survey.with_others]
         if others != self._others:  # another run goes on with its work, and may have been in the way
-            self._trouble_since = self._waiting = None
+            self._trouble_since, self._trouble, self._waiting = None, "", None
         if self._waiting is None or self._waiting.busy != wait.busy:  # another thing is waited for from now on
             self._waiting_since, self._others = now, others
         if self._waiting is None or self._waiting.reason != wait.reason:
@@ -442,8 +407,9 @@ class Upgrade:
         self._account(now)
         self.report.event(now, f"{sent.kind}_sent", batch=self._number, instances=list(sent.instance_ids))
 
-    def refused(self, now: float, problem: Problem) -> None:
-        """The request failed. What Azure surely did not start is planned anew; what it may have started is watched."""
+    def refused(self, now: float, problem: Problem) -> float:
+        """The request failed. What Azure surely did not start is planned anew, after so many seconds; what it may have
+        started is watched."""
         send = self._request()
         self.report.event(now, "request_failed", instances=list(send.instance_ids), problem=str(problem))
         if self._trouble_since is None:
@@ -455,18 +421,20 @@ class Upgrade:
                 self._abandon()
             words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
             self._stop(now, problem.failure_code, words, problem=problem)
-            return
+            return 0.0
         if problem.kind == problems.LOST:
             self._taken(now)
-            return
+            return 0.0
         self._sending = None
-        pause = problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1))
-        self._not_before = now + min(pause, self._left_since(self._trouble_since, now))
+        asked = problem.retry_after or min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (self._refusals - 1))
+        pause = min(asked, self._left_since(self._trouble_since, now))
+        self._not_before = now + pause
         self._seen = None
         if not self._batch_sent:
             self._abandon()
         else:
             self._settling = self._not_before
+        return pause
 
     def _left_since(self, then: float, now: float) -> float:
         """Seconds until patience with what began then has ended: no wait that Azure asks for goes beyond."""

@@ -40,7 +40,10 @@ class Patience:
     healthy_for: float = InstanceUpgradeRequest.healthy_for
     health_lag: float = InstanceUpgradeRequest.health_lag
     version_lag: float = InstanceUpgradeRequest.version_lag
-    start_lag: float = 30.0
+
+    @property
+    def start_lag(self) -> float:
+        return min(30.0, self.upgrade / 2)
 
 
 @dataclass(frozen=True)

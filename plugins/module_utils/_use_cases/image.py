@@ -39,7 +39,7 @@ class ImageChange:
     changed: bool
     note: str = ""
     warnings: t.Sequence[str] = ()
-    joined: bool = False  # nothing was written, for another controller has begun the same rollout at the same moment
+    joined: bool = False  # the record that stands is another controller's, of the same rollout
 
 
 class _LeavePinned(Exception):
@@ -174,8 +174,7 @@ class _Write:
                 f"rollout {theirs.id} on scale set {fresh.name} has ended as {theirs.state} meanwhile, by another "
                 "controller. Nothing was written.",
             )
-        own = self.record is not None and theirs is not None and theirs.id == self.record.id
-        if not own and (words := record.of_another(fresh, allowed)):
+        if words := record.of_another(fresh, allowed, self.record.id if self.record else ""):
             raise Refused("rollout_changed", f"{words}. Nothing was written.")
 
     def _rolling_upgrade(self, fresh: ScaleSet) -> RollingUpgrade | None:

@@ -22,7 +22,8 @@ from .._rollout import record, upgrade_messages
 from .._rollout.batches import Batch, next_batch
 from .._rollout.record import Record
 from .._rollout.survey import Survey
-from .._rollout.upgrade import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send, Upgrade
+from .._rollout.upgrade import Upgrade
+from .._rollout.upgrade_steps import REIMAGE, START, UPGRADE, Finished, Look, Poll, Send
 from .._rollout.verification import Patience
 from . import upgrade_plan_info
 
@@ -119,7 +120,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     standing, found = record.standing(scale_set), record.read(scale_set.tags)
     rollout = request.rollout or (found.id if found else "")
     if words := record.of_another(scale_set, rollout):
-        raise Refused("rollout_changed", f"{words}. Nothing was upgraded.")
+        raise Refused("rollout_changed", f"{words}. Nothing was upgraded. Let that rollout end first.")
     survey = Survey(
         scale_set,
         instances,
@@ -163,7 +164,6 @@ def start(survey: Survey, request: InstanceUpgradeRequest, now: float) -> Upgrad
         healthy_for=request.healthy_for,
         health_lag=request.health_lag,
         version_lag=request.version_lag,
-        start_lag=min(Patience.start_lag, request.upgrade_timeout / 2),
     )
     return Upgrade(
         survey,
@@ -214,7 +214,8 @@ def _send(azure: Azure, clock: Clock, upgrade: Upgrade, step: Send) -> Operation
     try:
         ref = calls[step.kind](upgrade.survey.scale_set, step.instance_ids)
     except AzureError as error:
-        upgrade.refused(clock.now(), error.problem)
+        pause = upgrade.refused(clock.now(), error.problem)
+        azure.usage.throttled_seconds += pause if error.problem.kind == problems.THROTTLED else 0
         return None
     upgrade.accepted(clock.now())
     return ref

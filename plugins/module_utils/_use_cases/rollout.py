@@ -226,7 +226,7 @@ class Driver:
             memory,
             batch=list(step.instance_ids),
             rollout=memory.planned.record["id"],
-            begins=memory.planned.record["id"] != memory.planned.replaces_rollout,
+            begins=memory.planned.begins,
             wait_only=not step.instance_ids,
             earlier_batches=memory.result["batches"],
         )
@@ -389,6 +389,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         model=shown["model_image"],
         record=shown["record"],
         replaces_rollout=made.replaces_rollout,
+        begins=made.begins,
         write_model=made.write_model,
         close_record=made.close_record,
         all_on_target=made.all_on_target,
@@ -399,7 +400,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         still_suspended=tuple(made.still_suspended),
         check=tuple(shown["check"]),
         batches=tuple(shown["batches"]),
-        errors=tuple(one["sentence"] for one in shown["findings"] if one["severity"] == "error"),
+        errors=tuple(made.errors),
         changes_mode=any(one["code"] == "upgrade_mode" for one in shown["findings"]),
     )
 

@@ -14,6 +14,7 @@ from .._arm.client import Azure
 from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
 from .._facts.domains import Selection, select
+from .._facts.findings import ERROR
 from .._facts.images import Image
 from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
@@ -65,6 +66,16 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         return not (self.write_model or self.follow_latest or self.survey.remaining or self.still_suspended)
+
+    @property
+    def errors(self) -> list[str]:
+        """Why the rollout may not go on; a set on which nothing is to do may be as it likes."""
+        return [] if self.nothing_to_do else [str(one) for one in self.findings if one.severity == ERROR]
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is a new rollout, so that no earlier run of it can have left anything half way."""
+        return self.record.id != self.replaces_rollout
 
 
 def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
@@ -250,12 +261,14 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "close_record": plan.close_record,
         "all_on_target": plan.all_on_target,
         "replaces_rollout": plan.replaces_rollout,
+        "begins": plan.begins,
         "follow_latest": plan.follow_latest,
         "suspend": plan.to_suspend,
         "resume": list(plan.record.suspended),
         "left_suspended": plan.still_suspended,
         "nothing_to_do": plan.nothing_to_do,
         "record": plan.record.as_dict(),
+        "errors": plan.errors,
         "findings": [finding.as_dict() for finding in plan.findings],
         "check": [batch.as_dict(0) for batch in plan.check],
         "batches": [batch.as_dict(number) for number, batch in enumerate(remaining_batches(survey), 1)],

@@ -17,7 +17,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set impor
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import Batch, Wait, next_batch
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import Finished, Look
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 
 from ..fleet import FORMS, NEW, START, Faults, Fleet, Work, uniform, with_machine
@@ -67,7 +68,7 @@ def test_no_domain_starts_while_another_run_works_in_another(shown: dict[str, ob
     if not said:
         assert isinstance(found, Batch) and found.instance_ids == ("0", "5") and not found.adopted
         return
-    reason = f"what another client has started is waited for: 8 ({said})"
+    reason = f"another client is still upgrading instances 8 ({said})"
     assert found == Wait("instances_busy", reason, busy=True)
     assert not survey.in_progress and not survey.in_doubt and "8" in survey.remaining
     for not_theirs in (

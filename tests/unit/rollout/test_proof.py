@@ -28,7 +28,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches impor
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import REIMAGE, Policy, Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import Finished, Look, Poll, Send
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import (
     FAILED,
     NOT_STARTED,

@@ -61,6 +61,7 @@ PLAN = Planned(
     model=OLD,
     record=RECORD,
     replaces_rollout="",
+    begins=True,
     write_model=True,
     close_record=False,
     all_on_target=False,
@@ -74,7 +75,7 @@ PLAN = Planned(
     errors=(),
 )
 THEIRS = {**RECORD, "id": "8" * 32}
-JOINED = replace(PLAN, record=THEIRS, replaces_rollout="8" * 32, write_model=False)
+JOINED = replace(PLAN, record=THEIRS, replaces_rollout="8" * 32, begins=False, write_model=False)
 DONE = replace(JOINED, nothing_to_do=True, batches=())
 IN_THE_WAY = replace(JOINED, errors=("It is locked.",))
 CHECKED = ({"number": 0, "label": "target", "instance_ids": ["9"]},)

@@ -18,7 +18,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import remaining_batches
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Finished, Look, Poll, Send, Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import Finished, Look, Poll, Send
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.verification import Patience
 
 from ..examples import examples

@@ -435,8 +435,11 @@ def test_no_rerun_walks_past_what_failed_the_rollout(orchestration: str) -> None
 def test_one_refusal_that_took_long_stops_no_rollout_that_goes_on() -> None:
     azure = simulated(3)
     azure.fault(operation=UPGRADE, action="throttle", retry_after=86400, times=1)
+    before = azure.clock.now()
     run = play(azure, upgrade_timeout=100)
     assert run.outcome == "upgraded", run.why
+    waited = run.azure.usage.throttled_seconds
+    assert 100 <= waited <= azure.clock.now() - before, "what was waited, and not what Azure asked for"
 
 
 @pytest.mark.parametrize("timeout", [25, 400])
