@@ -84,8 +84,8 @@ def unknown(variables: t.Iterable[str], playbook: str = "") -> Said | None:
         return None
     told = " ".join(f"{one} is no variable of steady.vmss{meant}" for one, meant in wrong.items())
     return "variable_unknown", (
-        f"{told} Call a variable of your own otherwise: what begins like those of its roles and playbooks is taken for a "
-        "slip. Nothing was written."
+        f"{told} Call a variable of your own otherwise: what begins like those of its roles and playbooks is taken for "
+        "a slip. Nothing was written."
     )
 
 

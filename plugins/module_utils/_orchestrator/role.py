@@ -40,7 +40,8 @@ class Asked:
 class Done:
     """Results of the role's tasks, empty for what has not run.
 
-    `turned_off`: of turning automatic upgrades off. `backs`: of each rollback its `group`, `rollout_result` and `failure`.
+    `turned_off`: of turning automatic upgrades off. `backs`: of each rollback its `group`, `rollout_result` and
+    `failure`.
     """
 
     plan: Result
@@ -186,7 +187,9 @@ def _put_back(done: Done, asked: Asked) -> t.Iterator[str]:
     off = ""
     if done.turned_off.get("changed"):
         off = "Automatic OS upgrades are off now; playbook steady.vmss.enable_automatic_upgrades turns them on again."
-    kept_from_it = next((one for one in (*(back["failure"] for back in done.backs), done.turned_off.get("msg")) if one), "")
+    kept_from_it = next(
+        (one for one in (*(back["failure"] for back in done.backs), done.turned_off.get("msg")) if one), ""
+    )
     if not kept_from_it:
         yield f"The model names {_named(groups[-1]['image'])}."
         yield off

@@ -19,7 +19,7 @@ from .._facts.images import ImageError
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import merge
 from .._facts.times import timestamp
-from .._journal import Journal, file_name, keep
+from .._journal import Journal, file_name, keep, refuse_unwritable
 from .._options import (
     BACK,
     BETWEEN_CALLS,
@@ -289,6 +289,8 @@ class Driver:
 
     def _open_journal(self, plan: Planned) -> None:
         """Raises Refused where it cannot be written."""
+        if self.check_mode and self.request.journal_dir:
+            refuse_unwritable(self.request.journal_dir)
         path = self._path(Memory(Rules(), plan=plan))
         self._journal = Journal(path, scale_set=plan.scale_set, rollout=plan.record["id"])
 
