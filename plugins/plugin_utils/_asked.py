@@ -76,7 +76,8 @@ def known(playbook: str = "") -> dict[str, set[str]]:
 
 def unknown(variables: t.Iterable[str], playbook: str = "") -> Said | None:
     """Variables that begin as ours do and are none."""
-    wrong, given = {}, sorted(variables)
+    wrong: dict[str, str] = {}
+    given = sorted(variables)
     for prefix, names in known(playbook).items():
         found = [one for one in given if one.startswith(f"{prefix}_") and one not in names]
         wrong |= {one: _meant(one, prefix, names) for one in found}

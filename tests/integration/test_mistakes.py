@@ -150,3 +150,19 @@ def test_a_play_of_many_hosts_does_not_roll_the_set_once_per_host(
         for words in run.failures:
             assert "once on each of the hosts web1, web2, web3" in words and "hosts: localhost" in words, words
         assert untouched(sim)
+
+
+def old_python() -> Path | None:
+    """One that Ansible still takes, where this machine has it."""
+    places = [*Path.home().glob(".pyenv/versions/3.9.*/bin"), Path("/usr/bin"), Path("/usr/local/bin")]
+    return next((place / "python3.9" for place in places if (place / "python3.9").is_file()), None)
+
+
+@pytest.mark.skipif(old_python() is None, reason="there is no Python 3.9 here")
+def test_an_old_python_is_one_sentence() -> None:
+    given = {"ansible_python_interpreter": str(old_python())}
+    for module in ("scale_set_info", "image"):
+        done = harness.run_module(module, {"resource_group": GROUP, "name": NAME}, extra_vars=given)
+        assert done["failed"] and done.get("code") == "requirements_missing", done
+        assert "needs Python 3.10 or newer" in done["msg"] and "ansible_python_interpreter" in done["msg"]
+        assert "Traceback" not in str(done)
