@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 import typing as t
 
@@ -24,6 +23,7 @@ from ._facts.codes import Code
 from ._facts.foreign_text import all_printable
 from ._facts.images import ImageError
 from ._facts.problems import Cancelled, Refused
+from ._facts.releases import old_ansible
 from ._facts.times import timestamp
 from ._journal import Journal
 from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
@@ -33,8 +33,6 @@ Asked_contra = t.TypeVar("Asked_contra", bound=ConnectionOptions, contravariant=
 
 # The required options that users of the role know by another name.
 _IN_THE_ROLE = {"resource_group": "rollout_resource_group", "name": "rollout_scale_set", "image": "rollout_image"}
-
-OLDEST_ANSIBLE = (2, 20)  # the oldest ansible-core, as in meta/runtime.yml
 
 _CANCELLED = "Nothing more is sent; what Azure has accepted goes on there. Run the same again to go on."
 
@@ -102,7 +100,7 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
             role = _IN_THE_ROLE.get(name)
             said = f"{name} is empty{f'; in the role rollout it is {role}' if role else ''}."
             module.fail_json(**_failure("option_invalid", said))
-    if said := _old_ansible(module.ansible_version) or sdk.unmet_requirements():
+    if said := old_ansible(module.ansible_version) or sdk.unmet_requirements():
         trace = {"exception": sdk.IMPORT_ERROR} if sdk.IMPORT_ERROR else {}
         module.fail_json(**_failure("requirements_missing", said), **trace)
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
@@ -141,18 +139,6 @@ def _carried_out(
     finally:
         for words in azure.sign_in_notices if azure else ():
             module.warn(words)
-
-
-def _old_ansible(version: str) -> str:
-    """Ansible itself only warns of what meta/runtime.yml requires, and the play then fails somewhere in the middle."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if not found or (int(found[1]), int(found[2])) >= OLDEST_ANSIBLE or version == "0.0":
-        return ""
-    least = ".".join(map(str, OLDEST_ANSIBLE))
-    return (
-        f"steady.vmss needs ansible-core {least} or newer, and this play is run by ansible-core {version}: python3 -m "
-        f"pip install 'ansible-core>={least}' with the Python that 'ansible-playbook --version' names."
-    )
 
 
 def _failure(code: Code, message: str) -> dict[str, t.Any]:

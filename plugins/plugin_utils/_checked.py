@@ -14,8 +14,10 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
+from ansible.release import __version__
 from ansible.utils.display import Display
 
+from ansible_collections.steady.vmss.plugins.module_utils._facts.releases import old_ansible
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 
 _NEXT_MAJOR = "2.0.0"
@@ -44,7 +46,9 @@ class ActionModule(ActionBase):
         return result
 
     def _misunderstood(self, args: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> _asked.Said | None:
-        """Why what is asked cannot be meant. Asked at the start of a rollout: task files may set what they like."""
+        """Why it cannot be done or meant. Asked at the start of a rollout: task files may set what they like."""
+        if old_release := old_ansible(__version__):
+            return "requirements_missing", old_release
         origin = _asked.Origin(Path(str(self._task.get_path()).rpartition(":")[0]).resolve())
         if not origin.ours or args.get("memory"):
             return None
