@@ -112,7 +112,7 @@ def test_a_rollback_never_rolls_what_extra_variables_of_a_rollout_say(simulator:
     of_a_rollout: list[dict[str, Any]] = [
         {"rollout_image": {"version": NEW}, "rollout_instance_ids": "0"},
         {"rollout_image": ""},  # as a survey gives it; a rollout would roll the newest
-        {"rollout_scale_set": "other", "rollout_keep_model": "false"},
+        {"rollout_keep_model": "false"},
     ]
     for given in of_a_rollout:
         run = harness.run_playbook("steady.vmss.rollback", sim, extra_vars={**back, **given})
