@@ -27,12 +27,15 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._variables import list
 _HOOKS = list(HookOptions.__dataclass_fields__)
 _CHOICES = list(SelectionOptions.__dataclass_fields__)
 COLLECTION = Path(__file__).resolve().parents[2]
-_ARGUMENT = re.compile(r"argument '(\w+)' is of type")
+_ARGUMENT = re.compile(r"argument '(\w+)' is of type|value of (\w+) must be one of")
 
 Args = dict[str, t.Any]
 
 
 class ActionModule(WaitingModule):
+    def refused(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        return with_result(result)
+
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         said = unchosen(args) or self.overridden(args) or self.found(args, task_vars or {})
         if said:
@@ -128,8 +131,10 @@ def with_result(result: dict[str, t.Any], args: t.Mapping[str, t.Any] = MappingP
     """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
     if result.get("failed") and not result.get("rollout_result"):
         if argument := _ARGUMENT.search(str(result.get("msg"))):
-            given = f" = {value}" if (value := args.get(argument[1])) is not None else ""
-            result["msg"] = f"rollout_{argument[1]}{given}: {str(result['msg']).rstrip('.')}. Nothing was written."
+            name = argument[1] or argument[2]
+            value = args.get(name) if argument[1] else None  # a refused choice is named by Ansible
+            given = f" = {value}" if value is not None else ""
+            result["msg"] = f"rollout_{name}{given}: {str(result['msg']).rstrip('.')}. Nothing was written."
         code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
         result |= {"next": None, "hooks_due": 0}
         result["rollout_result"] = merge([{"outcome": "refused", "code": code, "arm": result.get("arm") or {}}])

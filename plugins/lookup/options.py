@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
     C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
-  - C(rollout_resource_group) and C(rollout_scale_set) are used where there are none with the prefix.
+  - The scale set is that of C(rollout_resource_group) and C(rollout_scale_set) whatever the prefix.
   - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
 author: [steady.vmss contributors (@steady-vmss)]
 options:
@@ -33,9 +33,8 @@ options:
     default: []
   back:
     description:
-      - Whether the module rolls back. Scale set, image and instances are then what C(rollback_resource_group),
-        C(rollback_scale_set), C(rollback_image) and C(rollback_instance_ids) say, and what a rollback sets itself is
-        not given.
+      - Whether the module rolls back. Image and instances are then what C(rollback_image) and C(rollback_instance_ids)
+        say, and what a rollback sets itself is not given.
     type: bool
     default: false
   chosen:

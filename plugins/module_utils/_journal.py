@@ -71,6 +71,18 @@ class Journal:
         return tell
 
 
+def refuse_unwritable(directory: str) -> None:
+    """What a journal in this directory would be refused for, without making it. Raises Refused."""
+    there = Path(directory).expanduser()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise Refused(
+            "journal_not_writable",
+            f"the journal in {directory} cannot be written: {there} is no directory that this user may write to.",
+        )
+
+
 def keep(path: str, what: t.Mapping[str, t.Any]) -> None:
     """Put this into a file of its owner's alone, whole or not at all. Where it cannot be kept, it is not."""
     new = Path(f"{path}.new")

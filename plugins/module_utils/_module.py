@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import sanitize_keys
 
+from . import _python  # noqa: F401  # before what an old Python cannot read
 from ._arm import client, sdk
 from ._arm.errors import AzureError
 from ._arm.redaction import known_secrets, signatures
@@ -23,6 +23,7 @@ from ._facts.codes import Code
 from ._facts.foreign_text import all_printable
 from ._facts.images import ImageError
 from ._facts.problems import Cancelled, Refused
+from ._facts.releases import old_ansible
 from ._facts.times import timestamp
 from ._journal import Journal
 from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
@@ -37,8 +38,6 @@ _ELSEWHERE = {
     "image": "in the role rollout it is rollout_image",
     "extension": "in the playbook recover_credentials it is extension_name",
 }
-
-OLDEST_ANSIBLE = (2, 20)  # the oldest ansible-core, as in meta/runtime.yml
 
 _CANCELLED = "Nothing more is sent; what Azure has accepted continues there. Run the same again to continue."
 
@@ -105,7 +104,7 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
         if option.get("required") and module.params[name] == "":
             said = f"{name} is empty{f'; {_ELSEWHERE[name]}' if name in _ELSEWHERE else ''}."
             module.fail_json(**_failure("option_invalid", said))
-    if said := _old_ansible(module.ansible_version) or sdk.unmet_requirements():
+    if said := old_ansible(module.ansible_version) or sdk.unmet_requirements():
         trace = {"exception": sdk.IMPORT_ERROR} if sdk.IMPORT_ERROR else {}
         module.fail_json(**_failure("requirements_missing", said), **trace)
     cancellation = Cancellation(os.environ.get(VARIABLE, ""))
@@ -144,18 +143,6 @@ def _carried_out(
     finally:
         for words in azure.sign_in_notices if azure else ():
             module.warn(words)
-
-
-def _old_ansible(version: str) -> str:
-    """Ansible itself only warns of what meta/runtime.yml requires, and the play then fails somewhere in the middle."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if not found or (int(found[1]), int(found[2])) >= OLDEST_ANSIBLE or version == "0.0":
-        return ""
-    least = ".".join(map(str, OLDEST_ANSIBLE))
-    return (
-        f"steady.vmss needs ansible-core {least} or newer, and this play is run by ansible-core {version}: python3 -m "
-        f"pip install 'ansible-core>={least}' with the Python that 'ansible-playbook --version' names."
-    )
 
 
 def _failure(code: Code, message: str) -> dict[str, t.Any]:

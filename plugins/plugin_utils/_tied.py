@@ -14,27 +14,19 @@ import sys
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.vmss.plugins.module_utils import _controller
+from ansible_collections.steady.vmss.plugins.plugin_utils._checked import ActionModule as CheckedModule
 
 _PR_SET_PDEATHSIG = 1
 
 
-class ActionModule(ActionBase):
-    _supports_async = True
-
-    def run(self, tmp: object = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        return self.execute(dict(self._task.args), task_vars)
-
+class ActionModule(CheckedModule):
     def execute(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         """Run the module with these options. Under async it lives on: there the worker ends at once, as it should."""
-        detached = bool(self._task.async_val)
-        if not detached:
+        if not self._task.async_val:
             self._tie()
-        result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars, wrap_async=detached)
-        return result
+        return super().execute(args, task_vars)
 
     def _tie(self) -> None:
         """On Linux this worker ends with the play, and the module with it; and the module asks for both."""

@@ -57,7 +57,7 @@ def test_a_rollout_that_stops_and_goes_back(simulator: StartSimulator, tmp_path:
     for command in commands:
         assert f"-e rollout_client_id={given['rollout_client_id']} " in command
         assert "-e rollout_secret=... " in command
-    where = {"rollback_resource_group": GROUP, "rollback_scale_set": NAME}
+    where = {"rollout_resource_group": GROUP, "rollout_scale_set": NAME}
     back = harness.run_playbook("steady.vmss.rollback", azure, extra_vars={**given, **where}, **options)
     assert (back.rc, back.fact("rollout_result")["outcome"]) == (0, "rolled_back")
     assert scenes.versions(azure) == {"0": OLD, "1": OLD}

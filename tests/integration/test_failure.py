@@ -104,7 +104,7 @@ def test_rollback_failed_puts_only_those_back_and_lists_the_rest(simulator: Star
     assert scenes.judged(sim)["unavailable"]["now"] == 0
     assert model_version(sim) == OLD
     # What is left on the new image goes back by the playbook, and stays back when it is run again.
-    rollback = {"rollback_resource_group": "shop", "rollback_scale_set": "web", **IMPATIENT}
+    rollback = {"rollout_resource_group": "shop", "rollout_scale_set": "web", **IMPATIENT}
     rolled = harness.run_playbook("steady.vmss.rollback", sim, extra_vars=rollback)
     assert rolled.rc == 0, rolled.output
     assert result(rolled)["outcome"] == "rolled_back"
@@ -116,11 +116,11 @@ def test_rollback_failed_puts_only_those_back_and_lists_the_rest(simulator: Star
 
 def test_a_rollback_never_rolls_what_extra_variables_of_a_rollout_say(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(2), 120)
-    back = {"rollback_resource_group": "shop", "rollback_scale_set": "web", "rollback_image": {"version": OLD}}
+    back = {"rollout_resource_group": "shop", "rollout_scale_set": "web", "rollback_image": {"version": OLD}}
     of_a_rollout: list[dict[str, Any]] = [
         {"rollout_image": {"version": NEW}, "rollout_instance_ids": "0"},
         {"rollout_image": ""},  # as a survey gives it; a rollout would roll the newest
-        {"rollout_scale_set": "other", "rollout_keep_model": "false"},
+        {"rollout_keep_model": "false"},
     ]
     for given in of_a_rollout:
         run = harness.run_playbook("steady.vmss.rollback", sim, extra_vars={**back, **given})

@@ -131,3 +131,18 @@ def test_a_token_that_expires_in_the_middle(simulator: StartSimulator) -> None:
     assert run.fact("rollout_result")["outcome"] == "upgraded"
     assert [secret for secret in azure.secrets() if secret in run.output] == []
     assert not re.search(r"Traceback|ExpiredAuthenticationToken", run.output)
+
+
+def test_tokens_of_other_tenants_go_along(simulator: StartSimulator) -> None:
+    """The module's option and the variable of the roles and playbooks, as where a gallery is in another tenant."""
+    azure = simulator(scenes.scenario(1))
+    others = ["organizations", "common"]  # names under which the simulated tenant answers too
+    read = harness.run_playbook(play({"auxiliary_tenants": others}), azure)
+    metrics = azure.metrics()
+    assert read.rc == 0 and metrics["auxiliary_tokens"] == 2 * metrics["arm_calls"] > 0, read.output
+    assert metrics["tokens_issued"] == 3
+    azure.reset()
+    run = scenes.roll(azure, variables={"rollout_auxiliary_tenants": "organizations"}, check=True)
+    metrics = azure.metrics()
+    assert run.rc == 0 and metrics["auxiliary_tokens"] == metrics["arm_calls"] > 0, run.output
+    assert [secret for secret in azure.secrets() if secret in run.output + read.output] == []

@@ -27,7 +27,7 @@ def test_an_image_that_only_a_tag_names_is_asked_for(simulator: StartSimulator, 
     made = tmp_path / "made"
     forged = previous if previous == OTHER else f"https://blobs.example/{{{{lookup('pipe','touch {made}')}}}}.vhd"
     sim = simulator(scenes.scenario(2, tags={**TAGS, "steady-vmss-previous": forged}), 120)
-    given = {"rollback_resource_group": scenes.GROUP, "rollback_scale_set": scenes.NAME}
+    given = {"rollout_resource_group": scenes.GROUP, "rollout_scale_set": scenes.NAME}
     run = harness.run_playbook("steady.vmss.rollback", sim, extra_vars=given)
     assert run.rc != 0
     words = " ".join(run.output.split())

@@ -76,6 +76,7 @@ class Arm:
         self.by_method: Counter[str] = Counter()
         self.by_status: Counter[int] = Counter()
         self.by_action: Counter[str] = Counter()
+        self.auxiliary_tokens: Counter[bool] = Counter()  # by whether they are valid
         self.not_get: list[dict[str, Any]] = []
         self.accepted_writes = 0
         self.first_answers: dict[str, float] = {}
@@ -126,6 +127,7 @@ class Arm:
         if fault is not None and fault.action == "lost_before":
             return Reply(0, spoil="close")
         reply = self.login.check(request.headers.get("authorization"), request.base_url, self.wall())
+        self.auxiliary_tokens.update(self.login.auxiliary(request, self.wall()))
         if reply is None:
             reply = self._struck(fault, route, request) if fault is not None else None
             reply = reply or self._do(route, request)

@@ -73,6 +73,7 @@ class Control:
             "by_status": {str(status): count for status, count in arm.by_status.items()},
             "by_action": dict(arm.by_action),
             "non_get": arm.not_get,
+            "auxiliary_tokens": arm.auxiliary_tokens[True],
             "tokens_issued": arm.login.issued,
             "sign_ins_refused": arm.login.refused,
             **self.world.recorder.as_dict(),

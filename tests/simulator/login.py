@@ -35,6 +35,11 @@ class Login:
         for token in self.tokens.values():
             token.expires = min(token.expires, now)
 
+    def auxiliary(self, request: Request, now: float) -> list[bool]:
+        """Of each token of another tenant that comes along, whether it is one."""
+        header = request.headers.get("x-ms-authorization-auxiliary", "")
+        return [self.check(one.strip(), request.base_url, now) is None for one in header.split(",") if one.strip()]
+
     def check(self, header: str | None, base_url: str, now: float) -> Reply | None:
         """None for a valid bearer, else the 401 of Azure Resource Manager."""
         scheme, _space, text = (header or "").partition(" ")

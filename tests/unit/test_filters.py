@@ -27,9 +27,7 @@ FILTERS = FilterModule().filters()
 
 def test_a_command_of_a_role_is_quoted() -> None:
     asked = Asked("shop(prod)", "web")
-    assert asked.command(
-        "status", "rollout", rollout_image="https://x.test/{{lookup('pipe','id')}}", rollout_canary=1
-    ) == (
+    assert asked.command("status", rollout_image="https://x.test/{{lookup('pipe','id')}}", rollout_canary=1) == (
         "ansible-playbook steady.vmss.status -e '{rollout_resource_group: shop(prod)}' -e rollout_scale_set=web "
         "-e rollout_image=... -e rollout_canary=1"
     )
@@ -41,7 +39,7 @@ def test_a_command_signs_in_as_the_role_did_and_shows_no_secret() -> None:
     }
     of_azures = Asked("shop", "web", sign_in={f"rollout_{name}": value for name, value in given.items()})
     said = ways(request(RolloutRequest, given, image="1.0.2"), Memory(Rules()))
-    for command in (of_azures.command("rollback", "rollback"), said.go_on, said.go_back, said.reimage):
+    for command in (of_azures.command("rollback"), said.go_on, said.go_back, said.reimage):
         assert "s3cr3t" not in command and "-e rollout_secret=..." in command
         assert command.count("=shown") == len(given) - 1 and "-e rollout_subscription_id=shown" in command
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal, file_name
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
+from ansible_collections.steady.vmss.plugins.module_utils._journal import Journal, file_name, refuse_unwritable
 
 from .refusals import refused
 
@@ -86,3 +87,14 @@ def test_a_journal_is_named_after_the_rollout() -> None:
 def test_a_name_that_leads_out_of_the_directory_is_refused(scale_set: str, rollout: str) -> None:
     with refused("option_invalid"):
         file_name(scale_set, rollout)
+
+
+def test_a_directory_that_cannot_be_is_known_before_it_is_made(tmp_path: Path) -> None:
+    refuse_unwritable(str(tmp_path / "not" / "yet" / "there"))
+    refuse_unwritable(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for directory in (tmp_path / "file", tmp_path / "file" / "journal", Path("/dev/null/journal")):
+        with pytest.raises(Refused, match="is no directory that this user may write to") as raised:
+            refuse_unwritable(str(directory))
+        assert raised.value.code == "journal_not_writable"

@@ -38,6 +38,7 @@ ROOMS = [
     "_model",
     "_options",
     "_facts",
+    "_python",
 ]
 SHARED_USE_CASES = {"prerequisites", "views"}
 PURE = ("_rollout", "_orchestrator", "_model", "_options", "_facts")

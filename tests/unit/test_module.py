@@ -22,6 +22,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm import client, re
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Problem, Refused
+from ansible_collections.steady.vmss.plugins.module_utils._facts.releases import OLDEST_ANSIBLE
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 HOSTILE = "\x1b]0;x\x07 ##vso[task.setvariable variable=a]b \u202e"
@@ -175,4 +176,4 @@ def test_an_ansible_core_that_is_too_old_is_one_sentence(
 
 def test_the_oldest_ansible_core_is_the_one_of_the_collection() -> None:
     runtime = (Path(__file__).resolve().parents[2] / "meta" / "runtime.yml").read_text("utf-8")
-    assert f'requires_ansible: ">={".".join(map(str, _module.OLDEST_ANSIBLE))}.0"' in runtime
+    assert f'requires_ansible: ">={".".join(map(str, OLDEST_ANSIBLE))}.0"' in runtime

@@ -19,6 +19,8 @@ Code = t.Literal[
     "hook_not_found",
     "memory_not_usable",
     "variables_overridden",
+    "variable_unknown",
+    "several_hosts",
     "auth_source_unknown",
     "credentials_mixed",
     "credentials_incomplete",
@@ -49,6 +51,7 @@ Code = t.Literal[
     "image_without_versions",
     "image_custom",
     "image_pinned",
+    "instances_pinned",
     "image_support_unknown",
     "image_not_checked",
     "image_version_held_back",
@@ -193,6 +196,14 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "variables_overridden": Entry(
             "Extra variables override those that the role sets itself.", "Omit the named variables."
         ),
+        "variable_unknown": Entry(
+            "A variable begins as those of the roles and playbooks do, and is none of them.",
+            "Correct its name as the message suggests, or call a variable of your own otherwise.",
+        ),
+        "several_hosts": Entry(
+            "The play would do the same once on each of its hosts.",
+            "Write hosts: localhost, or run_once: true at the role's task.",
+        ),
     },
     "Sign-in": {
         "auth_source_unknown": Entry("This auth_source does not exist.", "Choose one of those that the message lists."),
@@ -287,6 +298,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         "image_pinned": Entry(
             "The model pins a version, and Azure's own upgrades need one that follows the newest.",
             "Write the image without a version, or with latest, into the model.",
+        ),
+        "instances_pinned": Entry(
+            "The model follows the newest version, and no instance that Azure may upgrade has that model yet.",
+            "Bring an instance to the model with steady.vmss.instance_upgrade and whole_model: true.",
         ),
         "image_support_unknown": Entry(
             "The platform image is not in the known list of images with automatic upgrades.",

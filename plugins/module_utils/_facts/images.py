@@ -9,6 +9,7 @@ Forms: https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/c
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import typing as t
@@ -55,6 +56,12 @@ _VHD = re.compile(
     r"(?:\?[\w.~!$&()*,;:@+=/?%#-]{0,2048})?",
     re.IGNORECASE | re.ASCII,
 )
+# An address of Azure's portal or management API, which may hold the id of an image.
+_OF_AZURE = re.compile(r"https://(?:portal|management)\.|https://[^?]*/subscriptions/", re.IGNORECASE)
+_ID_IN = re.compile(
+    rf"/(?:subscriptions|SharedGalleries|CommunityGalleries)/.*?{_IMAGE}(?=/|[?&#]|\Z)", re.IGNORECASE | re.ASCII
+)
+_SLASH = re.compile("%2f", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]|%(?:25){0,3}(?:3f|23)|\\u003f", re.IGNORECASE)
 # Where a query may start, or a part of one.
 _PAIRS = re.compile(r"[?#&=]|%(?:25){0,3}(?:3f|23|26|3d)|\\u00(?:3f|23|26|3d)", re.IGNORECASE)
@@ -163,7 +170,7 @@ def _parse_text(text: str) -> Image:
                 else ImageError("image_invalid", f"the image looks like JSON and is not valid: {exc}")
             ) from exc
     if text.lower().startswith("https://"):
-        return _vhd(text)
+        return _from_address(text) if _OF_AZURE.match(_SLASH.sub("/", text)) else _vhd(text)
     if text.startswith("/"):
         return _from_id(text)
     parts = [part.strip() for part in text.split(":")]
@@ -171,6 +178,8 @@ def _parse_text(text: str) -> Image:
         return _platform(**dict(zip(_PLATFORM_FIELDS, parts, strict=True)))
     if len(parts) == 1 and (text.lower() == LATEST or re.fullmatch(r"[0-9]{1,32}(\.[0-9]{1,32}){0,9}", text)):
         return Image(PLATFORM, version=text)
+    if len(parts) == 1 and difflib.get_close_matches(text.lower(), [LATEST]):
+        raise ImageError("image_invalid", f"'{_shown(text)}' names no image. Did you mean {LATEST}?")
     raise ImageError(
         "image_invalid",
         f"'{_shown(text)}' names no image. Write a URN publisher:offer:sku:version, a resource id, "
@@ -221,6 +230,19 @@ def _vhd(text: str) -> Image:
             "image_invalid", f"'{_shown(text)}' is not the https URI of a page blob, written with its escapes."
         )
     return Image(VHD, id=text)
+
+
+def _from_address(text: str) -> Image:
+    """Of a page of the portal, or a URL of the management API, the image whose id it holds."""
+    if (found := _ID_IN.search(_SLASH.sub("/", text))) and any(
+        one.fullmatch(found[0]) for _kind, one in _KINDS_BY_PATH
+    ):
+        return _from_id(found[0])
+    raise ImageError(
+        "image_invalid",
+        f"'{_shown(text)}' is an address of Azure's portal or management API and no VHD. Give the image's resource id, "
+        "which begins with /subscriptions/: the portal shows it at the image under Properties.",
+    )
 
 
 def _shown(text: str) -> str:
@@ -310,7 +332,7 @@ def type_switch(image: Image, model: Image | None) -> str | None:
         return None
     return (
         f"the model names a {model.kind.replace('_', ' ')} image and the new one is a "
-        f"{image.kind.replace('_', ' ')} image. "
+        f"{image.kind.replace('_', ' ')} image{', as any other https URI is taken' if image.kind == VHD else ''}. "
         "Azure answers 'The Image type for a Virtual Machine Scale Set may not be changed.': "
         "create a scale set with the new image type and move the load to it."
     )

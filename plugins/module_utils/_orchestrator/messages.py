@@ -31,10 +31,21 @@ def stopped(run: RollingRun, previous: Image | None, read_at: float | None = Non
     wanted = "rolling OS upgrade" if run.watch.kind == OS else "rolling extension upgrade"
     to = f" to {run.watch.target}" if run.watch.target is not None else ""
     what = f"Azure's {wanted} of scale set {scale_set.name} (resource group {scale_set.resource_group}){to}"
-    how = f"{_VERBS.get(run.report.outcome, 'ended')}: {run.report.end.why.rstrip('.')}."
+    began = run.current is not None or run.acted or run.report.outcome != "failed"
+    verb = _VERBS.get(run.report.outcome, "ended") if began else "did not start"
+    how = f"{verb}: {run.report.end.why.rstrip('.')}."
     runs = sentences.runs(run.watch.now.values(), run.watch.unavailable)
     parts = [f"{what} {how}", sentences.as_last_read(runs, read_at), _disks(run, previous), _go_on(run)]
     return " ".join(part for part in parts if part)
+
+
+def died(args: t.Mapping[str, t.Any]) -> str:
+    """Of a module that was killed alone."""
+    place = f"scale set {args.get('name')} (resource group {args.get('resource_group')})"
+    return (
+        f"The module that ran Azure's upgrade of {place} ended without a result. What Azure has accepted goes on "
+        "there: run the same again, it follows the upgrade that runs."
+    )
 
 
 def _disks(run: RollingRun, previous: Image | None) -> str:
@@ -55,7 +66,7 @@ def _disks(run: RollingRun, previous: Image | None) -> str:
         said = f"the previous OS disk was restored on {past.restored} instances{left}{said}"
         return f"Azure's history says that {said}; {read}."
     scale_set = run.watch.scale_set
-    place = {"rollback_resource_group": scale_set.resource_group, "rollback_scale_set": scale_set.name}
+    place = {"rollout_resource_group": scale_set.resource_group, "rollout_scale_set": scale_set.name}
     image = {"rollback_image": str(previous)} if previous else {}
     by_hand = past is None or past.started_by == "User"
     why = " A manually started upgrade has no automatic rollback." if by_hand else ""

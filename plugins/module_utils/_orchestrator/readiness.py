@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from .._facts import catalogue, commands, documents, images, model_references
 from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.images import Image
-from .._facts.scale_set import ImageVersion, ScaleSet
+from .._facts.scale_set import ImageVersion, Instance, ScaleSet
 
 # What the scale set is to be ready for; the words stand in messages.
 AUTOMATIC = "automatic OS image upgrades"
@@ -93,6 +93,25 @@ def findings(
         ),
     ]
     return sorted(found, key=lambda one: (ERROR, WARNING, INFO).index(one.severity))
+
+
+def of_the_instances(scale_set: ScaleSet, instances: t.Iterable[Instance]) -> list[Finding]:
+    """Azure starts an OS upgrade only where an instance that is not protected has a model that follows the newest."""
+    images_now = [one.image for one in instances if not one.protected_from_actions]
+    if not images_now or any(one is None or one.follows_latest for one in images_now):
+        return []
+    if scale_set.image is None or not scale_set.image.follows_latest:
+        return []  # the finding of the model says it
+    return [
+        Finding(
+            ERROR,
+            "instances_pinned",
+            f"the model of scale set {scale_set.name} follows the newest version and no instance has that model yet: "
+            f"they name {', '.join(sorted({str(one) for one in images_now})[:3])}, and Azure starts no rolling OS "
+            "upgrade.",
+            "Bring an instance to the model first, with steady.vmss.instance_upgrade and whole_model: true.",
+        )
+    ]
 
 
 def errors(found: t.Iterable[Finding]) -> list[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from .._facts import commands
 from .._facts.report import merge
+from .._facts.sentences import named
 
 Result = t.Mapping[str, t.Any]
 
@@ -26,8 +27,8 @@ class Asked:
     wait_for_start: str = ""
     sign_in: t.Mapping[str, t.Any] = field(default_factory=dict)
 
-    def command(self, playbook: str, prefix: str, **more: t.Any) -> str:
-        place = {f"{prefix}_resource_group": self.resource_group, f"{prefix}_scale_set": self.scale_set}
+    def command(self, playbook: str, **more: t.Any) -> str:
+        place = {"rollout_resource_group": self.resource_group, "rollout_scale_set": self.scale_set}
         return commands.playbook(playbook, {**place, **more, **self.sign_in})
 
     @property
@@ -125,7 +126,7 @@ def _summary(done: Done, asked: Asked) -> dict[str, t.Any]:
         "left_alone": plan["left_alone"],
         "findings": [one["sentence"] for one in plan.get("findings") or []],
         "rollback": _no_way_back_of_azures(done, asked),
-        "progress": f"Shown at any time by {asked.command('upgrade_history', 'rollout')}, by the journal in "
+        "progress": f"Shown at any time by {asked.command('upgrade_history')}, by the journal in "
         "azure_rolling_upgrade_journal_dir step by step, and below where the play waits on the controller itself.",
     }
 
@@ -137,7 +138,7 @@ def _no_way_back_of_azures(done: Done, asked: Asked) -> str:
     if done.planned == "none" or asked.type not in ("", "os") or running or by_itself:
         return ""
     previous = plan["rollout_result"]["previous_image"]
-    command = asked.command("rollback", "rollback", **({"rollback_image": previous} if previous else {}))
+    command = asked.command("rollback", **({"rollback_image": previous} if previous else {}))
     return (
         "Azure restores no OS disk after a manually started upgrade, unless the policy sets "
         "rollbackFailedInstancesOnPolicyBreach. To go back: azure_rolling_upgrade_on_failure=rollback_all, or "
@@ -148,16 +149,27 @@ def _no_way_back_of_azures(done: Done, asked: Asked) -> str:
 def _failure(done: Done, asked: Asked) -> str:
     for one in (done.plan, done.end):
         if "code" in one:
-            parts = [one.get("msg", ""), _unknown(done, asked), *_put_back(done, asked)]
+            parts = [one.get("msg", ""), _at_the_plan(done), _unknown(done, asked), *_put_back(done, asked)]
             return " ".join(part for part in parts if part)
     return ""
+
+
+def _at_the_plan(done: Done) -> str:
+    """What ran where, of a module that has not come to say it."""
+    if "code" not in done.end or done.end.get("rollout_result") or "done" not in done.plan:
+        return ""
+    target, done_then = done.plan["rollout_result"]["target_image"], done.plan["done"]
+    here = (
+        f"{named(done_then)} ran {_named(target or {}) or 'the newest'}" if done_then else "none ran the newest version"
+    )
+    return f"When the role began, of its instances {here}; {named(done.plan['not_done']) or 'none'} did not."
 
 
 def _unknown(done: Done, asked: Asked) -> str:
     ids = [i for one in _ran(done, asked) if not one["image"] for i in one[asked.which]]
     if not ids or not _would_go_back(done, asked):
         return ""
-    command = asked.command("rollback", "rollback")
+    command = asked.command("rollback")
     return (
         f"What instances {', '.join(ids)} ran before is not known, so they were not rolled back: {command} with "
         "rollback_image and rollback_instance_ids."

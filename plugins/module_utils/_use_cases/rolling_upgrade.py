@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
 from .._facts import catalogue, images, problems, running_image
-from .._facts.findings import WARNING
 from .._facts.images import Image
 from .._facts.problems import Cancelled, Failure, Operation, Problem, Refused
 from .._facts.scale_set import Instance, PastUpgrade, RollingUpgrade, ScaleSet
@@ -58,10 +56,12 @@ def run(
         retry_anyway=request.wait_for_start is not None,
     )
     first = machine.next(clock.now())
-    findings = _ready(azure, scale_set, watch.kind) if isinstance(first, Start) else None
+    if isinstance(first, Finished) and machine.report.outcome == "unchanged":
+        _refuse_pinned(scale_set, request)
+    findings = _ready(azure, scale_set, watch) if isinstance(first, Start) else None
     result: dict[str, t.Any] = {
         "before": views.rolling_upgrade(latest),
-        "findings": _pinned(scale_set, request) if findings is None else findings,
+        "findings": [] if findings is None else findings,
         "automatic_os_upgrade": scale_set.automatic_os_upgrade,
     }
     if check_mode:
@@ -74,6 +74,8 @@ def run(
     read_at = None
     try:
         _carry_out(azure, clock, machine, first, journal, judged=scale_set if findings is not None else None)
+        if machine.report.end.problem is not None:  # nothing was read after it
+            read_at = machine.watch.read_at
     except AzureError as error:
         read_at = machine.watch.read_at
         machine.give_up(clock.now(), error.code, error.problem, error.attempted)
@@ -134,12 +136,14 @@ def _known(request: RollingUpgradeRequest) -> Known | None:
     return Known(seconds_of(given)) if given else None
 
 
-def _pinned(scale_set: ScaleSet, request: RollingUpgradeRequest) -> Findings:
-    """A pinned model has nothing newer to offer, which is no success of Azure's."""
+def _refuse_pinned(scale_set: ScaleSet, request: RollingUpgradeRequest) -> None:
+    """A pinned model has nothing newer to offer, which is no success of Azure's: it would refuse the start."""
     if request.state == CANCELLED or request.type != OS:
-        return []
-    found = readiness.findings(scale_set, readiness.OS_UPGRADE)
-    return [replace(one, severity=WARNING).as_dict() for one in found if one.code == "image_pinned"]
+        return
+    found = [one for one in readiness.findings(scale_set, readiness.OS_UPGRADE) if one.code == "image_pinned"]
+    if found:
+        shown = [one.as_dict() for one in found]
+        raise Refused("not_ready", readiness.refusal(scale_set, readiness.OS_UPGRADE, found), findings=shown)
 
 
 def _patience(request: RollingUpgradeRequest, scale_set: ScaleSet) -> Patience:
@@ -211,23 +215,25 @@ def _history(azure: Azure, scale_set: ScaleSet) -> list[PastUpgrade] | None:
         return None
 
 
-def _ready(azure: Azure, scale_set: ScaleSet, kind: str) -> Findings:
+def _ready(azure: Azure, scale_set: ScaleSet, watch: Watch) -> Findings:
     """Refuse to start what Azure would refuse, with every remedy in one message. Returns the findings."""
-    purpose = readiness.OS_UPGRADE if kind == OS else readiness.EXTENSION_UPGRADE
+    purpose = readiness.OS_UPGRADE if watch.kind == OS else readiness.EXTENSION_UPGRADE
     found = readiness.findings(scale_set, purpose, prerequisites.read(azure, scale_set, purpose), now=azure.server_time)
+    if watch.kind == OS:
+        found = [*readiness.of_the_instances(scale_set, watch.now.values()), *found]
     shown = [one.as_dict() for one in found]
     if readiness.errors(found):
         raise Refused("not_ready", readiness.refusal(scale_set, purpose, found), findings=shown)
     return shown
 
 
-def _refuse_unready(azure: Azure, scale_set: ScaleSet, kind: str, judged: ScaleSet | None) -> None:
+def _refuse_unready(azure: Azure, scale_set: ScaleSet, watch: Watch, judged: ScaleSet | None) -> None:
     """Before a start, which carries no ETag: what is there must be what was judged. Raises Refused, AzureError."""
     for _try in range(_MOST_CHANGES):
         fresh = azure.scale_set(scale_set.resource_group, scale_set.name)
         if fresh == judged:
             return
-        _ready(azure, fresh, kind)
+        _ready(azure, fresh, watch)
         judged = fresh
     problem = Problem(problems.PRECONDITION, "", "another client changed the scale set at each read before the start")
     raise AzureError(problem, f"start a rolling upgrade of scale set {scale_set.name}", scale_set.name)
@@ -245,7 +251,7 @@ def _carry_out(
         if isinstance(step, Finished):
             return
         if isinstance(step, Start):
-            _refuse_unready(azure, machine.watch.scale_set, machine.watch.kind, judged)
+            _refuse_unready(azure, machine.watch.scale_set, machine.watch, judged)
             judged = None
         if isinstance(step, Start | Cancel):
             ref = _send(azure, clock, machine, step) or ref
@@ -263,6 +269,8 @@ def _send(azure: Azure, clock: Clock, machine: RollingRun, step: Step) -> Operat
     try:
         ref = send(machine.watch.scale_set)
     except AzureError as error:
+        if error.code.startswith("sign_in"):
+            raise  # Azure was not even asked
         machine.refused(clock.now(), error.problem)
         return None
     machine.accepted(clock.now())

@@ -19,7 +19,7 @@ from .._facts.images import ImageError
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import merge
 from .._facts.times import timestamp
-from .._journal import Journal, file_name, keep
+from .._journal import Journal, file_name, keep, refuse_unwritable
 from .._options import (
     BACK,
     BETWEEN_CALLS,
@@ -289,6 +289,8 @@ class Driver:
 
     def _open_journal(self, plan: Planned) -> None:
         """Raises Refused where it cannot be written."""
+        if self.check_mode and self.request.journal_dir:
+            refuse_unwritable(self.request.journal_dir)
         path = self._path(Memory(Rules(), plan=plan))
         self._journal = Journal(path, scale_set=plan.scale_set, rollout=plan.record["id"])
 
@@ -337,7 +339,7 @@ def ways(request: RolloutRequest, memory: Memory, journal: str | None = None) ->
     more = {f"rollout_{name}": _as_given(value) for name, value in given.items() if name not in _OURS}
     target = memory.plan.record["target"] if memory.plan else more.get("rollout_image", "")
     going = {f"rollout_{name}": value for name, value in place.items()} | {**more, "rollout_image": target}
-    back = {f"rollback_{name}": value for name, value in place.items()}
+    back = {f"rollout_{name}": value for name, value in place.items()}
     playbook = "upgrade_image"
     if request.back:
         ids = {"rollback_instance_ids": request.instance_ids} if request.instance_ids else {}

@@ -153,6 +153,8 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     ran = resume.images_before(survey.outdated, scale_set.image, target)
     reported = [image for i in instances for image in (running_image.running_image(i), i.image)]
     recorded = resume.way_back(ours.previous_image, scale_set.image, reported) if ours else None
+    if request.going_back and images.same(recorded, target):
+        recorded = None  # what the instances run now is what it goes back from
     previous = recorded or next(iter(ran), None)
     follows = bool(scale_set.image and scale_set.image.follows_latest and images.same_series(scale_set.image, target))
     stays_on_latest = request.follow_latest

@@ -54,3 +54,14 @@ def test_lines_are_read_whole_and_once(tmp_path: Path) -> None:
     file.write_bytes(b"new\n")  # rotated
     assert follower.new_lines(file, 14) == ([b"new"], 4)
     assert follower.new_lines(tmp_path, 0) == ([], 0)
+
+
+def test_no_failure_of_azures_upgrade_goes_without_a_code() -> None:
+    """The role goes by it: without one a module that was killed would look like a success."""
+    args = {"resource_group": "shop", "name": "web"}
+    killed = rolling_upgrade.with_code({"failed": True, "module_stdout": "", "rc": -9, "msg": "MODULE FAILURE"}, args)
+    assert killed["code"] == "task_failed" and "scale set web (resource group shop) ended without" in killed["msg"]
+    wrong = rolling_upgrade.with_code({"failed": True, "msg": "argument 'timeout' is of type str"}, args)
+    assert wrong["code"] == "option_invalid"
+    for result in ({"failed": True, "code": "not_ready", "msg": "x"}, {"changed": True}):
+        assert rolling_upgrade.with_code(dict(result), args) == result

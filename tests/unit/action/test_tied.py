@@ -113,11 +113,11 @@ def test_a_signal_ends_it_once(number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_that_changes_azure_is_tied(name: str) -> None:
-    if name.endswith("_info"):
-        assert not (ROOT / "plugins" / "action" / f"{name}.py").exists()
+    if not (ROOT / "plugins" / "action" / f"{name}.py").exists():
+        assert name.endswith("_info")
         return
     plugin = importlib.import_module(f"ansible_collections.steady.vmss.plugins.action.{name}")
-    assert issubclass(plugin.ActionModule, _tied.ActionModule)
+    assert issubclass(plugin.ActionModule, _tied.ActionModule) != name.endswith("_info")
 
 
 @pytest.mark.parametrize("transport", ["local", "ssh"])

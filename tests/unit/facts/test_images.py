@@ -104,6 +104,16 @@ def test_a_dict_of_each_form(form: str) -> None:
     assert parse({**FORMS[form], "plan": "", "version": FORMS[form].get("version")}) == found, "unset members are none"
 
 
+# A managed image as somebody copies it from the browser or from az rest.
+ADDRESSES = [
+    f"https://portal.example/#@corp.test/resource{COMPUTE}/images/web/overview",
+    f"https://portal.example/#view/Blade/~/overview/id/{(COMPUTE + '/images/web').replace('/', '%2F')}",
+    f"https://management.example{COMPUTE}/images/web?api-version=2024-03-01",
+    f"https://arm.local.example{COMPUTE}/images/web",
+]
+GALLERY = f"{COMPUTE}/galleries/company/images/web"
+
+
 @pytest.mark.parametrize(
     ("value", "kind", "version"),
     [
@@ -116,6 +126,9 @@ def test_a_dict_of_each_form(form: str) -> None:
         (json.dumps(FORMS["platform"]), images.PLATFORM, "22.04.202611180"),
         (f"{COMPUTE}/images/web/", images.MANAGED, ""),
         ("https://blobs.example/web.vhd?sig=secret", images.VHD, ""),
+        *((address, images.MANAGED, "") for address in ADDRESSES),
+        (f"https://portal.example/#@corp.test/resource{GALLERY}/versions/1.0.0/overview", images.GALLERY, ""),
+        (f"https://management.example{GALLERY}/versions/1.0.0?api-version=2024-03-03", images.GALLERY, ""),
     ],
 )
 def test_other_ways_to_write_an_image(value: object, kind: str, version: str) -> None:
@@ -130,6 +143,10 @@ def test_other_ways_to_write_an_image(value: object, kind: str, version: str) ->
         (None, "not NoneType"),
         (3, "not int"),
         ("web", "names no image"),
+        ("lates", "Did you mean latest?"),
+        ("Lastest", "Did you mean latest?"),
+        ("https://portal.example/#home", "an address of Azure's portal or management API and no VHD"),
+        (f"https://management.example{COMPUTE}/disks/web?api-version=1", "Give the image's resource id"),
         ("canonical:ubuntu:22_04", "names no image"),
         ("canonical::22_04:latest", "names no image"),
         ("http://blobs.example/web.vhd", "names no image"),

@@ -106,3 +106,17 @@ def test_what_keeps_instances_from_going_back_is_told() -> None:
     found = role(Done({**PLAN, "automatic_os_upgrade": True}, STOPPED, off), asked)
     assert found["groups"] == []
     assert "Instances 0, 1 could not be rolled back. The cause: in mode Rolling" in found["failure"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"code": "sign_in_refused", "msg": "Cannot read scale set web: AADSTS7000222.", "arm": {}},
+        {"code": "task_failed", "msg": "The module ended without a result.", "module_stdout": ""},
+    ],
+)
+def test_a_module_that_could_not_say_what_runs_where(end: dict[str, Any]) -> None:
+    told = role(Done({**PLAN, "done": ["2", "3"]}, end), ASKED)["failure"]
+    assert told == f"{end['code']}: {end['msg']} When the role began, of its instances 2, 3 ran 1.0.2; 0, 1 did not."
+    none = role(Done({**PLAN, "done": []}, end), ASKED)["failure"]
+    assert none.endswith("When the role began, of its instances none ran the newest version; 0, 1 did not.")

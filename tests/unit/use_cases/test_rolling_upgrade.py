@@ -19,6 +19,7 @@ from ..asking import request
 from ..fake_azure import SUBSCRIPTION, WEB, Answer, FakeAzure, FakeClock
 from ..refusals import refused
 from ..stored import HEALTH, POLL, PREEMPTED, REFERENCE, Stored
+from .test_proof import STARTED
 
 GONE: Answer = (404, {}, {"error": {"code": "ResourceNotFound", "message": "The Resource 'web' was not found."}})
 VERSIONS = (
@@ -193,3 +194,54 @@ def test_a_start_refused_after_an_accepted_one_does_not_say_that_nothing_was_wri
     assert failed and failed.code == "not_ready" and len(started(web)) == 1
     assert "nothing was written" not in failed.message
     assert "Before that, this call sent: start a rolling OS upgrade of scale set web (accepted). 1) " in failed.message
+
+
+def test_a_pinned_model_that_everything_runs_is_no_success(azure: Azure, clock: FakeClock, web: Stored) -> None:
+    web.change(virtualMachineProfile=PINNED)
+    for state in ("started", "completed"):
+        with refused("not_ready", "Write Canonical:ubuntu:server:latest into the model"):
+            run(azure, clock, state=state)
+    assert web.writes() == []
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_start_that_azure_would_refuse_for_the_instances_is_not_sent(
+    azure: Azure, clock: FakeClock, web: Stored, protected: bool
+) -> None:
+    """Only the scale set's own model has been written."""
+    pinned = {"storageProfile": {"imageReference": {**REFERENCE, "version": "1.0.0"}}}
+    for one in web.instances:
+        one["properties"] = {**one["properties"], **pinned}
+    if protected:  # it follows the newest, and Azure does not touch it
+        web.instances[0]["properties"] |= {
+            "storageProfile": {"imageReference": {**REFERENCE, "version": "latest", "exactVersion": "1.0.0"}},
+            "protectionPolicy": {"protectFromScaleSetActions": True},
+        }
+    with refused("not_ready", "no instance has that model yet"):
+        run(azure, clock)
+    assert web.writes() == []
+
+
+EXPIRED = "AADSTS7000222: The provided client secret keys for app 'c' are expired."
+
+
+@pytest.mark.parametrize("lost", ["the start", "the look"])
+def test_a_sign_in_that_ends_in_the_middle_tells_what_was_read_last(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, web: Stored, lost: str
+) -> None:
+    def signs_in_no_more(_request: object) -> Answer:
+        arm.token_answers = [(401, {}, {"error": "invalid_client", "error_description": EXPIRED})] * 9
+        return 401, {}, {"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}
+
+    if lost == "the start":
+        arm.on("POST", START, signs_in_no_more)
+    else:
+        arm.on("POST", START, (202, STARTED, ""))
+        arm.on("GET", LATEST, (404, {}, {"error": {"code": "NotFound", "message": "none"}}), signs_in_no_more)
+    result, failed = run(azure, clock)
+    assert failed is not None and failed.code == "sign_in_refused"
+    for words in ("AADSTS7000222", "scale set web (resource group rg)", "As last read at 20", "Of 2 instances 2 run"):
+        assert words in failed.message, failed.message
+    assert "steady.vmss.trigger_os_upgrade" in failed.message
+    assert ("did not start" in failed.message) == (lost == "the start")
+    assert result["rollout_result"]["outcome"] == "failed" and len(started(web)) <= 1

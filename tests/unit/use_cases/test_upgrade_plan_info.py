@@ -111,3 +111,24 @@ def test_permissions_are_asked_for_once_and_only_where_something_is_to_do(
     assert plan.nothing_to_do is not bool(asked)
     assert [path for _method, path in arm.sent()].count(RIGHTS) == asked
     assert [upgrade in f.message for f in plan.findings if f.severity == "error"] == [True] * asked
+
+
+@pytest.mark.parametrize("target", ["1.0.0", "2.0.0"])
+def test_a_rollback_goes_from_what_runs_now_to_its_target(azure: Azure, arm: FakeAzure, target: str) -> None:
+    """The model is set back already, and the record, of this rollback or of the rollout before, knows only where to."""
+    old, new = ({**SERIES, "sku": "server", "version": version} for version in ("1.0.0", "2.0.0"))
+    serve(arm, old, {**new, "exactVersion": "2.0.0"})
+    body = arm.answers["GET", WEB.lower()][0][2]
+    tags = {
+        "rollout": "0" * 32,
+        "target": f"Canonical:ubuntu:server:{target}",
+        "previous": "Canonical:ubuntu:server:1.0.0",
+    }
+    tags |= {"started": "2026-11-21T02:00:00Z", "state": "going_back"}
+    body["tags"] = {f"steady-vmss-{name}": value for name, value in tags.items()}
+    arm.on("GET", WEB, (200, {}, body))
+    arm.on("GET", f"{OFFER}/server/versions/1.0.0", answer(hyperVGeneration="V2"))
+    options = {**OPTIONS, "image": "Canonical:ubuntu:server:1.0.0", "going_back": True, "downgrade": True}
+    plan = upgrade_plan_info.as_result(upgrade_plan_info.make(azure, request(UpgradePlanInfoRequest, options)))
+    assert plan["target_image"]["version"] == "1.0.0"
+    assert plan["previous_image"]["version"] == "2.0.0"

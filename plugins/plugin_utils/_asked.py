@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, steady.vmss contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the variables of the roles and playbooks ask for, judged before a module runs and Azure is asked anything."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.steady.vmss.plugins.module_utils import _options
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
+from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import LONGEST_NAME, printable
+
+COLLECTION = Path(__file__).resolve().parents[2]
+Said = tuple[Code, str]
+Variables = t.Mapping[str, t.Any]
+
+_PLACE = ("resource_group", "scale_set")
+_PLACE_OPTIONS = {"rollout_resource_group": "resource_group", "rollout_scale_set": "name"}
+_CONNECTION = set(_options.argument_spec(_options.ConnectionOptions))
+_FACTS = ("result", "batch", "failure")  # that the roles set themselves
+# Prefixes that are nobody else's, with the names that the roles and playbooks know.
+_NAMES = {
+    "rollout": {
+        *({*_options.argument_spec(_options.RolloutRequest)} - {"name", *_options.BETWEEN_CALLS}),
+        "scale_set",
+        *_FACTS,
+    },
+    "rollback": {*_PLACE, "image", "instance_ids"},
+    "azure_rolling_upgrade": {
+        *_PLACE,
+        *("type", "wait_for_start", "timeout", "health_timeout", "poll_interval", "on_failure", "journal_dir"),
+    },
+}
+# Those that others may use too are looked at in the playbook that reads them.
+_OF_A_PLAYBOOK = {
+    "enable_automatic_upgrades": {
+        "health_monitor": {*_options.argument_spec(_options.HealthMonitorRequest)} - {*_CONNECTION, *_PLACE, "name"},
+        "upgrade_policy": {
+            *("rolling", "instances", "use_rolling_upgrade_policy", "disable_automatic_rollback"),
+            "os_rolling_upgrade_deferral",
+        },
+    },
+    "recover_credentials": {"extension": {"name", "settings", "protected_settings", "force_update_tag"}},
+}
+# What no module is asked for, so that none refuses another word.
+_WORDS = {"azure_rolling_upgrade_on_failure": ("stop", "rollback_failed", "rollback_all")}
+# Names of version 1.0 that are deprecated.
+_OLD = {f"{prefix}_{name}": f"rollout_{name}" for prefix in ("rollback", "azure_rolling_upgrade") for name in _PLACE}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The task file of a task. `ours`: it is of a role or playbook of this collection."""
+
+    path: Path
+
+    @property
+    def ours(self) -> bool:
+        return any(self.path.is_relative_to(COLLECTION / folder) for folder in ("roles", "playbooks"))
+
+    @property
+    def playbook(self) -> str:
+        return self.path.stem if self.path.parent == COLLECTION / "playbooks" else ""
+
+
+def known(playbook: str = "") -> dict[str, set[str]]:
+    """The whole names of the variables, by prefix."""
+    names = {**_NAMES, **_OF_A_PLAYBOOK.get(playbook, {})}
+    return {prefix: {f"{prefix}_{name}" for name in ours} for prefix, ours in names.items()}
+
+
+def unknown(variables: t.Iterable[str], playbook: str = "") -> Said | None:
+    """Variables that begin as ours do and are none."""
+    wrong: dict[str, str] = {}
+    given = sorted(variables)
+    for prefix, names in known(playbook).items():
+        found = [one for one in given if one.startswith(f"{prefix}_") and one not in names]
+        wrong |= {one: _meant(one, prefix, names) for one in found}
+    if not wrong:
+        return None
+    told = " ".join(f"{one} is no variable of steady.vmss{meant}" for one, meant in wrong.items())
+    return "variable_unknown", (
+        f"{told} Call a variable of your own otherwise: what begins like those of its roles and playbooks is taken for "
+        "a slip. Nothing was written."
+    )
+
+
+def _meant(name: str, prefix: str, names: t.Iterable[str]) -> str:
+    rest, ours = name.removeprefix(f"{prefix}_"), sorted(one.removeprefix(f"{prefix}_") for one in names)
+    near = [*difflib.get_close_matches(rest, ours, 1), *(one for one in ours if one.startswith(rest))]
+    return f"; did you mean {prefix}_{near[0]}?" if near else "."
+
+
+def without_place(args: Variables) -> Said | None:
+    """A scale set that no variable names."""
+    missing = [name for name, option in _PLACE_OPTIONS.items() if option in args and args[option] in ("", None)]
+    if not missing:
+        return None
+    example = " ".join(f"-e {name}=..." for name in missing)
+    return "option_invalid", (
+        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set: name the scale set, as with {example} "
+        "Nothing was written."
+    )
+
+
+def wrong_word(variables: t.Iterable[str], value_of: t.Callable[[str], t.Any]) -> Said | None:
+    """A word that a role would take for another one."""
+    for name in sorted(_WORDS.keys() & set(variables)):
+        value = value_of(name)
+        if value not in ("", None, *_WORDS[name]):
+            return "option_invalid", (
+                f"{name} is '{printable(str(value), LONGEST_NAME)}', and must be one of {', '.join(_WORDS[name])}. "
+                "Nothing was written."
+            )
+    return None
+
+
+def deprecated(variables: Variables) -> str:
+    """What to call the variables that are set by an old name."""
+    old = [name for name in _OLD if variables.get(name) not in (None, "")]
+    if not old:
+        return ""
+    return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} called {' and '.join(_OLD[one] for one in old)} now."
+
+
+def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Variables]) -> Said | None:
+    """Hosts of the play that would each roll the same. `own`: a host's own variables of ours."""
+    mine = own(host)
+    same = [one for one in hosts if one == host or own(one) == mine]
+    if len(same) < 2:
+        return None
+    listed = ", ".join(same[:5]) + (f" and {len(same) - 5} more" if len(same) > 5 else "")
+    return "several_hosts", (
+        f"The play would do the same once on each of the hosts {listed}: a scale set is rolled from one host. Write "
+        "hosts: localhost, or give the role's task run_once: true. Nothing was written."
+    )
