@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the error catalogue of the documentation from the codes in plugins/module_utils/_facts/codes.py."""
+"""Writes the error catalogue of the documentation from the codes in plugins/module_utils/_facts/error_catalogue.py."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def page(catalogue: Mapping[str, Mapping[str, tuple[str, str]]]) -> str:
 
 
 if __name__ == "__main__":
-    codes = ROOT / "plugins" / "module_utils" / "_facts" / "codes.py"
-    PAGE.write_text(page(runpy.run_path(str(codes))["CATALOGUE"]), encoding="utf-8")
+    catalogue = ROOT / "plugins" / "module_utils" / "_facts" / "error_catalogue.py"
+    PAGE.write_text(page(runpy.run_path(str(catalogue))["CATALOGUE"]), encoding="utf-8")

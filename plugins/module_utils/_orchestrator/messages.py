@@ -43,7 +43,7 @@ def died(args: t.Mapping[str, t.Any]) -> str:
     """Of a module that was killed alone."""
     place = f"scale set {args.get('name')} (resource group {args.get('resource_group')})"
     return (
-        f"The module that ran Azure's upgrade of {place} ended without a result. What Azure has accepted goes on "
+        f"The module that ran Azure's upgrade of {place} ended without a result. What Azure has accepted continues "
         "there: run the same again, it follows the upgrade that runs."
     )
 

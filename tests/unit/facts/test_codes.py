@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts import problems
-from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import CATALOGUE, Code
+from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
+from ansible_collections.steady.vmss.plugins.module_utils._facts.error_catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES = get_args(Code)
@@ -28,7 +29,7 @@ def catalogue_tool() -> Any:
 
 
 def text_of(folder: str, pattern: str) -> str:
-    paths = [path for path in (ROOT / folder).rglob(pattern) if path.name != "codes.py"]
+    paths = [path for path in (ROOT / folder).rglob(pattern) if path.name not in ("codes.py", "error_catalogue.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
