@@ -64,7 +64,8 @@ options:
   rollout:
     description:
       - The id of the rollout that this call belongs to. Where the record of another one that is in progress stands on
-        the scale set, nothing more is upgraded.
+        the scale set, nothing more is upgraded. Neither is it where the upgrade mode is not V(Manual) or automatic OS
+        image upgrades are on, for a rollout begins in mode V(Manual) and another client must have changed it.
       - By default whichever rollout the scale set is in when the call begins.
     type: str
   begins:

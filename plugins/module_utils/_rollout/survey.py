@@ -66,7 +66,7 @@ class Survey:
     # -- what is ------------------------------------------------------------------------------
 
     def changed_meanwhile(self) -> tuple[Code, str] | None:
-        """What another client has written into the model, so that nothing more may be upgraded."""
+        """What another client has written to the scale set, so that nothing more may be upgraded."""
         if not images.same(self.scale_set.image, self.target):
             named = self.scale_set.image
             return "image_changed", f"another client changed the model: it names {named}, the target is {self.target}"
@@ -75,7 +75,7 @@ class Survey:
         return self.left_manual()
 
     def left_manual(self) -> tuple[Code, str] | None:
-        """What is said where Azure may act by itself by now on a set whose rollout began in mode Manual."""
+        """Why a rollout that began in mode Manual goes no further: Azure may act by itself now."""
         mode, name = self.scale_set.upgrade_mode, self.scale_set.name
         if not self.in_manual:
             return None

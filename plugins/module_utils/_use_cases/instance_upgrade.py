@@ -121,7 +121,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     standing, found = record.standing(scale_set), record.read(scale_set.tags)
     rollout = request.rollout or (found.id if found else "")
     if words := record.of_another(scale_set, rollout):
-        raise Refused("rollout_changed", f"{words}. Nothing was upgraded. Let that rollout end first.")
+        raise Refused("rollout_changed", f"{words}. This call upgraded nothing. Let that rollout end first.")
     survey = Survey(
         scale_set,
         instances,
@@ -137,7 +137,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     )
     if left := survey.left_manual():
         code, words = left
-        raise Refused(code, f"{words}. Nothing was upgraded. Set mode Manual again, without automatic upgrades.")
+        raise Refused(code, f"{words}. This call upgraded nothing. Set mode Manual again, without automatic upgrades.")
     return survey, standing
 
 
