@@ -19,7 +19,7 @@ SAID = {
     "max_unhealthy ": "sick",
     "every instance at once": "mode",
     "a rolling upgrade of its own": "mode",
-    "beside this rollout": "mode",
+    "during this rollout": "mode",
     "permission_missing": "forbidden",
 }
 

@@ -13,7 +13,7 @@ from .._facts import availability, running_image
 from .._facts.codes import Code
 from .._facts.domains import instance_order
 from .._facts.scale_set import Instance
-from .policy import breach_before
+from .policy import breach_after, breach_before
 from .survey import Survey
 
 CANARY_FROM = 5  # instances a set must have before a canary is worth its time
@@ -54,6 +54,8 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
         first = min(domain_of[i.instance_id] for i in survey.in_progress)
         ids = tuple(i.instance_id for i in survey.in_progress if domain_of[i.instance_id] == first)
         return Batch(first.label, ids, adopted=True)
+    if breach := _breach_beside(survey):
+        return Wait("unhealthy_on_target", breach)
     if not survey.to_do:
         return None if survey.only or not survey.with_others else _wait_for(survey, survey.with_others)
     judged = [_judged(survey, i) for i in survey.counted]
@@ -72,6 +74,17 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
     if not batch:
         return no_room(survey)
     return Batch(first.label, tuple(i.instance_id for i in batch[: _batch_limit(survey)]), reimage=reimage)
+
+
+def _breach_beside(survey: Survey) -> str:
+    """Why no batch may start after those of another run, "" where one may: its failures count as this run's do."""
+    left = {i.instance_id: survey.why_unavailable(i) for i in survey.left_unhealthy}
+    if not left:
+        return ""
+    upgraded = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT} | set(survey.excluded)
+    breach = breach_after(survey.policy.thresholds, len(upgraded), sorted({*left, *survey.excluded}))
+    shown = ", ".join(f"{i} ({why})" for i, why in left.items())
+    return breach and f"{breach}. Another run of this rollout has upgraded instances {shown}"
 
 
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:

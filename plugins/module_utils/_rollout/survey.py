@@ -295,16 +295,27 @@ class Survey:
         return sorted((i for i in self.instances if self._is_with_others(i)), key=instance_order)
 
     def _is_with_others(self, instance: Instance) -> bool:
+        if not self._is_beside(instance):
+            return False
+        return not availability.settled(instance) or (self._was_brought(instance) and self._awaits_health(instance))
+
+    @cached_property
+    def left_unhealthy(self) -> list[Instance]:
+        """Instances that a run beside this one has brought to the target, and that never became healthy there."""
+        found = (i for i in self.instances if self._is_beside(i) and availability.settled(i) and self._was_brought(i))
+        return sorted((i for i in found if not self.available(i) and not self._awaits_health(i)), key=instance_order)
+
+    def _is_beside(self, instance: Instance) -> bool:
+        """Whether a run beside this one may have started it. What this one has found or done when it began is not."""
         if self.inherited is None:
             return False
         if any(instance.instance_id in known for known in (self.inherited, self.touched, self.verified)):
             return False
-        if not self._is_of_another_run(instance) or self.skip_reason(instance) or not self.is_counted(instance):
-            return False
-        if not availability.settled(instance):
-            return True
+        return self._is_of_another_run(instance) and not self.skip_reason(instance) and self.is_counted(instance)
+
+    def _was_brought(self, instance: Instance) -> bool:
         current = self.verdicts[instance.instance_id] == running_image.CURRENT
-        return current and running_image.made_since(instance, self.since) and self._awaits_health(instance)
+        return current and running_image.made_since(instance, self.since)
 
     @property
     def remaining(self) -> list[str]:

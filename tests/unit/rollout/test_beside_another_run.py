@@ -15,7 +15,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts.limits import L
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import BatchReport
 from ansible_collections.steady.vmss.plugins.module_utils._facts.scale_set import Instance
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.batches import Batch, Wait, next_batch
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy
+from ansible_collections.steady.vmss.plugins.module_utils._rollout.policy import Policy, Thresholds
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.survey import Survey
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade import Upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.upgrade_steps import Finished, Look
@@ -38,7 +38,6 @@ SHOWN: dict[str, tuple[dict[str, object], str]] = {
     "healthy, nobody says since when": ({"health_time": None}, "its health is as old as its disk"),
     "back": ({"health_time": MADE + 30}, ""),
     "healthy for long": ({"health_time": None, "os_disk_time": START + 1, "read_at": START + 200}, ""),
-    "sick for long": ({"health": "unhealthy", "os_disk_time": START + 1, "read_at": START + 4000}, ""),
     "protected": ({"health": "initializing", "protected_from_actions": True}, ""),
     "made by autoscale": ({"health": "initializing", "created": START + 50}, ""),
     "new before this rollout, and sick": ({"health": "unhealthy", "os_disk_time": START - 900}, ""),
@@ -85,6 +84,49 @@ def test_the_domain_in_which_another_run_works_goes_on(shown: dict[str, object],
     survey = replace(beside(shown), only=frozenset({"3"}))
     assert next_batch(survey) == Batch("update domain 3", ("3",))
     assert {i.instance_id for i in survey.with_others} == ({"8"} if said else set())
+
+
+SICK = {"health": "unhealthy", "os_disk_time": START + 1, "read_at": START + 4000}
+
+
+@pytest.mark.parametrize("nothing_left", [True, False])
+@pytest.mark.parametrize(
+    ("limit", "others", "stops"),
+    [
+        (Limit(0), {}, True),
+        (Limit(1), {}, False),
+        (Limit(20, percent=True), {}, True),
+        (Limit(1), {"5": "failed after its upgrade: sick"}, True),
+        (Limit(0), {"8": "failed after its upgrade: sick"}, False),  # this run's own, and judged as such
+    ],
+)
+def test_what_another_run_left_unhealthy_counts_as_this_runs_failures_do(
+    limit: Limit, others: dict[str, str], stops: bool, nothing_left: bool
+) -> None:
+    survey = beside(SICK)
+    if nothing_left:
+        survey = replace(survey, instances=tuple(i for i in survey.instances if i.instance_id in ("8", "9")))
+        survey = replace(survey, selection=Selection(("8",)))
+    policy = replace(survey.policy, thresholds=Thresholds(unhealthy_upgraded=limit))
+    found = next_batch(replace(survey, policy=policy, excluded=others))
+    if not stops:
+        assert found is None if nothing_left else isinstance(found, Batch)
+        return
+    assert isinstance(found, Wait) and found.code == "unhealthy_on_target" and not found.busy
+    assert found.reason.endswith("Another run of this rollout has upgraded instances 8 (health unhealthy)")
+    for not_theirs in (replace(survey, verified=frozenset({"8"})), replace(survey, inherited=None)):
+        assert not not_theirs.left_unhealthy, "what this run has seen healthy has fallen sick by itself"
+
+
+@pytest.mark.parametrize("limit", [2, 4])
+def test_a_run_that_waits_goes_no_further_where_the_other_one_has_died(limit: int) -> None:
+    policy = replace(POLICY, max_unavailable=Limit(limit))
+    fleet = uniform(10, policy=policy, faults=Faults(never_healthy=frozenset("8")))
+    at = START + 100
+    with_machine(fleet, "8", work=Work(at, at, at + 45, at + 90), applied=True, worked=True)
+    upgrade = fleet.roll(Patience(upgrade=7200), since=START, earlier=EARLIER)
+    assert not fleet.sent
+    assert (upgrade.report.outcome, upgrade.report.end.code) == ("stopped", "unhealthy_on_target")
 
 
 def test_a_rollout_does_not_end_before_another_run_has() -> None:

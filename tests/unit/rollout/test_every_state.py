@@ -32,7 +32,7 @@ from ..examples import THOROUGH
 from ..fleet import FORMS, NEW, OLD
 
 SINCE = 1_000_000.0
-NOW = SINCE + 600.0
+NOW = SINCE + 4000.0
 TARGET = FORMS["platform"][NEW]
 BEFORE = SINCE - 5000.0
 
@@ -43,7 +43,8 @@ class State:
 
     `down`: unavailable; with `by_health` only where the set has a health source. `upgraded`: it may be started.
     `ours`: this rollout has started it. `doubt`: it may have; both are another run's where one goes on beside this one.
-    `busy`: outdated, and another client works on it.
+    `busy`: outdated, and another client works on it. `left`: another run beside this one has brought it to the target,
+    long ago, and it is sick.
     """
 
     name: str
@@ -56,10 +57,11 @@ class State:
     doubt: bool = False
     busy: bool = False
     current: bool = False
+    left: bool = False
 
 
-def shown(version: str, **fields: t.Any) -> Instance:
-    made = SINCE + 60 if version == NEW else BEFORE
+def shown(version: str, made: float = NOW - 540, **fields: t.Any) -> Instance:
+    made = made if version == NEW else BEFORE
     usual = Instance("", image=FORMS["platform"][version], exact_version=version, os_disk_time=made, created=BEFORE)
     return replace(usual, health="healthy", health_time=made + 30, **fields)
 
@@ -78,6 +80,7 @@ STATES = (
     State("new", shown(NEW), current=True),
     State("new, booting", replace(shown(NEW), health="initializing"), down=True, by_health=True, ours=True),
     State("new, created", replace(shown(NEW, provisioning="Creating"), created=SINCE + 1), down=True),
+    State("new, sick", replace(shown(NEW, SINCE + 60), health="unhealthy"), down=True, by_health=True, left=True),
 )
 LIMITS = (Limit(1), Limit(2), Limit(40, percent=True))
 CANARIES = (0, 1)
@@ -119,6 +122,9 @@ def check(states: tuple[int, ...], option: Option) -> None:
     doubt = {n for n in mine if are[n].doubt}
     theirs = ours | doubt if beside else set()
     ours, doubt = ours - theirs, doubt - theirs
+    left = {n for n in mine if are[n].left and source and beside}
+    on_target = sum(PLACED[state][n].exact_version == NEW for n, state in enumerate(states))
+    breach = len(left) > on_target * 20 // 100
     ready = {n for n in mine if are[n].upgraded}
     most = limit.of(sum(one.counted for one in are))
     said = f"{[one.name for one in are]}, {option}: {found}"
@@ -131,19 +137,20 @@ def check(states: tuple[int, ...], option: Option) -> None:
         if found.adopted:
             assert set(ids) == {n for n in ours if order == "none" or n % 2 == ids[0] % 2}, said
             return
-        assert not ours and set(ids) <= ready, said
+        assert not ours and not breach and set(ids) <= ready, said
         assert len(down.union(ids)) <= max(most, len(down)), said
         assert not ready & down or set(ids) & down, said
-        proven = sum(one.current or (one.ours and not source and one.by_health) for one in are)
+        proven = sum(one.current or (not source and one.by_health and (one.ours or one.left)) for one in are)
         assert len(ids) <= canary - proven or canary <= proven, said
     elif isinstance(found, Wait):
         outside = any(are[n].busy for n in mine)
         full = bool(ready) and not ready & down and len(down) >= most
         assert found.reason and not (ours and not doubt), said
-        assert doubt or theirs or full or (outside and not ready), said
-        assert found.busy or full, said
+        assert doubt or theirs or full or breach or (outside and not ready), said
+        assert found.busy or full or breach, said
+        assert not breach or doubt or ours or found.code == "unhealthy_on_target", said
     else:
-        assert not (ours or doubt or theirs or ready or any(are[n].busy for n in mine)), said
+        assert not breach and not (ours or doubt or theirs or ready or any(are[n].busy for n in mine)), said
 
 
 def every(most: int) -> t.Iterator[tuple[int, ...]]:
