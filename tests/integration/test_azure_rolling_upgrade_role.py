@@ -155,11 +155,10 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     sick = {**SICK, "image_version": newest}
     sim = simulator(world(5, knobs, running=None, properties=AUTOMATIC, instance_faults=[sick]), 240)
     sim.publish({**scenes.SERIES, "version": newest})
-    variables = {f"azure_{name.replace('rollout', 'rolling_upgrade')}": value for name, value in SET.items()}
     asked = {"azure_rolling_upgrade_on_failure": "rollback_all", "azure_rolling_upgrade_wait_for_start": 60}
     role = [{"role": "steady.vmss.azure_rolling_upgrade", "vars": asked}]
     plays = [{"hosts": "localhost", "gather_facts": False, "roles": role}]
-    run = harness.run_playbook(plays, sim, extra_vars={**variables, **PROMPT})
+    run = harness.run_playbook(plays, sim, extra_vars={**SET, **PROMPT})
     assert run.rc != 0
     assert "the previous OS disk was restored on 1 instances; instances 0 run " in run.failures[-1], run.output
     assert result(run)["outcome"] == "rolled_back"

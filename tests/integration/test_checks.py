@@ -66,7 +66,7 @@ def test_a_rerun_does_not_walk_past_a_failing_check(simulator: StartSimulator, t
     assert len(first) == 1 and version_of_model(sim) == OLD
     said = refused(sim, variables)
     assert new(sim) == first
-    for words in ("did not start", "the shop answers 503", f"instances {first[0]}", "Nothing was written", "Go back"):
+    for words in ("did not start", "the shop answers 503", f"instances {first[0]}", "Nothing was written", "Roll back"):
         assert words in said, said
     # Only where it is asked for is anything put back; and once the cause is gone the same command goes on.
     hook(tmp_path / "check.yml", SHOWN)

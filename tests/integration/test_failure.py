@@ -139,7 +139,7 @@ def test_failures_within_the_threshold_are_left_and_reported(simulator: StartSim
     sim = simulator(scenes.scenario(10, instance_faults=[{**BROKEN, "instance": "5"}]), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_max_unhealthy_upgraded": 1})
     assert (run.rc, result(run)["outcome"]) == (2, "failed"), run.output
-    for words in ("is finished", "rollout_max_unhealthy_upgraded (1) allows: instance 5: ", "Go back", "shop", "web"):
+    for words in ("is finished", "rollout_max_unhealthy_upgraded (1) allows: instance 5: ", "Roll back", "shop", "web"):
         assert words in message(run)
     assert set(scenes.versions(sim).values()) == {NEW}
     judged = scenes.judged(sim)

@@ -85,7 +85,7 @@ def test_data_disks_that_the_write_lost_stop_it_before_an_instance_is_touched(si
     sim = simulator(scenes.scenario(2, knobs, properties=profile), 120)
     run = scenes.roll(sim, variables={**IMPATIENT, "rollout_on_failure": "rollback_all"})
     assert (run.rc, run.fact("rollout_result")["outcome"]) == (2, "stopped")
-    for word in ("dataDisks was", "64", "No instance was touched", "Go back"):
+    for word in ("dataDisks was", "64", "No instance was touched", "Roll back"):
         assert word in run.failures[-1], run.failures
     assert [call["method"] for call in sim.metrics()["non_get"]] == ["PATCH"]
     assert sum(scenes.judged(sim)["disks_replaced"].values()) == 0

@@ -113,8 +113,7 @@ def _halted(memory: Memory, hook: Hook) -> str:
     walk, plan = memory.walk, memory.planned
     if memory.phase == "check":
         group = plan.check[walk.checked]
-        ids = ", ".join(group["instance_ids"])
-        return f"did not start, because instances that already run the image did not pass: {ids}"
+        return f"did not start because of instances {', '.join(group['instance_ids'])}, which already run the image"
     if hook == "before" or walk.batch is None or hook == "after":
         return "did not start" if hook == "before" else f"stopped at rollout_{hook}"
     batch = walk.batch
@@ -187,8 +186,8 @@ def _model_now(memory: Memory) -> str:
         return f"{unknown}{_not_trusted(memory)}"
     if back.model_failed:
         return f"The model was not set back to the previous image {named(plan.previous)}: {back.model_failed}"
-    again = " again (one more of the 10 models that Azure allows)," if back.model_changed else ","
-    return f"The model names the previous image {named(plan.previous)}{again} and new instances are made of that."
+    again = " again" if back.model_changed else ""
+    return f"The model names the previous image {named(plan.previous)}{again}, and new instances are made of that."
 
 
 def _not_trusted(memory: Memory) -> str:
