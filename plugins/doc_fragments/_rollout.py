@@ -116,6 +116,16 @@ options:
     default: false
 """
 
+    HEALTH_LAG = r"""
+options:
+  health_lag:
+    description:
+      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer
+        than the upgrade must hold for so long.
+    type: float
+    default: 120
+"""
+
     PATIENCE = r"""
 options:
   healthy_for:
@@ -130,12 +140,6 @@ options:
     description: How long Azure may take to upgrade a batch, in seconds.
     type: float
     default: 3600
-  health_lag:
-    description:
-      - How long a health state from before the upgrade may linger, in seconds. Health that cannot be shown to be newer
-        than the upgrade must hold for so long.
-    type: float
-    default: 120
   version_lag:
     description: How long Azure may show the old version after an upgrade, in seconds, before the instance is reimaged.
     type: float

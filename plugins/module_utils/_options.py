@@ -85,11 +85,15 @@ class PolicyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatienceOptions:
+class HealthLagOptions:
+    health_lag: float = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatienceOptions(HealthLagOptions):
     healthy_for: float = 0
     health_timeout: float = 300
     upgrade_timeout: float = 3600
-    health_lag: float = 120
     version_lag: float = 120
 
 
@@ -342,7 +346,7 @@ class ScaleSetInfoRequest(ConnectionOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
+class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, HealthLagOptions):
     image: t.Any = None
     upgrade_mode: t.Literal["Manual"] | None = None
     follow_latest: bool = False

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - steady.vmss._attributes
   - steady.vmss._rollout.scale_set
   - steady.vmss._rollout
+  - steady.vmss._rollout.health_lag
   - steady.vmss._rollout.patience
 attributes:
   check_mode:

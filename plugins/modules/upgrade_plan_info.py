@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - steady.vmss._attributes.info_module
   - steady.vmss._rollout.scale_set
   - steady.vmss._rollout
+  - steady.vmss._rollout.health_lag
 options:
   image:
     description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the

@@ -190,7 +190,8 @@ def test_an_instance_that_azures_own_upgrade_let_fail_is_not_upgraded_by_hand(si
 
 
 @pytest.mark.parametrize(
-    ("args", "words"), [({"poll_interval": 0}, "poll_interval 0"), ({"upgrade_started": "noon"}, "'noon' is not a time")]
+    ("args", "words"),
+    [({"poll_interval": 0}, "poll_interval 0"), ({"upgrade_started": "noon"}, "is not a time")],
 )
 def test_bad_input(simulator: StartSimulator, args: dict[str, Any], words: str) -> None:
     sim = simulator(world(1), 60)

@@ -276,7 +276,7 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
         "model_write_waits": "waits to {what}: the scale set is {state} by another client",
         "model_write_sent": "asks Azure to {what}",
         "model_written": "Azure has stored the change of the model",
-        "stopping": "stops: {why}",
+        "stopped": "stops: {why}",
     }.get(str(event.get("event")), "")
     try:
         return said.format_map(known)

@@ -40,7 +40,7 @@ class Survey:
     all chosen ones where it is empty.
     `excluded`: instances that failed in this rollout, by id with the reason. `verified`: those it saw run the target.
     `read_at`: when this look was, on Azure's clock. The health of an instance whose disk was younger than `health_lag`
-    then may still be that of the old disk; 0 in a plan, which only looks.
+    then may still be that of the old disk; 0 where no rollout has begun.
     """
 
     scale_set: ScaleSet

@@ -139,7 +139,9 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     if standing is None or not standing.selects(selection):
         selection.check(instances, scale_set.name)  # of one that goes on, some may be gone meanwhile
     wanted = images.complete(wanted, scale_set.image)
-    survey = Survey(scale_set, instances, wanted, policy, selection, read_at=azure.server_time, health_lag=0.0)
+    # What an unfinished rollout has started may show the health of the old disk still.
+    lag = request.health_lag if standing and standing.resumable else 0.0
+    survey = Survey(scale_set, instances, wanted, policy, selection, read_at=azure.server_time, health_lag=lag)
     target, facts = exact_image(azure, resume.resumed(survey, standing) or wanted, scale_set)
     names_target = images.same(scale_set.image, target)
     ours = standing if names_target else None
