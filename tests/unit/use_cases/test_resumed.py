@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rollout that was killed and is run again: what the earlier run started is seen to its end, and claimed only then."""
+"""A rollout that was killed and is run again: what the earlier run started is seen to its end before it is claimed."""
 
 from __future__ import annotations
 
