@@ -202,6 +202,7 @@ class AutomaticUpgradesRequest(JournalOptions, AzureMayUpgradeOptions, PatienceO
     health_monitor: HealthSourceOptions | None = None
     rolling_upgrade_policy: RollingUpgradePolicyOptions | None = None
     automatic_os_upgrade_policy: AutomaticUpgradesPolicyOptions | None = None
+    upgrade_instances: bool = True
     max_unavailable: str = PolicyOptions.max_unavailable
     timeout: int = 1800
 
