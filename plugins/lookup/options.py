@@ -13,7 +13,8 @@ version_added: 1.0.0
 description:
   - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
     C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
-  - The scale set is that of C(rollout_resource_group) and C(rollout_scale_set) whatever the prefix.
+  - The scale set is that of C(rollout_resource_group) and C(rollout_scale_set) whatever the prefix. Where one of them
+    is not set, the same name with the prefix, which is deprecated, takes its place.
   - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
 author: [steady.vmss contributors (@steady-vmss)]
 options:
