@@ -208,7 +208,7 @@ class AutomaticUpgradesRequest(JournalOptions, AzureMayUpgradeOptions, PatienceO
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeferredUpgradeRequest(ScaleSetOptions):
+class DeferredUpgradeRequest(JournalOptions):
     instance_ids: t.Sequence[str] = ()
     timeout: int = 900
 
@@ -248,7 +248,7 @@ class ImageInfoRequest(ConnectionOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InstanceProtectionRequest(ScaleSetOptions, ProtectionOptions):
+class InstanceProtectionRequest(JournalOptions, ProtectionOptions):
     instance_ids: t.Sequence[str]
     timeout: int = 600
 
@@ -274,7 +274,7 @@ class LifecycleEventRequest(ScaleSetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrchestrationServiceRequest(ScaleSetOptions):
+class OrchestrationServiceRequest(JournalOptions):
     services: t.Sequence[Service] = t.get_args(Service)
     state: t.Literal["Running", "Suspended"]
     timeout: int = 3600
