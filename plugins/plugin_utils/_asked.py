@@ -83,8 +83,8 @@ def unknown(variables: t.Iterable[str], playbook: str = "") -> Said | None:
         return None
     told = " ".join(f"{one} is no variable of steady.vmss{meant}" for one, meant in wrong.items())
     return "variable_unknown", (
-        f"{told} Call a variable of your own otherwise: what begins like those of its roles and playbooks is taken for "
-        "a slip. Nothing was written."
+        f"{told} Correct the name. A variable of your own needs another prefix: these are reserved for the roles and "
+        "playbooks. Nothing was written."
     )
 
 
@@ -101,7 +101,7 @@ def without_place(args: Variables) -> Said | None:
         return None
     example = " ".join(f"-e {name}=..." for name in missing)
     return "option_invalid", (
-        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set: name the scale set, as with {example} "
+        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set. Add {example} to the command. "
         "Nothing was written."
     )
 
@@ -112,7 +112,7 @@ def wrong_word(variables: t.Iterable[str], value_of: t.Callable[[str], t.Any]) -
         value = value_of(name)
         if value not in ("", None, *_WORDS[name]):
             return "option_invalid", (
-                f"{name} is '{printable(str(value), LONGEST_NAME)}', and must be one of {', '.join(_WORDS[name])}. "
+                f"{name} is '{printable(str(value), LONGEST_NAME)}', but must be one of {', '.join(_WORDS[name])}. "
                 "Nothing was written."
             )
     return None
@@ -125,8 +125,8 @@ def deprecated(variables: Variables) -> str:
         return ""
     new = [_OLD[one] for one in old]
     unused = [name for name, better in zip(old, new, strict=True) if variables.get(better) not in (None, "")]
-    beaten = "".join(f" {one} is not used, because {_OLD[one]} is set." for one in unused)
-    return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} called {' and '.join(new)} now.{beaten}"
+    beaten = "".join(f" {one} is ignored, because {_OLD[one]} is set." for one in unused)
+    return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} deprecated. Use {' and '.join(new)} instead.{beaten}"
 
 
 def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Variables]) -> Said | None:
@@ -137,6 +137,6 @@ def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Vari
         return None
     listed = ", ".join(same[:5]) + (f" and {len(same) - 5} more" if len(same) > 5 else "")
     return "several_hosts", (
-        f"The play would do the same once on each of the hosts {listed}: a scale set is rolled from one host. Write "
-        "hosts: localhost, or give the role's task run_once: true. Nothing was written."
+        f"The play would run the same rollout once for each of the hosts {listed}. Run it from one host: set hosts: "
+        "localhost in the play, or run_once: true on the task that includes the role. Nothing was written."
     )

@@ -32,7 +32,7 @@ def test_the_names_are_those_that_the_role_documents(role: str) -> None:
         ("rollout_max_unavailble", "", "did you mean rollout_max_unavailable?"),
         ("rollback_image_id", "", "did you mean rollback_image?"),
         ("azure_rolling_upgrade_wait", "", "did you mean azure_rolling_upgrade_wait_for_start?"),
-        ("rollout_zzzzzzzz", "", "rollout_zzzzzzzz is no variable of steady.vmss. Call"),
+        ("rollout_zzzzzzzz", "", "rollout_zzzzzzzz is no variable of steady.vmss. Correct"),
         ("rollout_back", "", "did you mean rollout_batch?"),
         ("rollout_memory", "", "is no variable"),
         ("health_monitor_prot", "enable_automatic_upgrades", "did you mean health_monitor_port?"),
@@ -88,9 +88,10 @@ def test_a_word_that_only_the_role_reads(value: Any, refused: bool) -> None:
 
 def test_old_names() -> None:
     assert _asked.deprecated({"rollout_scale_set": "web", "rollback_scale_set": ""}) == ""
-    assert _asked.deprecated({"rollback_scale_set": "web"}) == "rollback_scale_set is called rollout_scale_set now."
+    said = _asked.deprecated({"rollback_scale_set": "web"})
+    assert said == "rollback_scale_set is deprecated. Use rollout_scale_set instead."
     both = _asked.deprecated({"rollback_scale_set": "web", "rollout_scale_set": "api"})
-    assert both.endswith("now. rollback_scale_set is not used, because rollout_scale_set is set.")
+    assert both == f"{said} rollback_scale_set is ignored, because rollout_scale_set is set."
 
 
 WEB, API = {"rollout_scale_set": "web"}, {"rollout_scale_set": "api"}
@@ -109,4 +110,4 @@ WEB, API = {"rollout_scale_set": "web"}, {"rollout_scale_set": "api"}
 def test_hosts_that_would_do_the_same(own: dict[str, Any], refused: str | None) -> None:
     found = _asked.once_per_host("a", list(own), own.__getitem__)
     assert (found is None) == (refused is None)
-    assert found is None or f"the hosts {refused}:" in found[1]
+    assert found is None or f"the hosts {refused}." in found[1]

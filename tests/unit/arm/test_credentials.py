@@ -456,7 +456,7 @@ def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
 def test_azure_takes_three_tokens_beside_the_first(sign_in: SignIn, home: Path) -> None:
     sign_in({**OPTIONS, "auxiliary_tenants": ["a", "b", "c"]}, {})
     said = sign_in.refused({**OPTIONS, "auxiliary_tenants": ["a", "b", "c", "d"]}, {})
-    assert said == "auxiliary_tenants names 4 tenants, and Azure takes tokens of at most 3."
+    assert said == "auxiliary_tenants names 4 tenants, but Azure accepts tokens of at most 3."
     profile(home, "work", client_id="c", secret="s", tenant="t", auxiliary_tenants="one, two,three,four")
     assert "names 4 tenants" in sign_in.refused({"profile": "work"}, SUB)
 
@@ -580,7 +580,7 @@ def test_an_encrypted_certificate_needs_its_password(sign_in: SignIn, home: Path
         return
     said = sign_in.refused({}, environment)
     assert said.startswith(f"The certificate {home / 'client.pem'} cannot be used: ")
-    assert said.endswith("An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one.")
+    assert said.endswith("If it is encrypted, set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.")
 
 
 def encrypted_certificate(password: bytes) -> bytes:
