@@ -31,6 +31,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials impor
     read_settings,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
+from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 from ..asking import request
@@ -446,6 +447,31 @@ def test_a_token_of_another_tenant_that_azure_no_longer_takes_is_replaced(sign_i
     azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, clock, sign_in.session)
     azure.scale_set("rg", "web")
     assert [sent.headers[AUXILIARY] for sent in sign_in.arm.requests] == ["Bearer token-2", "Bearer token-4"]
+
+
+def test_a_read_in_another_tenants_subscription_is_sent_with_its_token(sign_in: SignIn) -> None:
+    """Azure refuses any other there; which tenant it is, is asked once."""
+    versions = "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions"
+    wrong = (401, {}, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The wrong issuer."}})
+    taken = {"Bearer token-3"}
+
+    def answer(request: requests.PreparedRequest) -> Any:
+        return (200, {}, {"value": []}) if request.headers["Authorization"] in taken else wrong
+
+    sign_in.arm.on("GET", versions, answer)
+    options = {**OPTIONS, "auxiliary_tenants": ["one", "two"]}
+    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
+    image = images.parse(versions.removesuffix("/versions"))
+    for _turn in range(2):
+        assert azure.image_versions(image, "westus") == []
+    sent = [one.headers["Authorization"] for one in sign_in.arm.requests]
+    assert sent == ["Bearer token-1", "Bearer token-2", "Bearer token-3", "Bearer token-3"]
+    assert AUXILIARY not in sign_in.arm.requests[-1].headers
+    azure.scale_set("rg", "web")
+    assert sign_in.arm.requests[-1].headers["Authorization"] == "Bearer token-1"
+    taken.clear()
+    with pytest.raises(AzureError, match="auxiliary_tenants"):
+        azure.image_versions(image, "westus")
 
 
 def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
