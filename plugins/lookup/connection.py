@@ -11,7 +11,7 @@ name: connection
 short_description: The connection options that the variables of the roles give
 version_added: 1.0.0
 description:
-  - Makes connection options of the modules of the variables that are called like them with C(rollout_) before, as
+  - Builds the connection options of the modules from the variables of the same names with the prefix C(rollout_), as
     C(rollout_subscription_id).
   - A variable that is not set, or empty, gives no option, so what C(group/steady.vmss.all) in C(module_defaults) says
     of it holds.

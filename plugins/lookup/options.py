@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: options
-short_description: The options of a module that the variables of the roles give
+short_description: A module's options from the variables of the roles
 version_added: 1.0.0
 description:
-  - Makes options of a module of this collection of the variables that are called like them with C(rollout_) before, as
-    C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
-  - The scale set is that of C(rollout_resource_group) and C(rollout_scale_set) whatever the prefix.
+  - Builds the options of a module of this collection from the variables of the same names with the prefix C(rollout_),
+    as C(rollout_max_unavailable), and C(rollout_scale_set) for the scale set's name.
+  - The scale set is that of C(rollout_resource_group) and C(rollout_scale_set) whatever the prefix. Where one of them
+    is not set, the same name with the prefix, which is deprecated, takes its place.
   - A variable that is not set, or empty, gives no option. How to sign in is for P(steady.vmss.connection#lookup).
 author: [steady.vmss contributors (@steady-vmss)]
 options:
@@ -23,7 +24,7 @@ options:
     elements: str
     required: true
   prefix:
-    description: What the variables are called with before the option's name.
+    description: The prefix of the variables' names, without its underscore.
     type: str
     default: rollout
   only:

@@ -206,12 +206,13 @@ class AutomaticUpgradesRequest(JournalOptions, AzureMayUpgradeOptions, PatienceO
     health_monitor: HealthSourceOptions | None = None
     rolling_upgrade_policy: RollingUpgradePolicyOptions | None = None
     automatic_os_upgrade_policy: AutomaticUpgradesPolicyOptions | None = None
+    upgrade_instances: bool = True
     max_unavailable: str = PolicyOptions.max_unavailable
     timeout: int = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeferredUpgradeRequest(ScaleSetOptions):
+class DeferredUpgradeRequest(JournalOptions):
     instance_ids: t.Sequence[str] = ()
     timeout: int = 900
 
@@ -251,7 +252,7 @@ class ImageInfoRequest(ConnectionOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InstanceProtectionRequest(ScaleSetOptions, ProtectionOptions):
+class InstanceProtectionRequest(JournalOptions, ProtectionOptions):
     instance_ids: t.Sequence[str]
     timeout: int = 600
 
@@ -277,7 +278,7 @@ class LifecycleEventRequest(ScaleSetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrchestrationServiceRequest(ScaleSetOptions):
+class OrchestrationServiceRequest(JournalOptions):
     services: t.Sequence[Service] = t.get_args(Service)
     state: t.Literal["Running", "Suspended"]
     timeout: int = 3600

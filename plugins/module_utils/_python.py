@@ -18,8 +18,9 @@ def too_old(version: tuple[int, ...], executable: str) -> str:
         return ""
     least, found = (".".join(map(str, one[:3])) for one in (OLDEST, version))
     return (
-        f"steady.vmss needs Python {least} or newer where its modules run, and found Python {found} ({executable}): "
-        "name another with the variable ansible_python_interpreter, and install the packages of requirements.txt there."
+        f"steady.vmss needs Python {least} or newer where its modules run, but found Python {found} ({executable}). "
+        "Set the variable ansible_python_interpreter to a newer one, and install the packages of the collection's "
+        "requirements.txt for it: PYTHON -m pip install -r requirements.txt"
     )
 
 

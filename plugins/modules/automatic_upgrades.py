@@ -16,7 +16,9 @@ description:
   - All of it is checked before anything is written. What is missing, and is not set by this call, is named in one
     message, each with its remedy.
   - In upgrade mode C(Manual) the instances are brought to the model last, batch by batch, as by
-    M(steady.vmss.instance_upgrade) with O(steady.vmss.instance_upgrade#module:whole_model).
+    M(steady.vmss.instance_upgrade) with O(steady.vmss.instance_upgrade#module:whole_model). Where the model names
+    another image then, as with O(follow_latest), each of them gets a new OS disk. Check mode returns the batches;
+    O(upgrade_instances=false) leaves the instances as they are.
   - What is not given stays as it is. M(steady.vmss.upgrade_policy) turns automatic OS image upgrades off.
 author: [steady.vmss contributors (@steady-vmss)]
 extends_documentation_fragment:
@@ -130,6 +132,12 @@ options:
       os_rolling_upgrade_deferral:
         description: As O(steady.vmss.upgrade_policy#module:automatic_os_upgrade_policy.os_rolling_upgrade_deferral).
         type: bool
+  upgrade_instances:
+    description:
+      - Whether the instances are brought to the model in upgrade mode C(Manual). In the other modes Azure does that.
+      - Where they are not, Azure may not see the health of an instance, which it needs, until it has the model.
+    type: bool
+    default: true
   max_unavailable:
     description:
       - The most instances of the whole scale set that may be unavailable at once while they are brought to the model,
@@ -208,7 +216,8 @@ notes:
   sample: []
 rollout_result:
   description:
-    - The result of the instances, as M(steady.vmss.instance_upgrade) returns it; null in other modes than C(Manual).
+    - The result of the instances, as M(steady.vmss.instance_upgrade) returns it; null in other modes than C(Manual) and
+      where O(upgrade_instances=false).
   returned: always
   type: dict
   sample: {outcome: upgraded, batches: []}
@@ -217,6 +226,12 @@ left_alone:
   returned: always
   type: dict
   sample: {"7": deallocated}
+batches:
+  description: The instances that were upgraded, or would be in check mode, batch by batch.
+  returned: always
+  type: list
+  elements: str
+  sample: ["update domain 0: 0,2", "update domain 1: 1,3"]
 report:
   description: What Azure does from now on, as a sentence.
   returned: success

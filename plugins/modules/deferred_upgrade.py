@@ -40,6 +40,9 @@ options:
     description: How long to wait until Azure accepts the approval, in seconds.
     type: int
     default: 900
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.upgrade_policy
   - module: steady.vmss.lifecycle_event
@@ -99,6 +102,7 @@ def body(azure: Azure, request: DeferredUpgradeRequest, *, check_mode: bool) -> 
         "approved": approved,
         "current": list(approval.current),
         "note": approval.note,
+        "warnings": approval.warnings,
         **_module.diff_of({"approved": []}, {"approved": approved}),
     }
 

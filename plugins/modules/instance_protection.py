@@ -44,6 +44,9 @@ options:
     description: How long to wait for the writes, in seconds.
     type: int
     default: 600
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 seealso:
   - module: steady.vmss.scale_set_info
 """
@@ -92,8 +95,10 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import inst
 
 
 def body(azure: Azure, request: InstanceProtectionRequest, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = instance_protection.protect(azure, _module.SystemClock(), request, check_mode=check_mode)
-    return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
+    clock = _module.SystemClock()
+    before, after, warnings = instance_protection.protect(azure, clock, request, check_mode=check_mode)
+    shown = {"before": before, "after": after, **_module.diff_of(before, after)}
+    return {"changed": before != after, **shown, "warnings": warnings}
 
 
 def main() -> None:

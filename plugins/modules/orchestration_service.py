@@ -42,6 +42,9 @@ options:
       - How long to wait for the writes, in seconds. One takes as long as whatever else runs on the scale set.
     type: int
     default: 3600
+  journal:
+    description: A file to which what happens is appended as JSON lines.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -80,8 +83,10 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import orch
 
 
 def body(azure: Azure, request: OrchestrationServiceRequest, *, check_mode: bool) -> dict[str, t.Any]:
-    before, after = orchestration_service.set_state(azure, _module.SystemClock(), request, check_mode=check_mode)
-    return {"changed": before != after, "before": before, "after": after, **_module.diff_of(before, after)}
+    clock = _module.SystemClock()
+    before, after, warnings = orchestration_service.set_state(azure, clock, request, check_mode=check_mode)
+    shown = {"before": before, "after": after, **_module.diff_of(before, after)}
+    return {"changed": before != after, **shown, "warnings": warnings}
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ Variables = t.Mapping[str, t.Any]
 
 _PLACE = ("resource_group", "scale_set")
 _PLACE_OPTIONS = {"rollout_resource_group": "resource_group", "rollout_scale_set": "name"}
-_CONNECTION = set(_options.argument_spec(_options.ConnectionOptions))
 _FACTS = ("result", "batch", "failure")  # that the roles set themselves
 # Prefixes that are nobody else's, with the names that the roles and playbooks know.
 _NAMES = {
@@ -39,11 +38,9 @@ _NAMES = {
 # Those that others may use too are looked at in the playbook that reads them.
 _OF_A_PLAYBOOK = {
     "enable_automatic_upgrades": {
-        "health_monitor": {*_options.argument_spec(_options.HealthMonitorRequest)} - {*_CONNECTION, *_PLACE, "name"},
-        "upgrade_policy": {
-            *("rolling", "instances", "use_rolling_upgrade_policy", "disable_automatic_rollback"),
-            "os_rolling_upgrade_deferral",
-        },
+        "health_monitor": {*_options.argument_spec(_options.HealthSourceOptions)},
+        "upgrade_policy": {"rolling", *_options.argument_spec(_options.AutomaticUpgradesPolicyOptions)},
+        "rollout": {"upgrade_instances"},
     },
     "recover_credentials": {"extension": {"name", "settings", "protected_settings", "force_update_tag"}},
 }
@@ -70,7 +67,8 @@ class Origin:
 
 def known(playbook: str = "") -> dict[str, set[str]]:
     """The whole names of the variables, by prefix."""
-    names = {**_NAMES, **_OF_A_PLAYBOOK.get(playbook, {})}
+    more = _OF_A_PLAYBOOK.get(playbook, {})
+    names = {prefix: {*_NAMES.get(prefix, ()), *more.get(prefix, ())} for prefix in {**_NAMES, **more}}
     return {prefix: {f"{prefix}_{name}" for name in ours} for prefix, ours in names.items()}
 
 
@@ -85,8 +83,8 @@ def unknown(variables: t.Iterable[str], playbook: str = "") -> Said | None:
         return None
     told = " ".join(f"{one} is no variable of steady.vmss{meant}" for one, meant in wrong.items())
     return "variable_unknown", (
-        f"{told} Call a variable of your own otherwise: what begins like those of its roles and playbooks is taken for "
-        "a slip. Nothing was written."
+        f"{told} Correct the name. A variable of your own needs another prefix: these are reserved for the roles and "
+        "playbooks. Nothing was written."
     )
 
 
@@ -103,7 +101,7 @@ def without_place(args: Variables) -> Said | None:
         return None
     example = " ".join(f"-e {name}=..." for name in missing)
     return "option_invalid", (
-        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set: name the scale set, as with {example} "
+        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set. Add {example} to the command. "
         "Nothing was written."
     )
 
@@ -114,18 +112,21 @@ def wrong_word(variables: t.Iterable[str], value_of: t.Callable[[str], t.Any]) -
         value = value_of(name)
         if value not in ("", None, *_WORDS[name]):
             return "option_invalid", (
-                f"{name} is '{printable(str(value), LONGEST_NAME)}', and must be one of {', '.join(_WORDS[name])}. "
+                f"{name} is '{printable(str(value), LONGEST_NAME)}', but must be one of {', '.join(_WORDS[name])}. "
                 "Nothing was written."
             )
     return None
 
 
 def deprecated(variables: Variables) -> str:
-    """What to call the variables that are set by an old name."""
+    """What to call the variables that are set by an old name, and which of them is not used."""
     old = [name for name in _OLD if variables.get(name) not in (None, "")]
     if not old:
         return ""
-    return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} called {' and '.join(_OLD[one] for one in old)} now."
+    new = [_OLD[one] for one in old]
+    unused = [name for name, better in zip(old, new, strict=True) if variables.get(better) not in (None, "")]
+    beaten = "".join(f" {one} is ignored, because {_OLD[one]} is set." for one in unused)
+    return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} deprecated. Use {' and '.join(new)} instead.{beaten}"
 
 
 def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Variables]) -> Said | None:
@@ -136,6 +137,6 @@ def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Vari
         return None
     listed = ", ".join(same[:5]) + (f" and {len(same) - 5} more" if len(same) > 5 else "")
     return "several_hosts", (
-        f"The play would do the same once on each of the hosts {listed}: a scale set is rolled from one host. Write "
-        "hosts: localhost, or give the role's task run_once: true. Nothing was written."
+        f"The play would run the same rollout once for each of the hosts {listed}. Run it from one host: set hosts: "
+        "localhost in the play, or run_once: true on the task that includes the role. Nothing was written."
     )

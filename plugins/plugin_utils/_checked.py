@@ -8,6 +8,7 @@ variables that cannot be meant.
 
 from __future__ import annotations
 
+import sys
 import typing as t
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class ActionModule(ActionBase):
 
     def _misunderstood(self, args: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> _asked.Said | None:
         """Why it cannot be done or meant. Asked at the start of a rollout: task files may set what they like."""
-        if old_release := old_ansible(__version__):
+        if old_release := old_ansible(__version__, sys.executable):
             return "requirements_missing", old_release
         origin = _asked.Origin(Path(str(self._task.get_path()).rpartition(":")[0]).resolve())
         if not origin.ours or args.get("memory"):

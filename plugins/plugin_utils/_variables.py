@@ -16,7 +16,7 @@ from ansible_collections.steady.vmss.plugins.module_utils import _options
 
 _NO_VARIABLES = {*(one.name for one in fields(_options.ConnectionOptions)), *_options.BETWEEN_CALLS}
 _PLACE = ("resource_group", "name")
-_OF_A_WAY_BACK = (*_PLACE, "image", "instance_ids")
+_OF_A_WAY_BACK = ("image", "instance_ids")
 
 
 def listed(value: object) -> list[str]:
@@ -51,10 +51,10 @@ def options_of(
     for option, kind in (spec[part]["options"] if part else spec).items():
         if option in _NO_VARIABLES or (only and option not in only) or (back and option in _options.BACK):
             continue
-        variable = "scale_set" if option == "name" else option
-        value = value_of(f"{'rollback' if back and option in _OF_A_WAY_BACK else prefix}_{variable}")
-        if value in ("", None) and option in _PLACE:
-            value = value_of(f"rollout_{variable}")
+        if option in _PLACE:
+            value = _place(option, value_of, "rollback" if back else prefix)
+        else:
+            value = value_of(f"{'rollback' if back and option in _OF_A_WAY_BACK else prefix}_{option}")
         if kind["type"] == "list":
             value = listed(value)
         elif kind["type"] == "str" and value is not None:
@@ -62,3 +62,10 @@ def options_of(
         if value not in ("", None, []) or option in _PLACE:
             found[option] = value
     return found
+
+
+def _place(option: str, value_of: t.Callable[[str], t.Any], old_prefix: str) -> t.Any:
+    """By the name that it has for all; the old one, with a prefix of its own, counts where that is unset."""
+    variable = "scale_set" if option == "name" else option
+    value = value_of(f"rollout_{variable}")
+    return value_of(f"{old_prefix}_{variable}") if value in ("", None) and old_prefix != "rollout" else value

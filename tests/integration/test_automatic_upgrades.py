@@ -48,12 +48,14 @@ def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: Sta
     assert checked.rc == 0, checked.output
     (planned,) = checked.of("automatic_upgrades")
     assert "image_support_unknown" in [one["code"] for one in planned.result["findings"]]
+    assert len(planned.result["batches"]) == 2 and planned.result["batches"][0] in checked.stdout, checked.output
     assert sim.metrics()["non_get"] == []
 
     run = play(sim, "enable_automatic_upgrades", GIVEN)
     assert run.rc == 0, run.output
     assert writes(sim)[:3] == ["s_Update", "Extensions_CreateOrUpdate", "s_Update"]
     assert set(writes(sim)[3:]) == {"s_UpdateInstances"}
+    assert run.of("automatic_upgrades")[0].result["batches"] == planned.result["batches"]
     properties = scenes.truth(sim)["document"]["properties"]
     assert properties["virtualMachineProfile"]["storageProfile"]["imageReference"]["version"] == "latest"
     policy = properties["upgradePolicy"]
@@ -80,6 +82,14 @@ def test_a_bare_manual_set_gets_all_that_is_missing_and_off_again(simulator: Sta
     off = play(sim, "disable_automatic_upgrades", {})
     assert off.rc == 0 and off.stats["localhost"]["changed"] == 0, off.output
     assert sim.metrics()["non_get"] == []
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_the_instances_are_left_as_they_are_where_that_is_asked_for(simulator: StartSimulator, check: bool) -> None:
+    sim = simulator(scenes.scenario(2, **BARE), 120)
+    run = play(sim, "enable_automatic_upgrades", {**GIVEN, "rollout_upgrade_instances": "false"}, check=check)
+    assert run.rc == 0 and "The instances are as they were." in run.stdout, run.output
+    assert writes(sim) == ([] if check else ["s_Update", "Extensions_CreateOrUpdate", "s_Update"])
 
 
 @pytest.mark.parametrize("unset", [{}, {"health_monitor_source": "", "upgrade_policy_rolling": ""}])

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,7 @@ def test_a_value_of_the_wrong_type_is_one_sentence(simulator: StartSimulator) ->
     assert untouched(sim)
 
 
-DEPRECATED = ("are called rollout_", "Deprecation warnings can be disabled")
+DEPRECATED = ("are deprecated. Use rollout_", "Deprecation warnings can be disabled")
 OLD_NAMES = {"rollback_resource_group": GROUP, "rollback_scale_set": NAME}
 
 
@@ -111,7 +113,7 @@ def test_the_old_names_go_on_working_and_say_the_new_ones(simulator: StartSimula
         "steady.vmss.rollback", sim, extra_vars={**OLD_NAMES, **image}, check=True, allow_warnings=DEPRECATED
     )
     assert (old.rc, old.fact("rollout_result")["batches"]) == (0, new.fact("rollout_result")["batches"]), old.output
-    told = "rollback_resource_group and rollback_scale_set are called rollout_resource_group and rollout_scale_set now"
+    told = "rollback_resource_group and rollback_scale_set are deprecated. Use rollout_resource_group and rollout_scale"
     assert old.stderr.count(told) == 1
 
     def by_azure(**place: str) -> harness.Result:
@@ -126,7 +128,7 @@ def test_the_old_names_go_on_working_and_say_the_new_ones(simulator: StartSimula
         for prefix in ("rollout", "azure_rolling_upgrade")
     ]
     assert [run.rc for run in runs] == [0, 0], [run.output for run in runs]
-    told = "azure_rolling_upgrade_resource_group and azure_rolling_upgrade_scale_set are called"
+    told = "azure_rolling_upgrade_resource_group and azure_rolling_upgrade_scale_set are deprecated"
     assert [run.stderr.count(told) for run in runs] == [0, 1]
 
 
@@ -148,7 +150,7 @@ def test_a_play_of_many_hosts_does_not_roll_the_set_once_per_host(
     assert len(run.of("steady.vmss.rollout")) == (1 if rolls else 3)
     if not rolls:
         for words in run.failures:
-            assert "once on each of the hosts web1, web2, web3" in words and "hosts: localhost" in words, words
+            assert "once for each of the hosts web1, web2, web3" in words and "hosts: localhost" in words, words
         assert untouched(sim)
 
 
@@ -166,3 +168,31 @@ def test_an_old_python_is_one_sentence() -> None:
         assert done["failed"] and done.get("code") == "requirements_missing", done
         assert "needs Python 3.10 or newer" in done["msg"] and "ansible_python_interpreter" in done["msg"]
         assert "Traceback" not in str(done)
+
+
+def test_an_old_ansible_core_is_one_sentence(tmp_path: Path) -> None:
+    """Only the release that it gives itself is old here: what it lacks the play would find somewhere in the middle."""
+    release = "import ansible.release\nansible.release.__version__ = '2.16.19'\n"
+    (tmp_path / "sitecustomize.py").write_text(release, encoding="utf-8")
+    run = harness.run_playbook(
+        "steady.vmss.status",
+        extra_vars=SET,
+        env={"PYTHONPATH": str(tmp_path)},
+        allow_warnings=["does not support Ansible version 2.16.19"],
+    )
+    words = said(run)
+    assert "needs ansible-core 2.20 or newer, but this play is run by ansible-core 2.16.19" in words
+    found = re.search(r"2\.16\.19 in (\S+)\. Upgrade it: (\S+) -m pip install 'ansible-core>=2\.20'", words)
+    assert found and found[1] == found[2] and Path(found[1]).samefile(sys.executable), words
+
+
+def test_an_old_package_is_one_sentence(tmp_path: Path) -> None:
+    """pip's own record says what is installed, and the first one on the path counts."""
+    record = tmp_path / "azure_mgmt_compute-30.6.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: azure-mgmt-compute\nVersion: 30.6.0\n", "utf-8")
+    done = harness.run_module("scale_set_info", {}, env={"PYTHONPATH": str(tmp_path)})
+    assert done["failed"] and done["code"] == "requirements_missing", done
+    assert "needs azure-mgmt-compute 33 or newer, but found azure-mgmt-compute 30.6.0 in " in done["msg"]
+    found = re.search(r"30\.6\.0 in (\S+) \(Python .*: (\S+) -m pip install .*'azure-mgmt-compute>=33'", done["msg"])
+    assert found and found[1] == found[2] and Path(found[1]).samefile(sys.executable), done["msg"]

@@ -146,3 +146,24 @@ def test_tokens_of_other_tenants_go_along(simulator: StartSimulator) -> None:
     metrics = azure.metrics()
     assert run.rc == 0 and metrics["auxiliary_tokens"] == metrics["arm_calls"] > 0, run.output
     assert [secret for secret in azure.secrets() if secret in run.output + read.output] == []
+
+
+OTHER = {"tenant": "44444444-4444-4444-8444-444444444444", "subscription": "55555555-5555-4555-8555-555555555555"}
+
+
+@pytest.mark.parametrize("image", ["/versions/2.0.0", ""], ids=["version", "newest"])
+def test_a_gallery_in_another_tenant_needs_that_tenants_token(simulator: StartSimulator, image: str) -> None:
+    """Azure reads the gallery with its own tenant's token, and takes a model that refers to it beside such a token."""
+    gallery = f"/subscriptions/{OTHER['subscription']}/resourceGroups/images/providers/Microsoft.Compute/galleries/g"
+    web = f"{gallery}/images/web"
+    picture = {"name": "web", "versions": [{"version": "1.0.0"}, {"version": "2.0.0"}]}
+    galleries = [{"name": "g", "resource_group": "images", "images": [picture], **OTHER}]
+    sets = [scenes.scale_set(1, image={"id": f"{web}/versions/1.0.0"})]
+    azure = simulator({"images": {"galleries": galleries}, "scale_sets": sets}, 240)
+    given = {"rollout_image": f"{web}{image}"}
+    refused = scenes.roll(azure, variables=given)
+    assert refused.rc != 0 and "rollout_auxiliary_tenants" in refused.failures[-1], refused.output
+    assert azure.metrics()["non_get"] == []
+    run = scenes.roll(azure, variables={**given, "rollout_auxiliary_tenants": OTHER["tenant"]})
+    assert run.rc == 0 and scenes.versions(azure) == {"0": "2.0.0"}, run.output
+    assert [secret for secret in azure.secrets() if secret in run.output] == []

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from . import model
 from .compute import BASE, SET
 from .compute_extensions import Extensions
 from .compute_images import Images
@@ -43,7 +44,9 @@ class Arm:
         self.account = scenario.account
         self.wall = wall
         self.faults = scenario.faults
-        self.login = Login(scenario.account, scenario.server)
+        # The tenants of other subscriptions, which have galleries only.
+        self.tenants = {one.subscription: one.tenant for one in self.world.catalogue.galleries if one.subscription}
+        self.login = Login(scenario.account, scenario.server, set(self.tenants.values()))
         self.throttle = Throttle(scenario.server.buckets)
         self.wire = Wire(self.world, self.account.subscription)
         self.reset_counts()
@@ -158,6 +161,8 @@ class Arm:
     def _do(self, route: Route | None, request: Request) -> Reply:
         shown, refusal = "", None
         try:
+            if refused := self._check_tenants(request):
+                return refused
             self._check_subscription(request)
             if route is not None:
                 self.scenario.permissions.check(self.account.client_id, route.action, request.path)
@@ -187,11 +192,38 @@ class Arm:
         owner = self.world.operation_sets.get(request.parameters["operation"].lower())
         return f"{owner.resource_group}/{owner.name}" if owner else ""
 
+    def _check_tenants(self, request: Request) -> Reply | None:
+        """The request's own token is of the subscription's tenant; one comes along of each tenant that it refers to."""
+        account, (own, others) = self.account, self.login.tenants(request)
+        tenant = self.tenants.get(self._subscription_of(request.path), account.tenant)
+        if own != tenant:
+            message = (
+                f"The access token is from the wrong issuer '{request.base_url}/{own}/'. It must match the tenant "
+                f"'{request.base_url}/{tenant}/' associated with this subscription."
+            )
+            challenge = f'Bearer authorization_uri="{request.base_url}/{tenant}", error="invalid_token"'
+            body = {"error": {"code": "InvalidAuthenticationTokenTenant", "message": message}}
+            return Reply(401, body, {"WWW-Authenticate": challenge})
+        storage = model.storage_of(request.json() or {}) if request.method in ("PUT", "PATCH") else {}
+        linked = self._subscription_of(str((storage.get("imageReference") or {}).get("id") or ""))
+        if self.tenants.get(linked, tenant) in (tenant, *others):
+            return None
+        raise ArmError(
+            403,
+            "LinkedAuthorizationFailed",
+            "The client has permission to perform action 'Microsoft.Compute/galleries/images/versions/read' on scope "
+            f"'{request.path}', however the current tenant '{own}' is not authorized to access linked subscription "
+            f"'{linked}'.",
+        )
+
+    def _subscription_of(self, path: str) -> str:
+        return path.split("/")[2].lower() if path.lower().startswith("/subscriptions/") else ""
+
     def _check_subscription(self, request: Request) -> None:
         subscription = request.parameters.get("subscription")
         if subscription is None and request.path.lower().startswith("/subscriptions/"):
             subscription = request.path.split("/")[2]
-        if subscription is None or subscription.lower() == self.account.subscription:
+        if subscription is None or subscription.lower() in (self.account.subscription, *self.tenants):
             return
         if not valid_guid(subscription):
             raise ArmError(

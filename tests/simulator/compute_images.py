@@ -194,12 +194,14 @@ class Images:
     def _images(self, family: str, request: Request) -> list[GalleryImage]:
         name = request.parameters["gallery"]
         group = self._group(request) if family == "gallery" else ""
+        subscription = request.parameters["subscription"].lower()
         found = [
             image
             for image in self.catalogue.galleries
             if image.family == family
             and image.owner.lower() == name.lower()
             and (not group or image.resource_group.lower() == group.lower())
+            and (not group or (image.subscription or self.wire.subscription) == subscription)
         ]
         if not found:
             if family == "gallery":

@@ -47,7 +47,10 @@ class GalleryVersion:
 
 @dataclass
 class GalleryImage:
-    """`family` is `gallery`, `shared` or `community`; `owner` the gallery's name, unique name or public name."""
+    """`family` is `gallery`, `shared` or `community`; `owner` the gallery's name, unique name or public name.
+
+    `tenant` and `subscription`: another one's than the scale sets', "" for the same.
+    """
 
     family: str
     owner: str
@@ -58,6 +61,8 @@ class GalleryImage:
     generation: str = "V2"
     architecture: str = "x64"
     plan: dict[str, str] | None = None
+    tenant: str = ""
+    subscription: str = ""
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from .scenario import Account, Server
 @dataclass
 class Token:
     expires: float
+    tenant: str
 
 
 def _part(value: dict[str, object]) -> str:
@@ -22,11 +24,12 @@ def _part(value: dict[str, object]) -> str:
 
 
 class Login:
-    """`now` in these methods is wall seconds since the epoch."""
+    """`now` in these methods is wall seconds since the epoch. `others`: more tenants that know the application."""
 
-    def __init__(self, account: Account, server: Server) -> None:
+    def __init__(self, account: Account, server: Server, others: Collection[str] = ()) -> None:
         self.account = account
         self.server = server
+        self.others = others
         self.tokens: dict[str, Token] = {}
         self.refused = 0
         self.issued = 0
@@ -37,8 +40,20 @@ class Login:
 
     def auxiliary(self, request: Request, now: float) -> list[bool]:
         """Of each token of another tenant that comes along, whether it is one."""
+        return [self.check(one, request.base_url, now) is None for one in self._auxiliary(request)]
+
+    def _auxiliary(self, request: Request) -> list[str]:
         header = request.headers.get("x-ms-authorization-auxiliary", "")
-        return [self.check(one.strip(), request.base_url, now) is None for one in header.split(",") if one.strip()]
+        return [one.strip() for one in header.split(",") if one.strip()]
+
+    def tenants(self, request: Request) -> tuple[str, set[str]]:
+        """The tenant of the request's own token, and those of the others that come along."""
+        own = self._tenant(request.headers.get("authorization", ""))
+        return own, {self._tenant(one) for one in self._auxiliary(request)}
+
+    def _tenant(self, bearer: str) -> str:
+        token = self.tokens.get(bearer.partition(" ")[2].strip())
+        return token.tenant if token else ""
 
     def check(self, header: str | None, base_url: str, now: float) -> Reply | None:
         """None for a valid bearer, else the 401 of Azure Resource Manager."""
@@ -85,7 +100,7 @@ class Login:
         return None
 
     def _discovery(self, request: Request, tenant: str) -> Reply:
-        if tenant.lower() not in (self.account.tenant, "common", "organizations"):
+        if not self._knows(tenant):
             return self._error(
                 400,
                 "invalid_tenant",
@@ -117,7 +132,7 @@ class Login:
     def _token(self, request: Request, tenant: str, now: float) -> Reply:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         client = form.get("client_id", "")
-        if tenant.lower() not in (self.account.tenant, "common", "organizations"):
+        if not self._knows(tenant):
             return self._error(400, "invalid_tenant", 90002, f"AADSTS90002: Tenant '{tenant}' not found.")
         if form.get("grant_type") not in ("client_credentials", "refresh_token"):
             return self._error(
@@ -144,7 +159,11 @@ class Login:
                 "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the "
                 f"client secret value, not the client secret ID, for a secret added to app '{client}'.",
             )
-        return Reply(200, self.issue(request.base_url, form.get("scope", ""), now))
+        issuer = tenant.lower() if tenant.lower() in self.others else self.account.tenant
+        return Reply(200, self.issue(request.base_url, form.get("scope", ""), now, issuer))
+
+    def _knows(self, tenant: str) -> bool:
+        return tenant.lower() in (self.account.tenant, "common", "organizations", *self.others)
 
     def _managed_identity(self, request: Request, now: float) -> Reply:
         """What App Service offers: IDENTITY_ENDPOINT is this URL, IDENTITY_HEADER is the account's secret."""
@@ -162,24 +181,24 @@ class Login:
             },
         )
 
-    def issue(self, base_url: str, scope: str, now: float) -> dict[str, object]:
-        life = self.server.token_life
+    def issue(self, base_url: str, scope: str, now: float, tenant: str = "") -> dict[str, object]:
+        life, tenant = self.server.token_life, tenant or self.account.tenant
         claims: dict[str, object] = {
             "aud": scope.removesuffix("/.default"),
-            "iss": f"{base_url}/{self.account.tenant}/v2.0",
+            "iss": f"{base_url}/{tenant}/v2.0",
             "iat": int(now),
             "nbf": int(now),
             "exp": int(now) + life,
             "appid": self.account.client_id,
             "idtyp": "app",
             "oid": self.account.client_id,
-            "tid": self.account.tenant,
+            "tid": tenant,
             "jti": str(uuid.uuid4()),
             "ver": "1.0",
         }
         signature = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         text = f"{_part({'typ': 'JWT', 'alg': 'none'})}.{_part(claims)}.{signature}"
-        self.tokens[text] = Token(now + life)
+        self.tokens[text] = Token(now + life, tenant)
         self.issued += 1
         return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": text}
 

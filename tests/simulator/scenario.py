@@ -211,7 +211,7 @@ def _images(catalogue: Catalogue, images: dict[str, Any], location: str) -> None
         catalogue.managed.append(ManagedImage(**{"location": location, **values}))
     for index, entry in enumerate(_list(images.get("galleries"), "images.galleries")):
         where = f"images.galleries[{index}]"
-        values = _keys(entry, {"name", "resource_group", "family", "images"}, where)
+        values = _keys(entry, {"name", "resource_group", "family", "tenant", "subscription", "images"}, where)
         for number, picture in enumerate(_list(values.get("images"), f"{where}.images")):
             place = f"{where}.images[{number}]"
             fields = _keys(picture, {"name", "os", "generation", "architecture", "plan", "versions"}, place)
@@ -220,14 +220,14 @@ def _images(catalogue: Catalogue, images: dict[str, Any], location: str) -> None
                 GalleryVersion(**{"regions": [location], **_keys(v, allowed, f"{place}.versions")})
                 for v in _list(fields.get("versions"), f"{place}.versions")
             ]
+            elsewhere = {name: values[name].lower() for name in ("tenant", "subscription") if name in values}
+            if len(elsewhere) == 1:
+                raise ScenarioError(f"{where}: a gallery of another tenant has both tenant and subscription")
             family = values.get("family", "gallery")
             if family not in ("gallery", "shared", "community"):
                 raise ScenarioError(f"{where}.family: {family!r} is none of gallery, shared, community")
-            catalogue.galleries.append(
-                GalleryImage(
-                    family, values["name"], values.get("resource_group", "images"), **{**fields, "versions": versions}
-                )
-            )
+            group, more = values.get("resource_group", "images"), {**fields, **elsewhere, "versions": versions}
+            catalogue.galleries.append(GalleryImage(family, values["name"], group, **more))
 
 
 def _extension(os: str, health: str) -> dict[str, Any]:

@@ -532,6 +532,8 @@ class Wire:
 
     def _gallery_id(self, image: GalleryImage) -> str:
         base = self.group_id(image.resource_group)
+        if image.subscription:
+            base = base.replace(self.subscription, image.subscription)
         return f"{base}/providers/Microsoft.Compute/galleries/{image.owner}/images/{image.name}"
 
     def _foreign_id(self, image: GalleryImage) -> str:

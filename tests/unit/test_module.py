@@ -170,7 +170,7 @@ def test_an_ansible_core_that_is_too_old_is_one_sentence(
     assert result.get("ran", False) is not old
     if old:
         assert result["code"] == "requirements_missing"
-        assert f"needs ansible-core 2.20 or newer, and this play is run by ansible-core {version}" in result["msg"]
+        assert f"needs ansible-core 2.20 or newer, but this play is run by ansible-core {version}" in result["msg"]
         assert "pip install 'ansible-core>=2.20'" in result["msg"]
 
 

@@ -114,6 +114,12 @@ def test_an_unknown_word_for_what_is_unproven_is_refused(capsys: pytest.CaptureF
     )
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_that_waits_can_show_it(module: str) -> None:
+    options = _options.argument_spec(kind_of(module))
+    assert "timeout" not in options or "journal" in options
+
+
 def test_every_connection_option_has_its_variables() -> None:
     assert list(VARIABLES) == [one.name for one in fields(_options.ConnectionOptions)]
 

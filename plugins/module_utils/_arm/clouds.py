@@ -107,8 +107,8 @@ def _same_authority(cloud: Cloud, environment: t.Mapping[str, str]) -> Cloud:
     named = environment.get("AZURE_AUTHORITY_HOST")
     if named and origin(_https(named)) != origin(cloud.authority):
         reason = (
-            f"its metadata signs in at {urlsplit(cloud.authority).hostname}, and AZURE_AUTHORITY_HOST names "
-            f"{urlsplit(_https(named)).hostname}; unset AZURE_AUTHORITY_HOST if that is right"
+            f"its metadata names the sign-in service {urlsplit(cloud.authority).hostname}, but AZURE_AUTHORITY_HOST is "
+            f"{urlsplit(_https(named)).hostname}; unset AZURE_AUTHORITY_HOST if the first is right"
         )
         raise _unusable(cloud.endpoint, reason)
     return cloud
@@ -125,7 +125,7 @@ def _read(url: str, session: t.Any) -> t.Any:
     except OSError as exc:  # requests checks here that the bundle of certificates exists
         raise _unusable(url, message_text(exc)) from None
     if 300 <= answer.status_code < 400:
-        raise _unusable(url, "its metadata answers with a redirect, which is not followed; name the address itself")
+        raise _unusable(url, "its metadata answers with a redirect, which is not followed; give its target instead")
     if answer.status_code != 200:
         raise _unusable(url, f"its metadata answers HTTP {answer.status_code}", answer.status_code)
     try:

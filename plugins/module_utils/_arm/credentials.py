@@ -44,7 +44,7 @@ _SECRET_HOWTO = (
     "rollout_client_id, rollout_secret, rollout_tenant)"
 )
 _MIXED = (
-    "{part} is given by {one} and {rest} by {other}, which may be another principal's: give client_id, secret and "
+    "{part} is given by {one} and {rest} by {other}, which may belong to another principal. Give client_id, secret and "
     "tenant in one place."
 )
 _NO_PASSWORDS = (
@@ -110,8 +110,8 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
     if unused := [name for name in _UNUSED.get(auth_source, ()) if name in given]:
         raise CredentialError(
             "options_conflict",
-            f"auth_source {auth_source} does not use {', '.join(unused)}, which an option sets: omit it, or "
-            "choose another auth_source.",
+            f"auth_source {auth_source} does not use {', '.join(unused)}, which an option sets. Omit "
+            f"{'it' if len(unused) == 1 else 'them'}, or choose another auth_source.",
         )
     sources = _sources(auth_source, given, variables, environment)
     known = _cli_subscriptions(environment)
@@ -124,7 +124,7 @@ def read_settings(options: ConnectionOptions, environment: t.Mapping[str, str]) 
     if len(auxiliary) > MOST_AUXILIARY:
         raise CredentialError(
             "option_invalid",
-            f"auxiliary_tenants names {len(auxiliary)} tenants, and Azure takes tokens of at most {MOST_AUXILIARY}.",
+            f"auxiliary_tenants names {len(auxiliary)} tenants, but Azure accepts tokens of at most {MOST_AUXILIARY}.",
         )
     subscription_id = first("subscription_id") or _text(next((one for one in known if one.get("isDefault")), {}), "id")
     return Settings(
@@ -299,7 +299,7 @@ def _certificate(settings: Settings, common: dict[str, t.Any]) -> t.Any:
         )
     except (TypeError, ValueError, OSError) as exc:
         words = redact(" ".join(str(exc).split()), [password or ""]).rstrip(".")
-    needs = " An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one."
+    needs = " If it is encrypted, set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password."
     raise CredentialError(
         "certificate_not_usable", f"The certificate {settings.certificate} cannot be used: {words}.{needs}"
     )
@@ -312,8 +312,8 @@ def _workload_identity(
     if not (token_file and settings.client_id and settings.tenant):
         raise CredentialError(
             "credentials_incomplete",
-            "Workload identity needs client_id, tenant and the file of its token: AZURE_CLIENT_ID, AZURE_TENANT_ID and "
-            "AZURE_FEDERATED_TOKEN_FILE, which a pod with an annotated service account has.",
+            "Workload identity needs client_id, tenant and its token's file: set AZURE_CLIENT_ID, AZURE_TENANT_ID and "
+            "AZURE_FEDERATED_TOKEN_FILE, as a pod with an annotated service account has them.",
         )
     return lambda: sdk.WorkloadIdentityCredential(
         tenant_id=settings.tenant, client_id=settings.client_id, token_file_path=token_file, **common
@@ -352,8 +352,8 @@ def _azure_cli(settings: Settings, notices: list[str]) -> t.Callable[[], t.Any]:
         if "subscription" not in inspect.signature(sdk.AzureCliCredential.__init__).parameters:  # azure-identity 1.19
             arguments = {"tenant_id": _text(account, "tenantId")}
             notice = (
-                f"The azure-identity that is installed cannot tell the Azure CLI that subscription '{chosen}' is meant:"
-                " the token is of its tenant and az's current account. A newer azure-identity can."
+                f"The installed azure-identity cannot pass subscription '{chosen}' to the Azure CLI, so the token is "
+                "for its tenant and az's current account. Upgrade azure-identity if several accounts are signed in."
             )
 
     def check(_token: str) -> None:

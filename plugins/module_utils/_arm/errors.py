@@ -24,6 +24,14 @@ CERTIFICATE_HOWTO = (
     "the server's certificate cannot be verified; name its authority's certificate in REQUESTS_CA_BUNDLE"
 )
 
+_GALLERY_ELSEWHERE = (
+    "name the tenant of the image's gallery in auxiliary_tenants (in roles and playbooks: rollout_auxiliary_tenants)."
+)
+_OF_ANOTHER_TENANT = {
+    "invalidauthenticationtokentenant": f"Sign in to the subscription's own tenant, or {_GALLERY_ELSEWHERE}",
+    "linkedauthorizationfailed": f"If that subscription is another tenant's, {_GALLERY_ELSEWHERE}",
+}
+
 _LONGEST_WAIT = 3600.0  # seconds; Azure asks for up to 20 minutes
 
 
@@ -38,7 +46,7 @@ class AzureError(Exception):
         self.problem = problem
         self.attempted = attempted
         self.scale_set = scale_set
-        remedy = model_limit.remedy(str(problem))
+        remedy = model_limit.remedy(str(problem)) or _OF_ANOTHER_TENANT.get(problem.code.lower(), "")
         super().__init__(f"Cannot {attempted}: {problem}" + (f" {remedy}" if remedy else ""))
 
     def and_now(self, state: str) -> None:

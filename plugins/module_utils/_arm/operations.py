@@ -47,12 +47,14 @@ def write_until(
     write: t.Callable[[], Operation | None],
     what: str,
     scale_set: str,
+    tell: t.Callable[..., None],
 ) -> None:
     """Write until a fresh read says `done`. Raises AzureError with the last problem where it never does.
 
     `write` returns its operation's end, as `wait_for_operation` does. One that failed twice is not sent until
     the deadline passes.
     A write that Azure has done, or may have, is looked for as long as reads may lag behind before it is sent again.
+    `tell`: gets an event of the journal and its facts.
     """
     last = Problem(problems.LOST, "", "the write had no effect within the timeout")
     failed = taken = 0
@@ -63,12 +65,14 @@ def write_until(
         if sent is not None and (waited := clock.now() - sent) < _SHOWS_WITHIN:
             clock.sleep(pacing.next_read(pacing.INSTANCES, waited))
             continue
+        tell("write_sent", what=what)
         try:
             operation = write()
         except AzureError as error:
             if error.problem.kind not in problems.RETRYABLE:
                 raise
             last = error.problem
+            tell("write_waits", what=what, problem=str(last))
             sent = clock.now() if error.problem.kind == problems.LOST else None
             pause(clock, deadline, error.problem)
         else:
@@ -78,4 +82,7 @@ def write_until(
             if operation and refused:
                 last = refused
                 failed += operation.status == "Failed"
+                tell("write_waits", what=what, problem=str(refused))
                 clock.sleep(RETRY)
+    if taken or sent is not None:
+        tell("written", what=what)

@@ -25,6 +25,7 @@ LONGEST_PAUSE = 30.0  # between two tries where Azure does not say
 
 MAY_BE_EMPTY = "may_be_empty"  # an option of a request whose good answer may have no body
 
+_AUXILIARY = "x-ms-authorization-auxiliary"
 _SOON = 300.0  # seconds before its end a token is replaced
 
 _RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -152,6 +153,8 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
     token in x-ms-authorization-auxiliary: "Bearer <token>, Bearer <token>", at most three, each valid
     (https://learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant; the Azure CLI joins
     them with ";"). One that has expired is answered with 401 as well.
+    The request's own token has to be of the tenant of the subscription that it goes to. So a read in another tenant's
+    subscription, as of that gallery itself, is sent with the other tenant's token.
     """
 
     def __init__(self, credential: t.Any, scope: str, usage: Usage, clock: Clock) -> None:
@@ -161,25 +164,60 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
         self._usage = usage
         self._clock = clock
         self._auxiliary: dict[int, t.Any] = {}  # tokens, by the number of the tenant
+        self._tenant_of: dict[str, int] = {}  # the number of the tenant, by subscription
 
     def on_request(self, request: t.Any) -> None:
+        headers = request.http_request.headers
+        number = self._tenant_of.get(_subscription_of(request))
+        if number is not None:
+            headers.pop(_AUXILIARY, None)
+            headers["Authorization"] = f"Bearer {self._token_of(number)}"
+            return
         super().on_request(request)
-        for number, one in enumerate(self._renewable.auxiliary):
-            held = self._auxiliary.get(number)
-            if held is None or held.expires_on - self._clock.now() < _SOON:
-                self._auxiliary[number] = one.get_token(self._scope)
-        if self._auxiliary:
-            tokens = ", ".join(f"Bearer {token.token}" for token in self._auxiliary.values())
-            request.http_request.headers["x-ms-authorization-auxiliary"] = tokens
+        if self._renewable.auxiliary:
+            tokens = [f"Bearer {self._token_of(number)}" for number in range(len(self._renewable.auxiliary))]
+            headers[_AUXILIARY] = ", ".join(tokens)
+
+    def _token_of(self, number: int) -> str:
+        held = self._auxiliary.get(number)
+        if held is None or held.expires_on - self._clock.now() < _SOON:
+            held = self._auxiliary[number] = self._renewable.auxiliary[number].get_token(self._scope)
+        return str(held.token)
 
     def send(self, request: t.Any) -> t.Any:
+        held = self._token
         answer = super().send(request)
         if answer.http_response.status_code != 401:
             return answer
+        read = request.http_request.method == "GET"
+        if read and self._renewable.auxiliary and _is_of_another_tenant(answer.http_response):
+            self._token = held  # it is good where it belongs
+            return self._sent_as_another(request, answer)
         self._renewable.renew()
         self._auxiliary.clear()
         self._usage.retries += 1
         return super().send(request)
+
+    def _sent_as_another(self, request: t.Any, answer: t.Any) -> t.Any:
+        """With each of the other tenants' tokens in turn; the one that is taken is kept for this subscription."""
+        subscription = _subscription_of(request)
+        for number in range(len(self._renewable.auxiliary)):
+            self._tenant_of[subscription] = number
+            self._usage.retries += 1
+            answer = super().send(request)
+            if not _is_of_another_tenant(answer.http_response):
+                return answer
+        self._tenant_of.pop(subscription, None)
+        return answer
+
+
+def _subscription_of(request: t.Any) -> str:
+    parts = urlsplit(request.http_request.url).path.lower().split("/")
+    return parts[2] if parts[1:2] == ["subscriptions"] and len(parts) > 2 else ""
+
+
+def _is_of_another_tenant(response: t.Any) -> bool:
+    return response.status_code == 401 and _error_code(response).lower() == "invalidauthenticationtokentenant"
 
 
 def _unanswered(response: t.Any, may_be_empty: bool) -> bool:

@@ -57,10 +57,10 @@ def unmet_requirements(path: t.Sequence[str] | None = None) -> str:
     if wrong:
         needed = ", ".join(f"{name} {REQUIREMENTS[name]} or newer".replace("  or newer", "") for name in wrong)
         there = ", ".join(f"{name} {found[name]}" if found[name] else f"no {name}" for name in wrong)
-        return f"The module needs {needed} and found {there} in {where}: {_pip(python)}"
+        return f"The module needs {needed}, but found {there} in {where}. Install what is missing: {_pip(python)}"
     if IMPORT_ERROR:
         cause = IMPORT_ERROR.strip().splitlines()[-1]
-        return f"The Azure SDK cannot be imported in {where}, {cause}: {_pip(python)} --force-reinstall"
+        return f"The Azure SDK cannot be imported in {where} ({cause}). Reinstall it: {_pip(python)} --force-reinstall"
     return ""
 
 

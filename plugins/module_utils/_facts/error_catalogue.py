@@ -30,8 +30,8 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "No option says what is to change.", "Give at least one of the options that the message names."
         ),
         "requirements_missing": Entry(
-            "ansible-core, or a package of the Azure SDK where the module runs, is missing or too old.",
-            "Run the pip command that the message names.",
+            "ansible-core, or the Python or a package of the Azure SDK where the module runs, is missing or too old.",
+            "Run the command that the message names.",
         ),
         "instance_ids_invalid": Entry(
             "An action had no plain instance ids, which means all instances to Azure.",
@@ -53,12 +53,12 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "Extra variables override those that the role sets itself.", "Omit the named variables."
         ),
         "variable_unknown": Entry(
-            "A variable begins as those of the roles and playbooks do, and is none of them.",
-            "Correct its name as the message suggests, or call a variable of your own otherwise.",
+            "A variable has a prefix of the roles and playbooks, and none of them has a variable of this name.",
+            "Correct its name as the message suggests, or give a variable of your own another prefix.",
         ),
         "several_hosts": Entry(
-            "The play would do the same once on each of its hosts.",
-            "Write hosts: localhost, or run_once: true at the role's task.",
+            "The play would run the same rollout once for each of its hosts.",
+            "Set hosts: localhost in the play, or run_once: true on the task that includes the role.",
         ),
     },
     "Sign-in": {

@@ -57,10 +57,17 @@ def refusal(scale_set: str, sentences: t.Iterable[str]) -> str:
     return f"Nothing was written. Scale set {scale_set} is not ready: {' '.join(sentences)}"
 
 
-def report(mode_before: str, mode_now: str, *, check_mode: bool) -> str:
+_NOT_UPGRADED = (
+    " The instances are as they were. Bring those that do not have the newest model to it with "
+    "steady.vmss.instance_upgrade and whole_model: true; until then Azure may not see their health, which it needs."
+)
+
+
+def report(mode_before: str, mode_now: str, *, check_mode: bool, skipped: bool = False) -> str:
+    """`skipped`: the instances were to be left as they are."""
     on = "would be" if check_mode else "are"
     mode = f" The upgrade mode was {mode_before} and is {mode_now} now." if mode_before != mode_now else ""
     return (
         f"Automatic OS image upgrades {on} on. Azure may take 3 hours for the first one; playbook "
-        f"steady.vmss.upgrade_history shows it.{'' if check_mode else mode}"
+        f"steady.vmss.upgrade_history shows it.{'' if check_mode else mode}{_NOT_UPGRADED if skipped else ''}"
     )

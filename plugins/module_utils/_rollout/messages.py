@@ -276,6 +276,9 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
         "model_write_waits": "waits to {what}: the scale set is {state} by another client",
         "model_write_sent": "asks Azure to {what}",
         "model_written": "Azure has stored the change of the model",
+        "write_sent": "asks Azure to {what}",
+        "write_waits": "waits to {what} again: {problem}",
+        "written": "it is done: {what}",
         "stopped": "stops: {why}",
     }.get(str(event.get("event")), "")
     try:

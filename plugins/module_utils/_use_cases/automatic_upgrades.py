@@ -13,6 +13,7 @@ from .._arm.client import Azure, Clock
 from .._arm.errors import AzureError
 from .._facts import images
 from .._facts.findings import ERROR
+from .._facts.images import Image
 from .._facts.problems import Failure, Refused
 from .._facts.scale_set import MANUAL, ScaleSet
 from .._model import health_source
@@ -44,23 +45,27 @@ def enable(
     first = azure.scale_set(request.resource_group, request.name)
     before = _shown(first)
     after = _checked(azure, clock, request, first, told)
-    manual = after["upgrade_policy"]["mode"] == MANUAL
     upgraded: tuple[Result, Failure | None] = ({}, None)
-    if not check_mode:
+    if check_mode:
+        # Each write makes a new model, which no instance has got.
+        new_model = _image_after(first, request) if before != after else None
+        if _brings_instances(request, after):
+            upgraded = _instances(azure, clock, request, check_mode=True, new_model=new_model)
+    else:
         try:
             after = _written(azure, clock, request, told)
-            manual = after["upgrade_policy"]["mode"] == MANUAL
-            upgraded = _instances(azure, clock, request, check_mode=False) if manual else upgraded
+            if _brings_instances(request, after):
+                upgraded = _instances(azure, clock, request, check_mode=False)
         except Refused as refusal:
             raise refusal.after_writes(azure.written) from refusal
         except AzureError as error:
             if azure.written:
                 error.and_now(f"Before that, this call sent: {'; '.join(dict.fromkeys(azure.written))}.")
             raise
-    elif manual and not any(one["severity"] == ERROR for one in told.findings):
-        upgraded = _instances(azure, clock, request, check_mode=True)
     done, failure = upgraded
     modes = (before["upgrade_policy"]["mode"], after["upgrade_policy"]["mode"])
+    skipped = modes[1] == MANUAL and not request.upgrade_instances
+    batches = (done.get("rollout_result") or {}).get("batches", ())
     result = {
         "changed": before != after or bool(done.get("changed")),
         "scale_set": first.id,
@@ -70,11 +75,17 @@ def enable(
         "notes": told.notes,
         "rollout_result": done.get("rollout_result"),
         "left_alone": done.get("left_alone", {}),
-        "report": automatic_upgrades.report(*modes, check_mode=check_mode),
+        "batches": [f"{one['label']}: {','.join(one['instance_ids'])}" for one in batches],
+        "report": automatic_upgrades.report(*modes, check_mode=check_mode, skipped=skipped),
         "warnings": list(dict.fromkeys([*told.warnings, *done.get("warnings", ())])),
         "diff": {"before": before, "after": after},
     }
     return result, failure
+
+
+def _brings_instances(request: AutomaticUpgradesRequest, after: Result) -> bool:
+    """In the other modes Azure does."""
+    return request.upgrade_instances and after["upgrade_policy"]["mode"] == MANUAL
 
 
 def _shown(scale_set: ScaleSet) -> Result:
@@ -158,8 +169,13 @@ def _tell_policy(told: _Told, change: upgrade_policy.PolicyChange) -> None:
         told.warnings += [one["sentence"] for one in told.findings if one["severity"] != ERROR]
 
 
+def _image_after(scale_set: ScaleSet, request: AutomaticUpgradesRequest) -> Image | None:
+    image = scale_set.image
+    return image.following_latest() if image and request.follow_latest else image
+
+
 def _instances(
-    azure: Azure, clock: Clock, request: AutomaticUpgradesRequest, *, check_mode: bool
+    azure: Azure, clock: Clock, request: AutomaticUpgradesRequest, *, check_mode: bool, new_model: Image | None = None
 ) -> tuple[Result, Failure | None]:
     whole = part(InstanceUpgradeRequest, request, whole_model=True)
-    return instance_upgrade.upgrade(azure, clock, whole, check_mode=check_mode)
+    return instance_upgrade.upgrade(azure, clock, whole, check_mode=check_mode, new_model=new_model)

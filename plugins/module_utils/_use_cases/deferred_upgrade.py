@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from .._arm import operations
@@ -14,6 +15,7 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, domains, problems
 from .._facts.domains import Selection
 from .._facts.scale_set import ScaleSet
+from .._journal import Journal
 from .._options import DeferredUpgradeRequest
 from .._orchestrator.observation import OS, Watch
 
@@ -29,6 +31,7 @@ class Approval:
     approved: tuple[str, ...]
     current: tuple[str, ...]
     note: str = ""
+    warnings: t.Sequence[str] = ()  # of the journal
 
 
 def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, check_mode: bool) -> Approval:
@@ -37,10 +40,14 @@ def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, chec
     scale_set = azure.scale_set(request.resource_group, request.name)
     if not scale_set.deferred_os_upgrade:
         return Approval((), (), f"scale set {scale_set.name} does not defer its automatic OS upgrades")
+    journal = Journal(None if check_mode else request.journal, scale_set=scale_set.id)
+    tell = journal.teller(clock.now)
     while True:
         waiting, current = _chosen(azure, clock, scale_set, tuple(request.instance_ids))
         if check_mode or not waiting:
             return Approval(waiting, current)
+        what = f"approve the deferred upgrade of instances {', '.join(waiting)} of scale set {scale_set.name}"
+        tell("write_sent", what=what)
         try:
             ref = azure.approve_upgrade(scale_set, waiting)
         except AzureError as error:
@@ -48,14 +55,15 @@ def approve(azure: Azure, clock: Clock, request: DeferredUpgradeRequest, *, chec
                 return Approval((), current, f"no approval is pending now ({error.problem})")
             if error.problem.kind not in _RETRYABLE or clock.now() > deadline:
                 raise
+            tell("write_waits", what=what, problem=str(error.problem))
             operations.pause(clock, deadline, error.problem)
             scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
             continue
         end = operations.wait_for_operation(azure, clock, ref, deadline)
         if end is not None and end.problem is not None:
-            what = f"approve the deferred upgrade of instances {', '.join(waiting)} of scale set {scale_set.name}"
             raise AzureError(end.problem, what, scale_set.name)
-        return Approval(waiting, current)
+        tell("written", what=what)
+        return Approval(waiting, current, warnings=journal.warnings)
 
 
 def _nothing_waits(azure: Azure, scale_set: ScaleSet) -> bool:

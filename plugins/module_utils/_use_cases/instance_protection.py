@@ -13,6 +13,7 @@ from .._arm.client import Azure, Clock
 from .._facts import commands
 from .._facts.problems import Operation, Refused
 from .._facts.scale_set import Instance, ScaleSet
+from .._journal import Journal
 from .._options import InstanceProtectionRequest, ProtectionOptions, given
 
 Protection = dict[str, bool]
@@ -30,8 +31,9 @@ _READ_ONLY = (
 
 def protect(
     azure: Azure, clock: Clock, request: InstanceProtectionRequest, *, check_mode: bool
-) -> tuple[dict[str, Protection], dict[str, Protection]]:
-    """Bring the instances' protection to what the options say; returns it before and after, by instance id.
+) -> tuple[dict[str, Protection], dict[str, Protection], list[str]]:
+    """Bring the instances' protection to what the options say; returns it before and after, by instance id, and
+    warnings of the journal.
 
     Raises Refused for an instance that the scale set does not have, and for what Azure would refuse.
     """
@@ -42,6 +44,7 @@ def protect(
     before = {i: _now(azure, scale_set, known[i], request) for i in request.instance_ids}
     after = {i: _wanted(i, now, request) for i, now in before.items()}
     deadline = clock.now() + request.timeout
+    journal = Journal(None if check_mode else request.journal, scale_set=scale_set.id)
     for instance_id in [] if check_mode else [i for i in before if before[i] != after[i]]:
         document = _Document(azure, scale_set, instance_id, request)
         operations.write_until(
@@ -51,9 +54,10 @@ def protect(
             lambda document=document: document.write(clock, deadline),  # type: ignore[misc]
             f"protect instance {instance_id} of scale set {scale_set.name}",
             scale_set.name,
+            journal.teller(clock.now),
         )
         after[instance_id] = document.now
-    return before, after
+    return before, after, journal.warnings
 
 
 def _now(azure: Azure, scale_set: ScaleSet, instance: Instance, request: InstanceProtectionRequest) -> Protection:

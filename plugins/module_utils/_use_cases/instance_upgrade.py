@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._arm.client import Azure, Clock, OperationRef
 from .._arm.errors import AzureError
@@ -30,10 +31,15 @@ from . import upgrade_plan_info
 
 
 def upgrade(
-    azure: Azure, clock: Clock, request: InstanceUpgradeRequest, *, check_mode: bool
+    azure: Azure, clock: Clock, request: InstanceUpgradeRequest, *, check_mode: bool, new_model: Image | None = None
 ) -> tuple[dict[str, t.Any], Failure | None]:
-    """Upgrade what is chosen. Returns the module's result and, where the work stopped, why."""
+    """Upgrade what is chosen. Returns the module's result and, where the work stopped, why.
+
+    `new_model`: in check mode, the image of a model that would be written before.
+    """
     survey, rollout = survey_of(azure, request)
+    if check_mode and new_model:
+        survey = _once_written(survey, new_model)
     machine = start(survey, request, clock.now())
     earlier = request.earlier_batches
     untold = upgrade_messages.untold(survey)
@@ -64,6 +70,14 @@ def upgrade(
     result["rollout_result"]["message"] = stopped
     more = f"{upgrade_messages.new_instances(machine.survey)} {upgrade_messages.go_on(machine.survey)}"
     return result, Failure(report.end.code, f"{stopped} {more}", upgrade_messages.advice(machine.survey))
+
+
+def _once_written(survey: Survey, image: Image) -> Survey:
+    """With a model of this image, which no instance has got. Of a Flexible set Azure never tells who has got it."""
+    behind = tuple(
+        i if i.latest_model_applied is None else replace(i, latest_model_applied=False) for i in survey.instances
+    )
+    return replace(survey, scale_set=replace(survey.scale_set, image=image), target=image, instances=behind)
 
 
 def _result(

@@ -208,12 +208,18 @@ class Driver:
         joined = step.why == "begin" and change.joined
         return Seen(changed=change.changed, joined=joined, upgrade_mode=change.after.upgrade_mode)
 
-    def _set_services(self, step: SetServices, _memory: Memory) -> Seen:
+    def _set_services(self, step: SetServices, memory: Memory) -> Seen:
         asked = OrchestrationServiceRequest(
-            **self._place(), services=t.cast(t.Any, list(step.services)), state=step.state
+            **self._place(),
+            services=t.cast(t.Any, list(step.services)),
+            state=step.state,
+            journal=t.cast(t.Any, self._path(memory)),
         )
-        before, after = orchestration_service.set_state(self.azure, self.clock, asked, check_mode=self.check_mode)
+        before, after, warnings = orchestration_service.set_state(
+            self.azure, self.clock, asked, check_mode=self.check_mode
+        )
         self.changed = self.changed or before != after
+        self.warnings += warnings
         return Seen(changed=before != after)
 
     def _upgrade(self, step: Upgrade, memory: Memory) -> Seen:

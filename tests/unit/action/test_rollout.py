@@ -173,12 +173,20 @@ def test_the_options_of_a_module_are_those_that_the_variables_say() -> None:
         "max_unavailable": "3",
         "canary": 0,
     }
+    only_old = {"rollback_resource_group": "shop", "rollback_scale_set": "web"}
+    assert options("rollout", only_old, back=True) == {**SET, "back": True}
+    both = {**variables, "rollback_resource_group": "old", "rollback_scale_set": "old"}
+    assert options("rollout", both, only=[*SET], back=True) == {**SET, "back": True}
     waits = options("instance_upgrade", variables, only=["max_unavailable"])
     assert waits == {"max_unavailable": "3"}
     azures = options(
         "rolling_upgrade", {**variables, "azure_rolling_upgrade_timeout": "9"}, prefix="azure_rolling_upgrade"
     )
     assert azures == {**SET, "timeout": "9"}
+    for name, given in (("rollout", "web"), ("azure_rolling_upgrade", "old")):
+        place = {"azure_rolling_upgrade_scale_set": "old", f"{name}_scale_set": given}
+        found = options("rolling_upgrade", place, only=["name"], prefix="azure_rolling_upgrade")
+        assert found == {"name": given}
     source = {"health_monitor_source": "", "health_monitor_port": "80", "health_monitor_name": "web"}
     assert options("automatic_upgrades.health_monitor", source, prefix="health_monitor") == {"port": "80"}
     members = {"upgrade_policy_disable_automatic_rollback": False, "upgrade_policy_use_rolling_upgrade_policy": ""}

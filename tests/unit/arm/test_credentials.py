@@ -31,6 +31,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials impor
     read_settings,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
+from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 from ..asking import request
@@ -448,6 +449,31 @@ def test_a_token_of_another_tenant_that_azure_no_longer_takes_is_replaced(sign_i
     assert [sent.headers[AUXILIARY] for sent in sign_in.arm.requests] == ["Bearer token-2", "Bearer token-4"]
 
 
+def test_a_read_in_another_tenants_subscription_is_sent_with_its_token(sign_in: SignIn) -> None:
+    """Azure refuses any other there; which tenant it is, is asked once."""
+    versions = "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions"
+    wrong = (401, {}, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The wrong issuer."}})
+    taken = {"Bearer token-3"}
+
+    def answer(request: requests.PreparedRequest) -> Any:
+        return (200, {}, {"value": []}) if request.headers["Authorization"] in taken else wrong
+
+    sign_in.arm.on("GET", versions, answer)
+    options = {**OPTIONS, "auxiliary_tenants": ["one", "two"]}
+    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
+    image = images.parse(versions.removesuffix("/versions"))
+    for _turn in range(2):
+        assert azure.image_versions(image, "westus") == []
+    sent = [one.headers["Authorization"] for one in sign_in.arm.requests]
+    assert sent == ["Bearer token-1", "Bearer token-2", "Bearer token-3", "Bearer token-3"]
+    assert AUXILIARY not in sign_in.arm.requests[-1].headers
+    azure.scale_set("rg", "web")
+    assert sign_in.arm.requests[-1].headers["Authorization"] == "Bearer token-1"
+    taken.clear()
+    with pytest.raises(AzureError, match="auxiliary_tenants"):
+        azure.image_versions(image, "westus")
+
+
 def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
     sign_in(OPTIONS, {})
     assert AUXILIARY not in sign_in.arm.requests[-1].headers
@@ -456,7 +482,7 @@ def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
 def test_azure_takes_three_tokens_beside_the_first(sign_in: SignIn, home: Path) -> None:
     sign_in({**OPTIONS, "auxiliary_tenants": ["a", "b", "c"]}, {})
     said = sign_in.refused({**OPTIONS, "auxiliary_tenants": ["a", "b", "c", "d"]}, {})
-    assert said == "auxiliary_tenants names 4 tenants, and Azure takes tokens of at most 3."
+    assert said == "auxiliary_tenants names 4 tenants, but Azure accepts tokens of at most 3."
     profile(home, "work", client_id="c", secret="s", tenant="t", auxiliary_tenants="one, two,three,four")
     assert "names 4 tenants" in sign_in.refused({"profile": "work"}, SUB)
 
@@ -580,7 +606,7 @@ def test_an_encrypted_certificate_needs_its_password(sign_in: SignIn, home: Path
         return
     said = sign_in.refused({}, environment)
     assert said.startswith(f"The certificate {home / 'client.pem'} cannot be used: ")
-    assert said.endswith("An encrypted one needs AZURE_CLIENT_CERTIFICATE_PASSWORD, the right one.")
+    assert said.endswith("If it is encrypted, set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.")
 
 
 def encrypted_certificate(password: bytes) -> bytes:

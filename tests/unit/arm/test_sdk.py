@@ -32,11 +32,11 @@ def said(folder: Path, **changes: str) -> str:
 @pytest.mark.parametrize(
     ("installed", "words"),
     [
-        ({"azure_mgmt_compute": "30.6.0"}, ["azure-mgmt-compute 33 or newer and found azure-mgmt-compute 30.6.0 in"]),
-        ({"azure_mgmt_compute": ""}, ["azure-mgmt-compute 33 or newer and found no azure-mgmt-compute in"]),
-        ({"azure_identity": "1.9.0"}, ["azure-identity 1.19 or newer and found azure-identity 1.9.0 in"]),
-        ({"azure_core": "1.30.2"}, ["azure-core 1.31 or newer and found azure-core 1.30.2 in"]),
-        ({"requests": ""}, ["needs requests and found no requests in"]),
+        ({"azure_mgmt_compute": "30.6.0"}, ["azure-mgmt-compute 33 or newer, but found azure-mgmt-compute 30.6.0 in"]),
+        ({"azure_mgmt_compute": ""}, ["azure-mgmt-compute 33 or newer, but found no azure-mgmt-compute in"]),
+        ({"azure_identity": "1.9.0"}, ["azure-identity 1.19 or newer, but found azure-identity 1.9.0 in"]),
+        ({"azure_core": "1.30.2"}, ["azure-core 1.31 or newer, but found azure-core 1.30.2 in"]),
+        ({"requests": ""}, ["needs requests, but found no requests in"]),
         (dict.fromkeys(["azure_identity", "azure_mgmt_compute"], ""), ["no azure-identity, no azure-mgmt-compute in"]),
     ],
 )

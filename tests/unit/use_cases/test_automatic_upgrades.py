@@ -17,8 +17,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import auto
 
 from ..fake_azure import FakeAzure, FakeClock
 from ..refusals import refused
-from ..stored import Stored
-from .test_model_writers import DENIED, VERSIONS
+from ..stored import HEALTH, Stored
+from .test_model_writers import DENIED, VERSIONS, uniform
 
 MONITOR = {"source": "application_health_extension", "protocol": "tcp", "port": 22}
 EVERYTHING: dict[str, Any] = {"follow_latest": True, "upgrade_mode": "Manual", "health_monitor": MONITOR}
@@ -58,6 +58,54 @@ def test_what_is_missing_is_written_in_order_and_once(azure: Azure, arm: FakeAzu
     assert (policy["mode"], policy["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"]) == ("Manual", True)
     assert "The upgrade mode was Rolling and is Manual now." in done["report"]
     assert not enable(azure, clock, **EVERYTHING)["changed"] and len(web.writes()) == 4
+
+
+def ready(arm: FakeAzure, *, automatic: bool) -> Stored:
+    """In mode Manual and with all that automatic upgrades need, of three instances that have the model."""
+    web = bare(arm)
+    web.extend(EXTENSION, HEALTH["properties"])
+    web.profile["storageProfile"]["imageReference"]["version"] = "latest"
+    web.change(upgradePolicy={"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": automatic}})
+    web.instances = [uniform(n) for n in range(3)]
+    for one in web.instances:
+        one["properties"]["instanceView"]["vmHealth"] = {"status": {"code": "HealthState/healthy"}}
+    return web
+
+
+@pytest.mark.parametrize("given", [EVERYTHING, {**EVERYTHING, "max_unavailable": "2"}])
+def test_a_check_shows_the_batches_of_the_instances(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, given: dict[str, Any]
+) -> None:
+    """No instance has got the model that the writes would make, whatever Azure says of the model as it is."""
+    web = bare(arm)
+    web.instances = [uniform(n) for n in range(3)]
+    planned = enable(azure, clock, check_mode=True, **given)
+    of_each = [one.partition(": ")[2] for one in planned["batches"]]
+    assert of_each == (["0,1", "2"] if "max_unavailable" in given else ["0", "1", "2"])
+    assert planned["rollout_result"]["target_image"]["version"] == "latest"
+    assert web.writes() == []
+
+
+def test_a_check_where_nothing_is_written_shows_those_that_are_behind(
+    azure: Azure, arm: FakeAzure, clock: FakeClock
+) -> None:
+    web = ready(arm, automatic=True)
+    assert enable(azure, clock, check_mode=True)["batches"] == []
+    web.instances[1]["properties"]["latestModelApplied"] = False
+    (batch,) = enable(azure, clock, check_mode=True)["batches"]
+    assert batch.endswith(": 1")
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_instances_are_left_as_they_are_where_that_is_asked_for(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, check_mode: bool
+) -> None:
+    web = ready(arm, automatic=False)
+    web.instances[1]["properties"]["latestModelApplied"] = False
+    done = enable(azure, clock, check_mode=check_mode, upgrade_instances=False)
+    assert web.writes() == ([] if check_mode else ["PATCH web"])
+    assert done["changed"] and done["rollout_result"] is None and done["batches"] == []
+    assert "The instances are as they were." in done["report"]
 
 
 @pytest.mark.parametrize("missing", ["follow_latest", "health_monitor"])

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import (
     lifecycle_event,
     orchestration_service,
 )
+from ansible_collections.steady.vmss.plugins.plugin_utils import _journal_follower
 
 from ..asking import request
 from ..fake_azure import GROUP, SUBSCRIPTION, WEB, FakeAzure, FakeClock
@@ -148,7 +152,7 @@ def test_protection_of_a_flexible_instance_is_lifted(azure: Azure, arm: FakeAzur
     flexible(arm, shown(True), shown(True), shown(False))
     arm.on("PUT", f"{WEB}/virtualMachines/web_1", (200, {}, {}))
     options = {**SET, "instance_ids": ["web_1"], "from_scale_set_actions": False, "from_scale_in": False}
-    before, after = instance_protection.protect(
+    before, after, _warnings = instance_protection.protect(
         azure, clock, request(InstanceProtectionRequest, options), check_mode=False
     )
     assert before == {"web_1": {"from_scale_in": True, "from_scale_set_actions": True}}
@@ -181,7 +185,7 @@ def test_protection_that_is_not_asked_for_stays_as_another_client_sets_it(
     )
     arm.on("PUT", f"{WEB}/virtualMachines/1", put)
     options = {**SET, "instance_ids": ["1"], "from_scale_in": True}
-    _before, after = instance_protection.protect(
+    _before, after, _warnings = instance_protection.protect(
         azure, clock, request(InstanceProtectionRequest, options), check_mode=False
     )
     assert after == {"1": {"from_scale_in": True, "from_scale_set_actions": True}}
@@ -263,12 +267,8 @@ def test_answers_are_read_back(azure: Azure, arm: FakeAzure) -> None:
         lifecycle_event.set_state(azure, request(LifecycleEventRequest, late), check_mode=False)
 
 
-@pytest.mark.parametrize(
-    ("running", "state", "fails"), [(False, "Succeeded", False), (True, "Succeeded", True), (False, "Deleting", True)]
-)
-def test_only_where_nothing_runs_nothing_waits_for_approval(
-    azure: Azure, arm: FakeAzure, clock: FakeClock, running: bool, state: str, fails: bool
-) -> None:
+def outdated(arm: FakeAzure, state: str = "Succeeded") -> None:
+    """One instance, to which an upgrade would come that waits for approval."""
     policy = {"automaticOSUpgradePolicy": {"osRollingUpgradeDeferral": True}}
     image = {"publisher": "p", "offer": "o", "sku": "s", "version": "2.0.0"}
     profile = {"storageProfile": {"imageReference": image}}
@@ -282,6 +282,15 @@ def test_only_where_nothing_runs_nothing_waits_for_approval(
     storage = {"imageReference": {**image, "exactVersion": "1.0.0"}}
     machine = {"instanceId": "1", "properties": {"storageProfile": storage, "provisioningState": "Succeeded"}}
     arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [machine]}))
+
+
+@pytest.mark.parametrize(
+    ("running", "state", "fails"), [(False, "Succeeded", False), (True, "Succeeded", True), (False, "Deleting", True)]
+)
+def test_only_where_nothing_runs_nothing_waits_for_approval(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, running: bool, state: str, fails: bool
+) -> None:
+    outdated(arm, state)
     code = "RollingForward" if running else "Completed"
     arm.on("GET", f"{WEB}/rollingUpgrades/latest", (200, {}, {"properties": {"runningStatus": {"code": code}}}))
     refusal = {"error": {"code": "OperationNotAllowed", "message": "It is marked for deletion."}}
@@ -296,3 +305,50 @@ def test_only_where_nothing_runs_nothing_waits_for_approval(
             azure, clock, request(DeferredUpgradeRequest, {**SET, "instance_ids": []}), check_mode=False
         )
         assert done.approved == () and "no approval is pending" in done.note
+
+
+BUSY = (409, {}, {"error": {"code": "Conflict", "message": "Another operation runs."}})
+
+
+def suspend(azure: Azure, arm: FakeAzure, clock: FakeClock, journal: str) -> None:
+    arm.on("GET", f"{WEB}/instanceView", *[services("Running")] * 3, services("Suspended"))
+    arm.on("POST", f"{WEB}/setOrchestrationServiceState", BUSY, (202, STARTED, None))
+    asked = request(OrchestrationServiceRequest, {**SUSPEND, "journal": journal})
+    orchestration_service.set_state(azure, clock, asked, check_mode=False)
+
+
+def protect(azure: Azure, arm: FakeAzure, clock: FakeClock, journal: str) -> None:
+    arm.on("GET", f"{WEB}/virtualMachines", (200, {}, {"value": [{"instanceId": "1", "properties": {}}]}))
+    now: dict[str, Any] = {"instanceId": "1", "properties": {}}
+    then = {**now, "properties": {"protectionPolicy": {"protectFromScaleIn": True}}}
+    arm.on("GET", f"{WEB}/virtualMachines/1", (200, {}, now), (200, {}, now), (200, {}, then))
+    arm.on("PUT", f"{WEB}/virtualMachines/1", BUSY, (200, STARTED, {}))
+    options = {**SET, "instance_ids": ["1"], "from_scale_in": True, "journal": journal}
+    instance_protection.protect(azure, clock, request(InstanceProtectionRequest, options), check_mode=False)
+
+
+def approve(azure: Azure, arm: FakeAzure, clock: FakeClock, journal: str) -> None:
+    outdated(arm)
+    arm.on("POST", f"{WEB}/virtualMachines/1/approveRollingUpgrade", BUSY, (202, STARTED, None))
+    asked = request(DeferredUpgradeRequest, {**SET, "instance_ids": [], "journal": journal})
+    deferred_upgrade.approve(azure, clock, asked, check_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "run"),
+    [("orchestration_service", suspend), ("instance_protection", protect), ("deferred_upgrade", approve)],
+)
+def test_whoever_waits_sees_what_the_module_waits_for(
+    azure: Azure, arm: FakeAzure, clock: FakeClock, module: str, run: Callable[..., None], tmp_path: Path
+) -> None:
+    arm.on("GET", WEB, (200, {}, {"id": WEB, "name": "web"}))
+    arm.on("GET", POLL, (200, {}, {"status": "Succeeded"}))
+    journal = tmp_path / "journal.jsonl"
+    run(azure, arm, clock, str(journal))
+    action = importlib.import_module(f"ansible_collections.steady.vmss.plugins.action.{module}").ActionModule
+    assert issubclass(action, _journal_follower.ActionModule)
+    lines = list(_journal_follower.shown(journal.read_bytes().splitlines(), "rg/web", action.words))
+    said = [line.partition("rg/web: ")[2] for line in lines]
+    begins = ("asks Azure to", "waits to", "asks Azure to", "it is done:")
+    assert len(said) == 4 and all(line.startswith(words) for line, words in zip(said, begins, strict=True)), said
+    assert "Conflict: Another operation runs." in said[1]
