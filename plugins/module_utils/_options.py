@@ -82,6 +82,7 @@ class PolicyOptions:
     downgrade: bool = False
     order_by: OrderBy = "domain"
     unproven: t.Literal["report", "reimage"] = "report"
+    busy: t.Literal["wait", "skip"] = "wait"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +260,7 @@ class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions, Pa
     rollout: str | None = None
     begins: bool = False
     touched: t.Sequence[str] = ()
+    busy_before: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False
     earlier_batches: t.Sequence[t.Mapping[str, t.Any]] = ()

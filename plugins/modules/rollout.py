@@ -237,6 +237,9 @@ rollout_result:
     instances:
       description: What became of each instance that was touched, by instance id.
       type: dict
+    busy:
+      description: Instances that O(busy=skip) has skipped to the end, with the reason.
+      type: dict
     unavailable:
       description: How many instances could be unavailable at once, and the most that were.
       type: dict
@@ -271,6 +274,7 @@ rollout_result:
         seconds_unavailable: 71.2
         outcome: upgraded
         why: ""
+    busy: {}
     unavailable: {max_allowed: 2, max_seen: 2}
     arm: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
 report:

@@ -248,6 +248,11 @@ left:
   type: list
   elements: str
   sample: ["0", "1", "2", "3", "4"]
+busy:
+  description: Instances that O(busy=skip) skips until the end, with the reason. RV(left) is without them.
+  returned: success
+  type: dict
+  sample: {"4": provisioning Updating}
 left_alone:
   description: Outdated instances that are skipped, with the reason.
   returned: success

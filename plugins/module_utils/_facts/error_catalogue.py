@@ -393,7 +393,8 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "instances_busy": Entry(
             "Instances were still changed by another client or an earlier run when the timeout passed.",
-            "Wait until the changes have finished, then run the same again.",
+            "Wait until the changes have finished, then run the same again. rollout_busy: skip continues without what "
+            "another client changes.",
         ),
         "max_unavailable_reached": Entry(
             "The allowed number of instances was unavailable until the timeout.",

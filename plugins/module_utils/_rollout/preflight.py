@@ -279,6 +279,14 @@ def _skipped(survey: Survey, request: Request) -> t.Iterator[Finding]:
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
         yield Finding(INFO, "skipped", f"outdated and skipped: {words}.")
+    if survey.passed_over:
+        words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.passed_over.items())
+        said = f"busy with another client or stopped, and skipped until the end: {words}."
+        if len(survey.unavailable) < survey.max_unavailable or not survey.left:
+            yield Finding(INFO, "skipped", said)
+        else:
+            remedy = "As many as may be unavailable are: free some of them, or raise rollout_max_unavailable."
+            yield Finding(WARNING, "skipped", said, remedy)
 
 
 def _verdicts(survey: Survey) -> t.Iterator[Finding]:

@@ -176,7 +176,7 @@ class Driver:
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
         self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
-        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"])
+        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], busy=shown["busy"])
         return Seen(plan=planned, result=result, instances=seen)
 
     def _show(self, step: Show, memory: Memory) -> Seen:
@@ -228,6 +228,7 @@ class Driver:
             rollout=memory.planned.record["id"],
             begins=memory.planned.begins,
             wait_only=not step.instance_ids,
+            busy_before=list(memory.walk.busy_before),
             earlier_batches=memory.result["batches"],
         )
         seen = self._brought(asked, memory)
@@ -250,7 +251,8 @@ class Driver:
             max_unhealthy="100%",
             **_EVERYONE,
         )
-        return self._brought(replace(asked, batch_size=(), unproven="report", max_unhealthy_upgraded="0"), memory)
+        plain = replace(asked, batch_size=(), unproven="report", max_unhealthy_upgraded="0", busy="wait")
+        return self._brought(plain, memory)
 
     def _look(self, step: Look, memory: Memory) -> Seen:
         ids = list(step.instance_ids)
@@ -315,6 +317,7 @@ class Driver:
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
+        whole["warnings"] = [*self.warnings, *messages.skipped(memory)] if memory.plan else self.warnings
         if said:
             return {**whole, "report": None}, Failure(result["code"] or "task_failed", said)
         return {**whole, "report": self._report(memory, result)}, None
@@ -376,6 +379,7 @@ def _instances(result: t.Mapping[str, t.Any]) -> Instances:
         now=result["instances_now"],
         batch_now=of_batch.get("sentence", ""),
         complete=of_batch.get("complete", False),
+        busy=result["busy"],
     )
 
 

@@ -98,6 +98,7 @@ def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
         downgrade=request.downgrade,
         whole_model=whole_model,
         unproven=request.unproven,
+        busy=request.busy,
     )
 
 
@@ -301,7 +302,8 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "batches": [batch.as_dict(number) for number, batch in enumerate(remaining_batches(survey), 1)],
         "next_batch": following.as_dict(1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
-        "left": survey.remaining,
+        "left": survey.left,
+        "busy": survey.passed_over,
         "unproven": list(plan.unproven),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
