@@ -26,6 +26,7 @@ HealthSource = t.Literal["application_health_extension", "load_balancer_probe"]
 OnFailure = t.Literal["stop", "rollback_failed", "rollback_all"]
 OrderBy = t.Literal["domain", "fault_domain", "zone", "none"]
 RecordState = t.Literal["in_progress", "going_back", "finished", "stopped", "rolled_back"]
+SecurityType = t.Literal["TrustedLaunch", "Standard"]
 Service = t.Literal["AutomaticRepairs", "AutomaticZoneRebalancing"]
 
 _TYPES = {str: "str", int: "int", float: "float", bool: "bool", FilePath: "path", t.Any: "raw"}
@@ -123,6 +124,7 @@ class RecordOptions:
     selection: str | None = None
     started: str | None = None
     suspended: t.Sequence[str] | None = None
+    security: SecurityType | None = None
     state: RecordState = "in_progress"
 
 
@@ -230,6 +232,7 @@ class HealthMonitorRequest(JournalOptions, HealthSourceOptions, AzureMayUpgradeO
 @dataclass(frozen=True, kw_only=True)
 class ImageRequest(JournalOptions):
     image: t.Any
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     record: RecordOptions | None = None
     latest_must_mean: t.Any = None
@@ -301,6 +304,7 @@ class RollingUpgradeInfoRequest(ScaleSetOptions):
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceOptions, HookOptions):
     image: t.Any = None
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     follow_latest: bool = False
     suspend_services: bool = True
@@ -346,6 +350,7 @@ class ScaleSetInfoRequest(ConnectionOptions):
 @dataclass(frozen=True, kw_only=True)
 class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions):
     image: t.Any = None
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     follow_latest: bool = False
     suspend_services: bool = False

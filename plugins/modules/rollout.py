@@ -31,7 +31,7 @@ attributes:
   diff_mode:
     support: partial
     details:
-      - It shows the model's image.
+      - It shows the model's image, and its security type where that changes.
   idempotent:
     support: full
 options:
@@ -39,6 +39,15 @@ options:
     description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the
       model's; with O(back), the one that the record of the last rollout names as the one before.
     type: raw
+  security_type:
+    description:
+      - The security type that the model gets with the image, in one write, as O(steady.vmss.image#module:security_type)
+        says. It rolls a scale set of generation 1 to an image of generation 2 with V(TrustedLaunch).
+      - It is taken back with the image, by the write-back after a stop and by the role P(steady.vmss.rollback#role),
+        which reads it from the rollout's record. Where Azure refuses that, Azure's words are in the message.
+      - Refused where the model names the image already, and V(TrustedLaunch) where it has data disks.
+    type: str
+    choices: [TrustedLaunch, Standard]
   upgrade_mode:
     description: V(Manual) lets the rollout set the upgrade mode to Manual before it writes the image.
     type: str

@@ -26,6 +26,11 @@ options:
     description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the
       model's.
     type: raw
+  security_type:
+    description: The security type that the model is to get with the image; see
+      O(steady.vmss.rollout#module:security_type).
+    type: str
+    choices: [TrustedLaunch, Standard]
   upgrade_mode:
     description: V(Manual) says that the rollout may set the upgrade mode to Manual first.
     type: str
@@ -118,6 +123,11 @@ model_image:
   returned: success
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+security_type:
+  description: What the security type of the model becomes with the image; null where it stays as it is.
+  returned: success
+  type: str
+  sample: null
 write_model:
   description: Whether the image, the upgrade mode or the rollout record has to be written before the first batch.
   returned: success
@@ -189,6 +199,7 @@ record:
     selection: all
     started: "2026-11-21T02:00:00Z"
     suspended: [AutomaticRepairs]
+    security: null
     state: in_progress
 findings:
   description: Preflight findings, errors first. An error ends a rollout before anything is written.

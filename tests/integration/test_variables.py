@@ -68,6 +68,7 @@ def test_text_is_as_good_as_types(simulator: StartSimulator, tmp_path: Path) -> 
         "rollout_cloud_environment": azure.environment["AZURE_CLOUD_ENVIRONMENT"],
         "rollout_image": {"sku": "server", "version": NEW},
         "rollout_upgrade_mode": "Manual",
+        "rollout_security_type": "Standard",
         "rollout_instance_ids": [0, 1, 2, 3, 4],
         "rollout_update_domains": [0, 1],
         "rollout_fault_domains": [0, 1],

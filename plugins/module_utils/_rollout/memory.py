@@ -64,7 +64,8 @@ class Rules:
 class Planned:
     """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences.
 
-    `begins`: no earlier run of this rollout can have left anything half way.
+    `begins`: no earlier run of this rollout can have left anything half way. `security_type`: what the model's becomes
+    with the target, "" where it stays.
     """
 
     scale_set: str
@@ -89,6 +90,7 @@ class Planned:
     batches: t.Sequence[Batch]
     errors: t.Sequence[str]
     changes_mode: bool = False
+    security_type: str = ""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def _write(memory: Memory) -> Step | None:
     plan = memory.planned
     if not _works(memory) or not plan.write_model:
         return None
-    return Write("begin", plan.target, plan.model or {}, plan.record, plan.replaces_rollout)
+    return Write("begin", plan.target, plan.model or {}, plan.record, plan.replaces_rollout, plan.security_type)
 
 
 def _suspend(memory: Memory) -> Step | None:
@@ -187,7 +187,7 @@ def _write_back(memory: Memory) -> Step | None:
     if memory.stop is None or not endings.sets_back(memory) or plan.previous is None:
         return None
     record = {**plan.record, "state": "stopped"}
-    return Write("back", plan.previous, plan.target, record, plan.record["id"])
+    return Write("back", plan.previous, plan.target, record, plan.record["id"], plan.record.get("security") or "")
 
 
 def _put_back(memory: Memory) -> Step | None:

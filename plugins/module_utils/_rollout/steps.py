@@ -41,13 +41,15 @@ class RunHook(Step):
 
 @dataclass(frozen=True)
 class Write(Step):
-    """Make the model name this image, and the tags hold this record, while it names the one that is replaced."""
+    """Make the model name this image, and the tags hold this record, while it names the one that is replaced.
+    `security_type`: what the model's becomes in the same write, "" where it stays."""
 
     why: Writing
     image: Image
     replaces: Image
     record: t.Mapping[str, t.Any]
     replaces_rollout: str
+    security_type: str = ""
 
 
 @dataclass(frozen=True)

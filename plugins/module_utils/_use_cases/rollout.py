@@ -193,6 +193,7 @@ class Driver:
         asked = ImageRequest(
             **self._place(),
             image=self.request.image if is_ours else dict(step.image),
+            security_type=t.cast(t.Any, step.security_type or None),
             upgrade_mode=self.request.upgrade_mode if step.why == "begin" else None,
             record=RecordOptions(**step.record),
             replaces=dict(step.replaces) or None,
@@ -203,7 +204,7 @@ class Driver:
         change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
-        named = [images.show(change.before.image), images.show(change.target)]
+        named = [change.shown_before, change.shown_after]
         self.images = [*self.images[:1], named[1]] if self.images else named
         joined = step.why == "begin" and change.joined
         return Seen(changed=change.changed, joined=joined, upgrade_mode=change.after.upgrade_mode)
@@ -306,7 +307,7 @@ class Driver:
         """What the module returns."""
         calls = {"arm": self.azure.usage.as_dict()}
         memory = replace(memory, result=merge([memory.result, calls]))
-        before, after = self.images or [None, None]
+        before, after = image.without_same_type(*self.images) if self.images else (None, None)
         diff = {"diff": {"before": before or {}, "after": after or {}}} if before != after else {}
         common = {"changed": self.changed, "warnings": self.warnings, "findings": self.findings or [], **diff}
         journal = self._path(memory) if self.request.journal_dir and memory.plan else None
@@ -407,6 +408,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         check=tuple(shown["check"]),
         batches=tuple(shown["batches"]),
         errors=tuple(made.errors),
+        security_type=made.security_type or "",
         changes_mode=any(one["code"] == "upgrade_mode" for one in shown["findings"]),
     )
 
