@@ -78,6 +78,18 @@ options:
     description: Whether instances that run a newer version than the target get the target, as a rollback needs.
     type: bool
     default: false
+  busy:
+    description:
+      - What becomes of instances that another client is changing, or has stopped without deallocating them.
+      - V(wait) waits for those that are changed, and upgrades stopped ones first, as everything that is unavailable.
+      - V(skip) skips both, and comes back to them when all others are upgraded. What is still being changed
+        C(health_timeout) seconds later, or still stopped, is named and left for the next run; the rollout succeeds
+        without it, and its record stays open.
+      - Either way they count for O(max_unavailable) and O(max_unhealthy). An instance that shows a change which this
+        rollout itself may have started, in this run or another one, is always waited for.
+    type: str
+    choices: [wait, skip]
+    default: wait
   order_by:
     description:
       - What is upgraded one after the other.

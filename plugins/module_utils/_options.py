@@ -26,6 +26,7 @@ HealthSource = t.Literal["application_health_extension", "load_balancer_probe"]
 OnFailure = t.Literal["stop", "rollback_failed", "rollback_all"]
 OrderBy = t.Literal["domain", "fault_domain", "zone", "none"]
 RecordState = t.Literal["in_progress", "going_back", "finished", "stopped", "rolled_back"]
+SecurityType = t.Literal["TrustedLaunch", "Standard"]
 Service = t.Literal["AutomaticRepairs", "AutomaticZoneRebalancing"]
 
 _TYPES = {str: "str", int: "int", float: "float", bool: "bool", FilePath: "path", t.Any: "raw"}
@@ -82,6 +83,7 @@ class PolicyOptions:
     downgrade: bool = False
     order_by: OrderBy = "domain"
     unproven: t.Literal["report", "reimage"] = "report"
+    busy: t.Literal["wait", "skip"] = "wait"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ class RecordOptions:
     selection: str | None = None
     started: str | None = None
     suspended: t.Sequence[str] | None = None
+    security: SecurityType | None = None
     state: RecordState = "in_progress"
 
 
@@ -234,6 +237,7 @@ class HealthMonitorRequest(JournalOptions, HealthSourceOptions, AzureMayUpgradeO
 @dataclass(frozen=True, kw_only=True)
 class ImageRequest(JournalOptions):
     image: t.Any
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     record: RecordOptions | None = None
     latest_must_mean: t.Any = None
@@ -264,6 +268,7 @@ class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions, Pa
     rollout: str | None = None
     begins: bool = False
     touched: t.Sequence[str] = ()
+    busy_before: t.Sequence[str] = ()
     batch: t.Sequence[str] = ()
     wait_only: bool = False
     earlier_batches: t.Sequence[t.Mapping[str, t.Any]] = ()
@@ -304,6 +309,7 @@ class RollingUpgradeInfoRequest(ScaleSetOptions):
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, PatienceOptions, HookOptions):
     image: t.Any = None
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     follow_latest: bool = False
     suspend_services: bool = True
@@ -349,6 +355,7 @@ class ScaleSetInfoRequest(ConnectionOptions):
 @dataclass(frozen=True, kw_only=True)
 class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, HealthLagOptions):
     image: t.Any = None
+    security_type: SecurityType | None = None
     upgrade_mode: t.Literal["Manual"] | None = None
     follow_latest: bool = False
     suspend_services: bool = False

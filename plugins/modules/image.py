@@ -44,6 +44,15 @@ options:
         A SAS other than the model's is written; without a SAS the model's is kept."
     type: raw
     required: true
+  security_type:
+    description:
+      - The model's security type, written in the same PATCH as the image. Unset, it stays as it is.
+      - V(TrustedLaunch) needs an image of generation 2, and takes a scale set of generation 1 to it too. Where the
+        model does not say otherwise, C(vTpmEnabled) is on and C(secureBootEnabled) off, as C(az) has it. It is refused
+        where the model has data disks.
+      - V(Standard) takes it back, as far as Azure allows that.
+    type: str
+    choices: [TrustedLaunch, Standard]
   upgrade_mode:
     description:
       - V(Manual) sets the upgrade mode to Manual first, where it is not, and reads it back before the image is written.
@@ -80,6 +89,10 @@ options:
         description: The orchestration services that the rollout suspends and resumes.
         type: list
         elements: str
+      security:
+        description: The security type of the model before, where the rollout changes it.
+        type: str
+        choices: [TrustedLaunch, Standard]
       state:
         description: Whether the rollout is in progress, is rolling back, or how it ended.
         type: str
@@ -181,14 +194,15 @@ from ansible_collections.steady.vmss.plugins.module_utils import _module
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import Azure
 from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._options import ImageRequest
-from ansible_collections.steady.vmss.plugins.module_utils._use_cases.image import set_image
+from ansible_collections.steady.vmss.plugins.module_utils._use_cases.image import set_image, without_same_type
 
 
 def body(azure: Azure, request: ImageRequest, *, check_mode: bool) -> dict[str, t.Any]:
     change = set_image(azure, _module.SystemClock(), request, check_mode=check_mode)
     before = images.show(change.before.image)
     after = images.show(change.target) if change.changed else before
-    other_sas = {"sas": "another one"} if change.changed and before == after else {}
+    shown = without_same_type(change.shown_before, change.shown_after) if change.changed else (before, before)
+    other_sas = {"sas": "another one"} if change.changed and shown[0] == shown[1] else {}
     return {
         "changed": change.changed,
         "scale_set": change.before.id,
@@ -198,7 +212,7 @@ def body(azure: Azure, request: ImageRequest, *, check_mode: bool) -> dict[str, 
         "joined": change.joined,
         "note": change.note,
         "warnings": change.warnings,
-        **_module.diff_of(before, {**(after or {}), **other_sas}),
+        **_module.diff_of(shown[0], {**(shown[1] or {}), **other_sas}),
     }
 
 

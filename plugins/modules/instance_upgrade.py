@@ -81,6 +81,11 @@ options:
     type: list
     elements: str
     default: []
+  busy_before:
+    description: Instances that another client was changing already when the rollout began, and that O(busy=skip) skips.
+    type: list
+    elements: str
+    default: []
   batch:
     description:
       - Upgrade only these of the chosen instances now, and return what comes next. A rollout calls the module once per
@@ -262,6 +267,11 @@ batch_now:
     there: ["0", "1"]
     complete: true
     sentence: "Instances on Canonical:ubuntu-24_04-lts:server:24.04.202610010 and in service: 0, 1."
+busy:
+  description: Instances that O(busy=skip) skips until the end, with the reason. RV(left) is without them.
+  returned: always
+  type: dict
+  sample: {"4": provisioning Updating}
 left_alone:
   description: Instances that do not run the image and are skipped, with the reason.
   returned: always

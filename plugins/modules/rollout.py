@@ -32,7 +32,7 @@ attributes:
   diff_mode:
     support: partial
     details:
-      - It shows the model's image.
+      - It shows the model's image, and its security type where that changes.
   idempotent:
     support: full
 options:
@@ -40,6 +40,15 @@ options:
     description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the
       model's; with O(back), the one that the record of the last rollout names as the one before.
     type: raw
+  security_type:
+    description:
+      - The security type that the model gets with the image, in one write, as O(steady.vmss.image#module:security_type)
+        says. It rolls a scale set of generation 1 to an image of generation 2 with V(TrustedLaunch).
+      - It is taken back with the image, by the write-back after a stop and by the role P(steady.vmss.rollback#role),
+        which reads it from the rollout's record. Where Azure refuses that, Azure's words are in the message.
+      - Refused where the model names the image already, and V(TrustedLaunch) where it has data disks.
+    type: str
+    choices: [TrustedLaunch, Standard]
   upgrade_mode:
     description: V(Manual) lets the rollout set the upgrade mode to Manual before it writes the image.
     type: str
@@ -238,6 +247,9 @@ rollout_result:
     instances:
       description: What became of each instance that was touched, by instance id.
       type: dict
+    busy:
+      description: Instances that O(busy=skip) has skipped to the end, with the reason.
+      type: dict
     unavailable:
       description: How many instances could be unavailable at once, and the most that were.
       type: dict
@@ -272,6 +284,7 @@ rollout_result:
         seconds_unavailable: 71.2
         outcome: upgraded
         why: ""
+    busy: {}
     unavailable: {max_allowed: 2, max_seen: 2}
     arm: {calls: 14, writes: 1, retries: 0, conflicts: 0, throttled_seconds: 0}
 report:

@@ -27,6 +27,11 @@ options:
     description: The image to roll out, in any form that O(steady.vmss.image#module:image) takes. Unset means the
       model's.
     type: raw
+  security_type:
+    description: The security type that the model is to get with the image; see
+      O(steady.vmss.rollout#module:security_type).
+    type: str
+    choices: [TrustedLaunch, Standard]
   upgrade_mode:
     description: V(Manual) says that the rollout may set the upgrade mode to Manual first.
     type: str
@@ -119,6 +124,11 @@ model_image:
   returned: success
   type: dict
   sample: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}
+security_type:
+  description: What the security type of the model becomes with the image; null where it stays as it is.
+  returned: success
+  type: str
+  sample: null
 write_model:
   description: Whether the image, the upgrade mode or the rollout record has to be written before the first batch.
   returned: success
@@ -190,6 +200,7 @@ record:
     selection: all
     started: "2026-11-21T02:00:00Z"
     suspended: [AutomaticRepairs]
+    security: null
     state: in_progress
 findings:
   description: Preflight findings, errors first. An error ends a rollout before anything is written.
@@ -249,6 +260,11 @@ left:
   type: list
   elements: str
   sample: ["0", "1", "2", "3", "4"]
+busy:
+  description: Instances that O(busy=skip) skips until the end, with the reason. RV(left) is without them.
+  returned: success
+  type: dict
+  sample: {"4": provisioning Updating}
 left_alone:
   description: Outdated instances that are skipped, with the reason.
   returned: success

@@ -83,6 +83,7 @@ class Resolved:
     exact: str | None
     os: str | None = None
     plan: bool = False
+    generation: str = ""
 
     def text(self) -> str:
         return f"{self.identity}@{self.exact}" if self.exact else self.identity
@@ -188,7 +189,7 @@ class Catalogue:
             image = self.managed_image(match["group"], match["image"])
             if image is None:
                 raise resource_not_found("Microsoft.Compute/images", match["image"], match["group"])
-            return Resolved("managed", reference["id"].lower(), None, image.os)
+            return Resolved("managed", reference["id"].lower(), None, image.os, generation=image.generation)
         if kind in ("gallery", "shared", "community"):
             return self._gallery(kind, reference, location)
         raise ArmError(
@@ -215,7 +216,8 @@ class Catalogue:
                 "https://aka.ms/storageprofile",
                 target="imageReference",
             )
-        return Resolved("platform", f"{publisher}:{offer}:{sku}".lower(), exact, image.os, image.plan is not None)
+        name, plan = f"{publisher}:{offer}:{sku}".lower(), image.plan is not None
+        return Resolved("platform", name, exact, image.os, plan, image.generation)
 
     def _gallery(self, kind: str, reference: dict[str, Any], location: str) -> Resolved:
         members = ("id", "sharedGalleryImageId", "communityGalleryImageId")
@@ -246,4 +248,4 @@ class Catalogue:
             )
         exact = max(candidates, key=lambda v: version_key(v.version)).version
         identity = f"{kind}:{image.resource_group}:{image.owner}:{image.name}".lower()
-        return Resolved(kind, identity, exact, image.os, image.plan is not None)
+        return Resolved(kind, identity, exact, image.os, image.plan is not None, image.generation)

@@ -110,6 +110,7 @@ class Knobs:
     patch_members: str = "merge"
     patch_lists: str = "replace"
     patch_null: str = "remove"
+    security_back: str = "accept"
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
@@ -137,6 +138,7 @@ class Knobs:
 
 
 CHOICES = {
+    "security_back": ("accept", "refuse"),
     "health_time": ("transition", "report", "never"),
     "provisioning_time": ("transition", "read"),
     "disk_time": ("moves", "stays"),

@@ -8,7 +8,7 @@ from typing import Any
 from . import upgrade_policy
 from .errors import ArmError
 from .extensions import extension_order, extensions_of
-from .images import Catalogue, reference_kind, reference_text
+from .images import Catalogue, Resolved, reference_kind, reference_text
 from .knobs import Knobs
 
 MOST_TAGS, TAG_NAME, TAG_VALUE = 50, 512, 256
@@ -183,9 +183,12 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
     kind = reference_kind(storage)
     if old is not None and reference_kind(storage_of(old)) not in (None, kind):
         raise ArmError(409, "OperationNotAllowed", "The Image type for a Virtual Machine Scale Set may not be changed.")
-    if old is not None and reference_text(storage_of(old)) == reference_text(storage):
+    same_image = old is not None and reference_text(storage_of(old)) == reference_text(storage)
+    if same_image and _security_type(old) == _security_type(new):
         return
     resolved = catalogue.resolve(storage, new["location"], knobs.missing_image)
+    if old is not None:
+        _check_security(old, new, resolved, knobs)
     disk_os = storage.get("osDisk", {}).get("osType")
     if old is not None and resolved.os and disk_os and resolved.os != disk_os:
         raise ArmError(
@@ -198,6 +201,26 @@ def check(old: dict[str, Any] | None, new: dict[str, Any], catalogue: Catalogue,
             "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image "
             "requires Plan information in the request.",
         )
+
+
+def _security_type(document: dict[str, Any] | None) -> str:
+    return str((profile_of(document or {}).get("securityProfile") or {}).get("securityType") or "Standard")
+
+
+def _check_security(old: dict[str, Any], new: dict[str, Any], resolved: Resolved, knobs: Knobs) -> None:
+    """Trusted Launch needs generation 2 and, with data disks, new instances (API.md section 2.9); the words are not
+    recorded. A generation changes only with the type."""
+    before, after = _security_type(old), _security_type(new)
+    if after == "TrustedLaunch" and resolved.generation == "V1":
+        raise ArmError(400, "BadRequest", "Security type TrustedLaunch is not supported for generation 1 images.")
+    if before == after:
+        return
+    surge = (upgrade_policy.of(new).get("rollingUpgradePolicy") or {}).get("maxSurge")
+    if storage_of(new).get("dataDisks") and not surge:
+        raise ArmError(409, "OperationNotAllowed", "The security type of a scale set with data disks may not change.")
+    if before == "TrustedLaunch" and knobs.security_back == "refuse":
+        name = "securityProfile.securityType"
+        raise ArmError(409, "PropertyChangeNotAllowed", f"Changing property '{name}' is not allowed.", target=name)
 
 
 def _check_tags(tags: dict[str, Any]) -> None:

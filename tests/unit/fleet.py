@@ -117,6 +117,7 @@ class Machine:
     worked: bool = False
     foreign_until: float = 0.0
     foreign_ends: str = "Succeeded"
+    foreign_blocks: bool = True  # Azure refuses every other action meanwhile
     created: float = START - 990_000
     attached: bool = False
 
@@ -370,7 +371,8 @@ class Fleet:
         return Problem(problems.LOST, "", "connection reset") if fault == "lost_accepted" else None
 
     def _busy(self) -> bool:
-        at_work = any(m.work is not None or m.foreign_until > self.now for m in self.machines.values())
+        machines = self.machines.values()
+        at_work = any(m.work is not None or (m.foreign_blocks and m.foreign_until > self.now) for m in machines)
         after = self._operation is not None and self.now < self._operation.end + self.faults.conflict_after
         return at_work or after
 

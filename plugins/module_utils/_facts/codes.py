@@ -62,6 +62,8 @@ Code = t.Literal[
     "image_specialized",
     "image_disk_size",
     "image_security_type",
+    "security_type",
+    "security_type_data_disks",
     "os_type",
     "purchase_plan",
     "vhd_without_sas",

@@ -190,7 +190,16 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "The image's OS disk is larger than the model asks for.", "Raise osDisk.diskSizeGB, or take a smaller one."
         ),
         "image_security_type": Entry(
-            "The image needs a security type that the model does not have.", "Choose an image that does not need it."
+            "The image and the security type do not go together.",
+            "Set rollout_security_type, or choose another image; see the message.",
+        ),
+        "security_type": Entry(
+            "The security type changes with the image; as a refusal: no image would be written with it.",
+            "Nothing; of a refusal, choose another image.",
+        ),
+        "security_type_data_disks": Entry(
+            "The model has data disks, and Trusted Launch then comes only with new instances.",
+            "Use Azure's rolling upgrade with maxSurge, or create a scale set of that type.",
         ),
         "os_type": Entry(
             "The image has another operating system than the scale set.",
@@ -393,7 +402,8 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
         ),
         "instances_busy": Entry(
             "Instances were still changed by another client or an earlier run when the timeout passed.",
-            "Wait until the changes have finished, then run the same again.",
+            "Wait until the changes have finished, then run the same again. rollout_busy: skip continues without what "
+            "another client changes.",
         ),
         "max_unavailable_reached": Entry(
             "The allowed number of instances was unavailable until the timeout.",

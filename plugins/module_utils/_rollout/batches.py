@@ -38,11 +38,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Wait:
-    """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done."""
+    """No batch may start now; the reason says what must change first. `busy`: somebody is at work, and will be done.
+    `skips`: all else is done, and what is left may stay as it is."""
 
     code: Code
     reason: str
     busy: bool = False
+    skips: bool = False
 
 
 def next_batch(survey: Survey) -> Batch | Wait | None:
@@ -61,9 +63,9 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
     judged = [_judged(survey, i) for i in survey.counted]
     if breach := breach_before(survey.policy.thresholds, judged, survey.scale_set.has_health_source):
         return Wait("too_many_unhealthy", breach)
-    ready = [i for i in survey.to_do if availability.settled(i)]
+    ready = [i for i in survey.to_do if availability.settled(i) and i.instance_id not in survey.passed_over]
     if not ready:
-        return Wait("instances_busy", f"another client is changing {_states(survey.busy)}", busy=True)
+        return _only_busy(survey)
     queue = sorted(ready, key=lambda i: _turn(survey, i))
     first = domain_of[queue[0].instance_id]
     if elsewhere := [i for i in survey.with_others if domain_of[i.instance_id] != first]:
@@ -85,6 +87,17 @@ def _breach_beside(survey: Survey) -> str:
     breach = breach_after(survey.policy.thresholds, len(upgraded), sorted({*left, *survey.excluded}))
     shown = ", ".join(f"{i} ({why})" for i, why in left.items())
     return breach and f"{breach}. Another run of this rollout has upgraded instances {shown}"
+
+
+def _only_busy(survey: Survey) -> Wait:
+    """Other clients work on all that is left to do, or have stopped it."""
+    skips = len(survey.passed_over) == len(survey.to_do)
+    if skips and survey.with_others and not survey.only:
+        return _wait_for(survey, survey.with_others)
+    if survey.busy:
+        return Wait("instances_busy", f"another client is changing {_states(survey.busy)}", busy=True, skips=skips)
+    stopped = ", ".join(f"{one} ({why})" for one, why in survey.passed_over.items())
+    return Wait("instances_busy", f"another client has stopped {stopped}", skips=skips)
 
 
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:

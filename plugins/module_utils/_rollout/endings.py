@@ -59,13 +59,18 @@ def unproven(memory: Memory) -> list[str]:
     return list(memory.walk.unproven) if went_well(memory) and not memory.rules.check_mode else []
 
 
+def skipped(memory: Memory) -> t.Mapping[str, str]:
+    """What other clients kept busy to the end: the rollout succeeds without it, and its next run goes on with it."""
+    return memory.walk.busy if memory.stop is None and not memory.rules.check_mode else {}
+
+
 def closes(memory: Memory) -> bool:
     """Whether the record is to say how the rollout ended: wherever there is one, and the model is what it means."""
     plan = memory.planned
     if plan.nothing_to_do:
         return plan.close_record
     meant = not (_writes_no_more(memory) or memory.back.model_failed or memory.latest_written)
-    return meant and not memory.rules.check_mode and not unproven(memory)
+    return meant and not memory.rules.check_mode and not unproven(memory) and not skipped(memory)
 
 
 def ended_record(memory: Memory) -> dict[str, t.Any]:
@@ -105,7 +110,7 @@ def result(memory: Memory) -> dict[str, t.Any]:
         steps.append({"outcome": "failed"})
     elif unproven(memory):
         steps.append({"outcome": "failed", "code": "instances_unproven"})
-    merged = merge(steps)
+    merged = {**merge(steps), "busy": dict(memory.walk.busy)}
     if goes_back(memory) and merged["outcome"] == "upgraded":
         merged["outcome"] = "rolled_back"
     return merged

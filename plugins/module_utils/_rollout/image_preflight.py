@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from .._facts import catalogue, images
 from .._facts.codes import Code
 from .._facts.documents import at, profile
-from .._facts.findings import ERROR, WARNING, Finding
+from .._facts.findings import ERROR, INFO, WARNING, Finding
 from .._facts.scale_set import ImageFacts, ImageVersion, Retirement
 from .._facts.times import timestamp
+from .._model import security_type
 from .survey import Survey
 
 # Azure's values of an image's feature SecurityType that leave no choice; one that is "supported" may be left out.
 _SECURITY_TYPES = {"trustedlaunch": "TrustedLaunch", "confidentialvm": "ConfidentialVM"}
+
+# With which change of the security type a scale set's generation changes too.
+_TYPE_OF_GENERATION = {"V1": security_type.STANDARD, "V2": security_type.TRUSTED_LAUNCH}
 
 _ROUNDED_UP = 1  # GB: Azure shows 31 of an image whose disks have 30
 
@@ -33,8 +37,9 @@ class Known:
     previous: ImageVersion | None = None
 
 
-def findings(survey: Survey, known: Known, now: float | None) -> t.Iterator[Finding]:
-    """`now`: Azure's clock, None where it is not known, so that no date can be called past."""
+def findings(survey: Survey, known: Known, now: float | None, security: str | None = None) -> t.Iterator[Finding]:
+    """`now`: Azure's clock, None where it is not known, so that no date can be called past. `security`: the security
+    type that is written with the image, None where the model's stays."""
     scale_set, target, facts = survey.scale_set, survey.target, known.target
     if reason := images.type_switch(target, scale_set.image):
         yield Finding(ERROR, "image_type", f"scale set {scale_set.name} cannot take this image: {reason}")
@@ -56,8 +61,9 @@ def findings(survey: Survey, known: Known, now: float | None) -> t.Iterator[Find
         )
     yield from _retirement(survey, facts, now)
     yield from _retirement_of_previous(survey, known.previous, now)
-    yield from _kind(survey, facts, known.replaced)
+    yield from _kind(survey, facts, known.replaced, security)
     yield from _model(survey, facts)
+    yield from _security(survey, facts, security)
     yield from _terms(survey, facts)
 
 
@@ -121,19 +127,57 @@ def _model(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
             "no disk is smaller than its image.",
             f"Raise osDisk.diskSizeGB of the model to {facts.disk_gb}, or choose a smaller image.",
         )
+
+
+def _security(survey: Survey, facts: ImageFacts, wanted: str | None) -> t.Iterator[Finding]:
+    """Whether the image and the security type, the model's or the one that is asked for, go together."""
+    scale_set, target, trusted = survey.scale_set, survey.target, security_type.TRUSTED_LAUNCH
+    has = security_type.current(scale_set)
+    kind = (wanted or has).lower()
+    model = f"the model of scale set {scale_set.name} {'gets' if wanted else 'has'} security type {wanted or has}"
     needs = _SECURITY_TYPES.get((facts.security_type or "").lower())
-    has = at(model, "securityProfile", "securityType")
-    if needs and str(has or "").lower() != needs.lower():
+    if needs and kind != needs.lower():
+        ask = f"Set rollout_security_type: {trusted}, or choose" if needs == trusted and not wanted else "Choose"
+        words = f"image {target} needs security type {needs}, and {model}."
+        yield Finding(ERROR, "image_security_type", words, f"{ask} an image that does not need it.")
+    elif kind == trusted.lower() and (facts.generation or "").upper() == "V1":
+        words = f"image {target} is of generation 1, and {model}, which needs generation 2."
+        remedy = "Choose an image of generation 2, or set rollout_security_type: Standard."
+        yield Finding(ERROR, "image_security_type", words, remedy)
+    if wanted is not None:
+        yield from _change(survey, has, wanted)
+
+
+def _change(survey: Survey, has: str, wanted: str) -> t.Iterator[Finding]:
+    """Of the security type. What a rollout refuses by itself here, Azure has not been asked."""
+    scale_set, trusted = survey.scale_set, security_type.TRUSTED_LAUNCH
+    if has not in security_type.TYPES:
         yield Finding(
             ERROR,
             "image_security_type",
-            f"image {target} needs security type {needs}, and the model of scale set {name} has {has or 'none'}.",
-            "Choose an image that only supports it, or one without.",
+            f"scale set {scale_set.name} has security type {has}: a rollout changes only "
+            f"{' and '.join(security_type.TYPES)} into each other.",
+            "Leave out rollout_security_type.",
         )
+    elif wanted == trusted and at(profile(scale_set), "storageProfile", "dataDisks"):
+        yield Finding(
+            ERROR,
+            "security_type_data_disks",
+            f"the model of scale set {scale_set.name} has data disks: Azure then brings {trusted} only with new "
+            "instances, by a rolling upgrade of its own with maxSurge. A rollout in upgrade mode Manual keeps the "
+            "instances, so this collection refuses it; Azure has not been asked.",
+            "Use Azure's rolling upgrade with maxSurge, or create a scale set of that type.",
+        )
+    else:
+        words = f"the security type of scale set {scale_set.name} becomes {wanted} with the image; it is {has} now."
+        back = "A way back writes Standard with the previous image, as far as Azure allows it."
+        yield Finding(INFO, "security_type", words, back if wanted == trusted else "")
 
 
-def _kind(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) -> t.Iterator[Finding]:
-    """Its operating system, architecture and generation, which Azure never changes."""
+def _kind(
+    survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None, security: str | None
+) -> t.Iterator[Finding]:
+    """Its operating system, architecture and generation, of which only the last may change, with the security type."""
     scale_set, target = survey.scale_set, survey.target
     if facts.os_type and scale_set.os_type and facts.os_type.lower() != scale_set.os_type.lower():
         yield Finding(
@@ -144,13 +188,17 @@ def _kind(survey: Survey, facts: ImageFacts, facts_before: ImageFacts | None) ->
             "Choose an image of the same OS type.",
         )
     for code, word, now, before in _alike(facts, facts_before):
-        if now and before and now.lower() != before.lower():
+        if not now or not before or now.lower() == before.lower():
+            continue
+        kind = _TYPE_OF_GENERATION.get(now.upper()) if code == "image_generation" else None
+        if kind is None or kind != security:
+            more = f", or set rollout_security_type: {kind}" if kind else ""
             yield Finding(
                 ERROR,
                 code,
                 f"image {target} is of {word} {now}, and the image that it replaces in scale set {scale_set.name} "
                 f"of {before}.",
-                f"Choose an image of {word} {before}.",
+                f"Choose an image of {word} {before}{more}.",
             )
 
 
@@ -173,7 +221,8 @@ def _terms(survey: Survey, facts: ImageFacts) -> t.Iterator[Finding]:
             "purchase_plan",
             f"image {target} is sold under the plan {'/'.join(_plan_key(wanted))}, and scale set "
             f"{scale_set.name} carries "
-            f"{'/'.join(_plan_key(carried)) if carried else 'none'}. Azure does not let a set's plan change.",
+            f"{'/'.join(_plan_key(carried)) if carried else 'none'}. A rollout does not change a plan: this "
+            "collection refuses it, Azure has not been asked.",
             "Create a scale set with that plan, or choose an image under the plan the set has.",
         )
 

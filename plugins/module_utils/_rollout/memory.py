@@ -64,7 +64,8 @@ class Rules:
 class Planned:
     """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences.
 
-    `begins`: no earlier run of this rollout can have left anything half way.
+    `begins`: no earlier run of this rollout can have left anything half way. `security_type`: what the model's becomes
+    with the target, "" where it stays.
     """
 
     scale_set: str
@@ -89,6 +90,7 @@ class Planned:
     batches: t.Sequence[Batch]
     errors: t.Sequence[str]
     changes_mode: bool = False
+    security_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Batches:
     `shown`: the batch as the user's tasks see it, where it has been read for them. `drained`: those that the tasks
     before the batch ran for, and the tasks after it did not. `blamed`: of the batch whose tasks failed. `suspects`: of
     all groups, where the check of one failed. `unread`: of which nobody has told what became. `last_read`: what all
-    instances run, as a sentence.
+    instances run, as a sentence. `busy`: those that are skipped until the end, with the reason; `busy_before`: those of
+    them that were when the rollout began. `waited`: it has come back to them, and they are still busy.
     """
 
     batch: Batch | None = None
@@ -136,6 +139,9 @@ class Batches:
     unread: t.Sequence[str] = ()
     unproven: t.Sequence[str] = ()
     last_read: str = ""
+    busy: t.Mapping[str, str] = field(default_factory=dict)
+    busy_before: t.Sequence[str] = ()
+    waited: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._facts import sentences
-from . import endings
+from . import endings, upgrade_messages
 from .memory import Hook, Image, Memory
 
 _NO_SAS = (
@@ -163,6 +163,13 @@ def _unproven(memory: Memory, ways: Ways) -> str:
     )
 
 
+def skipped(memory: Memory) -> list[str]:
+    """A warning of a rollout that went well."""
+    busy = endings.skipped(memory)
+    latest = " The model is not set to follow the newest version until then." if memory.planned.follow_latest else ""
+    return [f"{upgrade_messages.skipped(memory.planned.name, busy)}{latest}"] if busy else []
+
+
 # -- what runs now ----------------------------------------------------------------------------------
 
 
@@ -248,11 +255,12 @@ def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
     batches = result["batches"]
     touched = {one for batch in batches for one in batch["instance_ids"]}
     unavailable = result["unavailable"]
+    left = f" {len(busy)} instances were skipped." if (busy := endings.skipped(memory)) else ""
     mode = memory.planned.changes_mode and memory.upgrade_mode == "Manual" and not memory.rules.check_mode
     return (
         f"{'It would be ' if memory.rules.check_mode else ''}{result['outcome']}: {len(batches)} batches, "
         f"{len(touched)} instances, at most {unavailable['max_seen']} of {unavailable['max_allowed']} unavailable, "
-        f"{result['arm']['calls']} ARM calls.{' The upgrade mode is Manual now.' if mode else ''}"
+        f"{result['arm']['calls']} ARM calls.{left}{' The upgrade mode is Manual now.' if mode else ''}"
         f"{f' The record of the rollout stays open: {memory.close_failed}' if memory.close_failed else ''}"
     )
 
@@ -270,6 +278,7 @@ def progress(event: t.Mapping[str, t.Any]) -> str:
         "operation_ended": "Azure's operation ended: {status}",
         "upgraded": "instance {instance} is upgraded and available",
         "failed": "instance {instance} failed: {why}",
+        "skipped": "continues without instances that another client keeps busy: {instances}",
         "adopted": "waits for instances {instances}, which an earlier run has started",
         "waiting": "no batch may start yet: {reason}",
         "request_failed": "the request failed: {problem}",

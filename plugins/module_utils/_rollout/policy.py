@@ -16,6 +16,7 @@ from .._options import OrderBy, PolicyOptions
 
 REPORT = "report"
 REIMAGE = "reimage"
+SKIP = "skip"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Policy:
 
     `batch_sizes`: of the first batch, the second, and so on; the last one holds for the rest. `whole_model`: to bring
     instances to all of the model, extensions and all, not to its image alone. `unproven`: REPORT or REIMAGE; with
-    `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data.
+    `whole_model`, REIMAGE brings what only a new OS disk does, such as custom data. `busy`: "wait" for instances that
+    another client works on or has stopped, or SKIP them and come back to them at the end.
     """
 
     max_unavailable: Limit = read_limit(PolicyOptions.max_unavailable, "max_unavailable")
@@ -44,6 +46,7 @@ class Policy:
     downgrade: bool = PolicyOptions.downgrade
     whole_model: bool = False
     unproven: str = PolicyOptions.unproven
+    busy: str = PolicyOptions.busy
 
 
 def most_unhealthy(limit: Limit, total: int) -> int:

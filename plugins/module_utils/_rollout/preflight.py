@@ -26,7 +26,8 @@ class Request:
     """What the user allows. `to_manual`: to set upgrade mode Manual before the image. `take_over`: to end another
     rollout. `managed_elsewhere`: to roll a set that another service owns. `protected`: "skip" or "refuse" protected
     instances. `repairs_suspended`: repairs pause for the rollout.
-    `passed`: no earlier run of this rollout can have stopped at what runs the target."""
+    `passed`: no earlier run of this rollout can have stopped at what runs the target. `security_type`: what the model
+    gets with the image."""
 
     to_manual: bool = False
     take_over: bool = False
@@ -34,6 +35,7 @@ class Request:
     protected: str = "skip"
     repairs_suspended: bool = False
     passed: bool = True
+    security_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def findings(survey: Survey, observed: Observed, request: Request = Request()) -
         *_azures_upgrades(scale_set, observed.rolling_upgrade),
         *_health(scale_set, request),
         *_rollout(survey, observed.standing, request),
-        *image_preflight.findings(survey, observed.images, observed.now),
+        *image_preflight.findings(survey, observed.images, observed.now, request.security_type),
         *_unhealthy(survey, request),
         *_size(survey),
         *_skipped(survey, request),
@@ -279,6 +281,14 @@ def _skipped(survey: Survey, request: Request) -> t.Iterator[Finding]:
     if survey.skipped:
         words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.skipped.items())
         yield Finding(INFO, "skipped", f"outdated and skipped: {words}.")
+    if survey.passed_over:
+        words = ", ".join(f"{instance_id} ({why})" for instance_id, why in survey.passed_over.items())
+        said = f"busy with another client or stopped, and skipped until the end: {words}."
+        if len(survey.unavailable) < survey.max_unavailable or not survey.left:
+            yield Finding(INFO, "skipped", said)
+        else:
+            remedy = "As many as may be unavailable are: free some of them, or raise rollout_max_unavailable."
+            yield Finding(WARNING, "skipped", said, remedy)
 
 
 def _verdicts(survey: Survey) -> t.Iterator[Finding]:

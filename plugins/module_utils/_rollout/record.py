@@ -20,6 +20,7 @@ from .._facts.images import Image, ImageError
 from .._facts.problems import Refused
 from .._facts.scale_set import Instance, ScaleSet
 from .._facts.times import seconds_of, timestamp
+from .._model.security_type import TYPES
 from .._options import RecordState
 
 PREFIX = "steady-vmss-"
@@ -40,13 +41,15 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _EARLIEST, _LATEST = 1_500_000_000.0, 10_000_000_000.0  # seconds: 2017, and 2286
 _DIGEST = "sha256 "
 _KEYS = ("rollout", "target", "previous", "selection", "started", "suspended", "state")
-_OURS = re.compile(f"{PREFIX}({'|'.join(_KEYS)})(-[0-9]+)?")
+_SECURITY = "security"
+_OURS = re.compile(f"{PREFIX}({'|'.join((*_KEYS, _SECURITY))})(-[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Record:
     """`started`: when the model was made to name the target, seconds on Azure's clock. `target`, `previous`: images as
-    one string, a VHD without its SAS. `selection`: in words, or their digest where they are longer than a tag."""
+    one string, a VHD without its SAS. `selection`: in words, or their digest where they are longer than a tag.
+    `security`: the model's security type before, where the rollout changes it, else ""."""
 
     id: str
     target: str
@@ -55,6 +58,7 @@ class Record:
     started: float
     suspended: tuple[str, ...] = ()  # orchestration services that ran before, and that the rollout puts back
     state: RecordState = IN_PROGRESS
+    security: str = ""
 
     def tags(self) -> dict[str, str]:
         values = (
@@ -67,7 +71,8 @@ class Record:
             self.state,
         )
         keyed = zip(_KEYS, values, strict=True)
-        return {name: part for key, value in keyed for name, part in _spread(PREFIX + key, value)}
+        tags = {name: part for key, value in keyed for name, part in _spread(PREFIX + key, value)}
+        return {**tags, PREFIX + _SECURITY: self.security} if self.security else tags
 
     @property
     def open(self) -> bool:
@@ -106,6 +111,7 @@ class Record:
             "selection": self.selection,
             "started": timestamp(self.started),
             "suspended": list(self.suspended),
+            "security": self.security or None,
             "state": self.state,
         }
 
@@ -169,6 +175,7 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
         started or 0.0,
         tuple(name for name in ours.get("suspended", "").split(",") if name in SERVICES),
         state,
+        ours.get(_SECURITY, "") if ours.get(_SECURITY) in TYPES else "",
     )
     return record if _is_sound(record) else None
 
@@ -199,6 +206,8 @@ def of_another(scale_set: ScaleSet, *own: str) -> str:
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
     """Every tag the set has, and the record's. Raises Refused where Azure would not take so many."""
     ours = record.tags()
+    if PREFIX + _SECURITY in tags:  # where a PATCH merges tags, one that is left out would stay
+        ours[PREFIX + _SECURITY] = record.security
     merged = {**{name: value for name, value in tags.items() if not _OURS.fullmatch(name)}, **ours}
     if len(merged) > _MOST_TAGS:
         raise Refused(

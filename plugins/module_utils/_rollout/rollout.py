@@ -75,7 +75,7 @@ def _on(memory: Memory, **changes: t.Any) -> Memory:
     if memory.phase == "pause" and memory.stop is None and not memory.rules.check_mode:
         walk = replace(memory.walk, batch=memory.walk.following, shown=None)
         memory = replace(memory, walk=walk)
-        if walk.left and _works(memory):
+        if _goes_on(memory) and _works(memory):
             return replace(memory, phase="before_batch", **changes)
     return replace(memory, phase=PHASES[PHASES.index(memory.phase) + 1], **changes)
 
@@ -103,6 +103,12 @@ def _with(memory: Memory, *results: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _works(memory: Memory) -> bool:
     """Whether the rollout goes forward."""
     return memory.stop is None and not memory.planned.nothing_to_do
+
+
+def _goes_on(memory: Memory) -> bool:
+    """Whether there is a batch to do, or to wait for; what was busy comes last."""
+    walk = memory.walk
+    return bool(walk.left) or (bool(walk.busy) and not walk.waited)
 
 
 def _hook(memory: Memory, hook: Hook) -> Step | None:
@@ -138,7 +144,7 @@ def _write(memory: Memory) -> Step | None:
     plan = memory.planned
     if not _works(memory) or not plan.write_model:
         return None
-    return Write("begin", plan.target, plan.model or {}, plan.record, plan.replaces_rollout)
+    return Write("begin", plan.target, plan.model or {}, plan.record, plan.replaces_rollout, plan.security_type)
 
 
 def _suspend(memory: Memory) -> Step | None:
@@ -155,7 +161,7 @@ def _batch_hook(hook: Hook) -> t.Callable[[Memory], Step | None]:
 
 
 def _upgrade(memory: Memory) -> Step | None:
-    due = _works(memory) and memory.walk.left and not memory.rules.check_mode
+    due = _works(memory) and _goes_on(memory) and not memory.rules.check_mode
     return Upgrade(in_flight(memory)) if due else None
 
 
@@ -167,7 +173,7 @@ def in_flight(memory: Memory) -> t.Sequence[str]:
 
 def _pause(memory: Memory) -> Step | None:
     rules = memory.rules
-    due = _works(memory) and memory.walk.left and in_flight(memory) and not rules.check_mode
+    due = _works(memory) and _goes_on(memory) and in_flight(memory) and not rules.check_mode
     return Wait(rules.pause) if due and rules.pause > 0 else None
 
 
@@ -181,7 +187,7 @@ def _write_back(memory: Memory) -> Step | None:
     if memory.stop is None or not endings.sets_back(memory) or plan.previous is None:
         return None
     record = {**plan.record, "state": "stopped"}
-    return Write("back", plan.previous, plan.target, record, plan.record["id"])
+    return Write("back", plan.previous, plan.target, record, plan.record["id"], plan.record.get("security") or "")
 
 
 def _put_back(memory: Memory) -> Step | None:
@@ -206,7 +212,7 @@ def _latest(memory: Memory) -> Step | None:
     """After the services, for a rollout that has succeeded is not undone where only this fails."""
     plan = memory.planned
     unwritten = memory.rules.check_mode and plan.write_model
-    if memory.stop is not None or not plan.follow_latest or memory.resume_failed or unwritten:
+    if memory.stop is not None or not plan.follow_latest or memory.resume_failed or unwritten or memory.walk.busy:
         return None
     return Write("latest", plan.latest, plan.target, endings.ended_record(memory), plan.record["id"])
 
@@ -260,6 +266,8 @@ def _planned(seen: Seen, memory: Memory) -> Memory:
             turns=max(len(plan.batches), 1),
             unproven=tuple(now.unproven),
             last_read=now.now,
+            busy=now.busy,
+            busy_before=tuple(now.busy) if plan.begins else (),
         )
         memory = replace(memory, walk=walk)
     return memory
@@ -314,7 +322,16 @@ def _learn_upgrade(seen: Seen, memory: Memory) -> Memory:
     walk = replace(memory.walk, turns=memory.walk.turns - 1)
     if (now := seen.instances) is not None:
         unproven = tuple(one for one in walk.unproven if one in now.unproven)
-        walk = replace(walk, following=now.next_batch, left=tuple(now.left), unproven=unproven, last_read=now.now)
+        walk = replace(
+            walk,
+            following=now.next_batch,
+            left=tuple(now.left),
+            unproven=unproven,
+            last_read=now.now,
+            busy=now.busy,
+            busy_before=tuple(one for one in walk.busy_before if one in now.busy),
+            waited=not (in_flight(memory) or now.left),
+        )
     memory = replace(memory, walk=walk)
     if seen.failed:
         unread = in_flight(memory) if now is None else ()

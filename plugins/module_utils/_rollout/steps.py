@@ -41,13 +41,15 @@ class RunHook(Step):
 
 @dataclass(frozen=True)
 class Write(Step):
-    """Make the model name this image, and the tags hold this record, while it names the one that is replaced."""
+    """Make the model name this image, and the tags hold this record, while it names the one that is replaced.
+    `security_type`: what the model's becomes in the same write, "" where it stays."""
 
     why: Writing
     image: Image
     replaces: Image
     record: t.Mapping[str, t.Any]
     replaces_rollout: str
+    security_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Failed:
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances after a step. `next_batch`, `left` and `unproven` are of the rollout, the rest of the step's own.
+    """The instances after a step. `next_batch`, `left`, `busy` and `unproven` are of the rollout, the rest of the
+    step's own. `busy`: those that are skipped until the end, with the reason; `left` is without them.
 
     `now`: what all of them run, as a sentence. `batch_now`: what those of the step run. `complete`: all as they should.
     """
@@ -109,6 +112,7 @@ class Instances:
     now: str
     batch_now: str = ""
     complete: bool = False
+    busy: t.Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .._facts.images import Image
 from .._facts.running_image import Verdict
 from .._facts.scale_set import MANUAL, Instance, ScaleSet
 from . import record
-from .policy import REIMAGE, Policy
+from .policy import REIMAGE, SKIP, Policy
 
 # Seconds from a new disk to an instance in service, at the most; one that is sick later has become so by itself.
 LONGEST_START = 3600.0
@@ -38,6 +38,7 @@ class Survey:
     those that this run's earlier calls have seen to the end.
     `touched`: instances that this rollout has started and not seen to the end. `only`: those that may be started now,
     all chosen ones where it is empty.
+    `busy_before`: those that another client was changing before the rollout began, and that have not been idle since.
     `excluded`: instances that failed in this rollout, by id with the reason. `verified`: those it saw run the target.
     `read_at`: when this look was, on Azure's clock. The health of an instance whose disk was younger than `health_lag`
     then may still be that of the old disk; 0 where no rollout has begun.
@@ -57,6 +58,7 @@ class Survey:
     inherited: frozenset[str] | None = None
     passed: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
+    busy_before: frozenset[str] = frozenset()
     excluded: t.Mapping[str, str] = field(default_factory=dict)
     verified: frozenset[str] = frozenset()
     read_at: float | None = None
@@ -224,6 +226,31 @@ class Survey:
         return [i for i in self.to_do if not availability.settled(i)]
 
     @cached_property
+    def passed_over(self) -> dict[str, str]:
+        """Instances to do that are skipped until the end, by id with the reason: others change or have stopped them."""
+        return {
+            i.instance_id: availability.why_unavailable(i, self.can_tell_health(i))
+            for i in self.to_do
+            if self.is_passed_over(i)
+        }
+
+    def is_passed_over(self, instance: Instance) -> bool:
+        """Never one that a run of this rollout may have started: it holds the domains together."""
+        if self.policy.busy != SKIP or instance.instance_id in self.touched or instance.instance_id in self.verified:
+            return False
+        if not availability.settled(instance):
+            if not self._is_of_another_run(instance):
+                return True
+            return instance.instance_id in self.busy_before and not images.same(instance.image, self.target)
+        paused = instance.power in ("stopped", "stopping") and instance.provisioning == "Succeeded"
+        return paused and self.verdicts[instance.instance_id] == running_image.OUTDATED
+
+    @property
+    def still_busy(self) -> frozenset[str]:
+        """Of those that were busy before: once idle, the next who works on one may be a run of this rollout."""
+        return self.busy_before.intersection(i.instance_id for i in self.instances if self.is_passed_over(i))
+
+    @cached_property
     def skipped(self) -> dict[str, str]:
         skips = (running_image.OUTDATED, running_image.FOREIGN)
         found = [i for i in self.chosen() if self.verdicts[i.instance_id] in skips]
@@ -285,6 +312,7 @@ class Survey:
             for i in sorted(self.instances, key=instance_order)
             if not availability.settled(i)
             and not self._is_in_progress(i)
+            and not self.is_passed_over(i)
             and self.skip_reason(i) is None
             and (i.instance_id in self.touched or self._may_be_inherited(i))
         ]
@@ -297,7 +325,9 @@ class Survey:
     def _is_with_others(self, instance: Instance) -> bool:
         if not self._is_beside(instance):
             return False
-        return not availability.settled(instance) or (self._was_brought(instance) and self._awaits_health(instance))
+        if not availability.settled(instance):
+            return not self.is_passed_over(instance)
+        return self._was_brought(instance) and self._awaits_health(instance)
 
     @cached_property
     def left_unhealthy(self) -> list[Instance]:
@@ -322,6 +352,11 @@ class Survey:
         """Instances that are still to be upgraded or awaited."""
         found = [*self.in_progress, *self.in_doubt, *self.with_others, *self.to_do]
         return list(dict.fromkeys(i.instance_id for i in found))
+
+    @property
+    def left(self) -> list[str]:
+        """Those of them that are not skipped until the end."""
+        return [one for one in self.remaining if one not in self.passed_over]
 
     def imagine(self, instance_ids: t.Collection[str]) -> Survey:
         """This survey once these instances run the target and are available."""

@@ -73,6 +73,7 @@ class Upgrade:
             passed=frozenset(done_before),
             batches_done=sum(not batch.not_started_instance_ids for batch in earlier),
             inherited=frozenset(done_before),
+            busy_before=survey.still_busy,
             touched=survey.touched.union(touched, failed),
             excluded={**survey.excluded, **dict.fromkeys(failed, _FAILED_BEFORE)},
         )
@@ -168,9 +169,7 @@ class Upgrade:
             )
         batch = next_batch(self._narrowed())
         if batch is None:
-            if self.report.failed:  # within the threshold, or it would have stopped
-                return self._finish(End(now, "failed", "instances_failed"))
-            return self._finish(End(now, "upgraded" if self.report.upgraded else "unchanged"))
+            return self._end(now)
         if isinstance(batch, Wait):
             return self._wait(now, batch)
         if self.wait_only:
@@ -178,6 +177,11 @@ class Upgrade:
         self._waiting = None
         self._begin(batch, now)
         return self.next(now)
+
+    def _end(self, now: float) -> Finished:
+        if self.report.failed:  # within the threshold, or it would have stopped
+            return self._finish(End(now, "failed", "instances_failed"))
+        return self._finish(End(now, "upgraded" if self.report.upgraded else "unchanged"))
 
     def _may_be_hidden(self, now: float) -> list[str]:
         """Of what somebody else may have started: accepted work stays invisible for a while."""
@@ -199,6 +203,9 @@ class Upgrade:
             self.report.event(now, "waiting", reason=wait.reason)
         self._waiting = wait
         waited = now - self._waiting_since
+        if wait.skips and not (wait.busy and waited <= self.patience.health):
+            self.report.event(now, "skipped", instances=list(self.survey.passed_over))
+            return self._end(now)
         if waited > (self.patience.upgrade if wait.busy else self.patience.health):
             return self._stop(now, wait.code, f"no batch could start for {waited:.0f} s: {wait.reason}")
         self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
@@ -383,6 +390,7 @@ class Upgrade:
         """The instances as just read, and the scale set where it was asked for. `read_at`: when, on Azure's clock."""
         scale_set_now, read_at = scale_set or self.survey.scale_set, read_at or self.survey.read_at
         self.survey = replace(self.survey, instances=tuple(instances), scale_set=scale_set_now, read_at=read_at)
+        self.survey = replace(self.survey, busy_before=self.survey.still_busy)
         self._inherit()
         self._looked, self._instance_reads_remaining = now, reads_remaining
         self._seen = now

@@ -55,6 +55,15 @@ def tolerated(survey: Survey, report: Report) -> str:
     )
 
 
+def skipped(name: str, busy: t.Mapping[str, str]) -> str:
+    """Of instances that other clients kept busy to the end; it fails nothing, for the user asked for that."""
+    listed = ", ".join(f"{one} ({why})" for one, why in busy.items())
+    return (
+        f"Instances {listed} of scale set {name} were skipped, because another client is changing them or has stopped "
+        "them. They do not run the image: run the same again when they are free."
+    )
+
+
 def untold(survey: Survey) -> list[str]:
     """What is left undone because Azure does not tell whether instances have got all of the model."""
     unproven = [i.instance_id for i in survey.chosen() if survey.verdicts[i.instance_id] == running_image.UNPROVEN]

@@ -21,6 +21,7 @@ from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from .._journal import Journal
+from .._model import security_type
 from .._options import ImageRequest
 from .._rollout import model_diff, preflight, record
 from .._rollout.image_preflight import Known
@@ -42,6 +43,24 @@ class ImageChange:
     note: str = ""
     warnings: t.Sequence[str] = ()
     joined: bool = False  # the record that stands is another controller's, of the same rollout
+    security_type: str | None = None  # that was asked for
+
+    @property
+    def shown_before(self) -> dict[str, str]:
+        return {**(images.show(self.before.image) or {}), "security_type": security_type.current(self.before)}
+
+    @property
+    def shown_after(self) -> dict[str, str]:
+        kind = self.security_type if self.changed and self.security_type else security_type.current(self.after)
+        return {**(images.show(self.target) or {}), "security_type": kind}
+
+
+def without_same_type(before: dict[str, str], after: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Two images as they are shown, with their security types only where these differ."""
+    if before["security_type"].lower() != after["security_type"].lower():
+        return before, after
+    kept = [{name: value for name, value in one.items() if name != "security_type"} for one in (before, after)]
+    return kept[0], kept[1]
 
 
 class _LeavePinned(Exception):
@@ -89,7 +108,7 @@ class _Write:
         """Whether the image is there already, and no other one is meant to be replaced."""
         given = self.request.replaces
         meant = images.parse(given) if given else self.first.image
-        return images.same(meant, self.target) and images.written(self.first.image, self.target)
+        return images.same(meant, self.target) and self.model_stands(self.first)
 
     @property
     def is_later(self) -> bool:
@@ -127,8 +146,20 @@ class _Write:
         ours = self.record is not None and found.id == self.record.id
         return ours and self.record is not None and found.final and found.state != self.record.state
 
+    def security_to_write(self, fresh: ScaleSet) -> str | None:
+        wanted = self.request.security_type
+        return None if security_type.stands(fresh, wanted) else wanted
+
+    def model_stands(self, fresh: ScaleSet) -> bool:
+        return self.image_stands(fresh) and self.security_to_write(fresh) is None
+
     def stands(self, fresh: ScaleSet) -> bool:
-        return self.image_stands(fresh) and self.record_stands(fresh)
+        return self.model_stands(fresh) and self.record_stands(fresh)
+
+    def is_done(self, fresh: ScaleSet) -> bool:
+        """An image that came without its security type is not written again: the comparison tells what is missing."""
+        came = bool(self.sent) and not images.written(self.first.image, self.target) and self.image_stands(fresh)
+        return self.stands(fresh) or (came and self.record_stands(fresh))
 
     # -- whether it may be written ----------------------------------------------------------------
 
@@ -154,7 +185,8 @@ class _Write:
                     f"Azure may order the versions as text, and latest then means {other}, not {expected}; the model "
                     "stays pinned"
                 )
-        request = preflight.Request(to_manual=to_manual, managed_elsewhere=True)
+        security = self.security_to_write(fresh)
+        request = preflight.Request(to_manual=to_manual, managed_elsewhere=True, security_type=security)
         observed = preflight.Observed(Known(facts), self._rolling_upgrade(fresh))
         found = preflight.findings(Survey(fresh, (), exact), observed, request)
         if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
@@ -214,14 +246,16 @@ class _Write:
             if image is not None and self.record is not None and self.record.names(image):  # maybe long after the plan
                 self.record = replace(self.record, started=float(int(self.azure.server_time or self.record.started)))
             self.sent.append(fresh)
-            return image_patch(fresh, image, self.record)
+            return image_patch(fresh, image, self.record, self.security_to_write(fresh))
 
+        security = self.security_to_write(scale_set)
+        with_type = f" with security type {security}" if security else ""
         what = (
             f"write the record of rollout {self.record.id} on scale set {scale_set.name}"
-            if self.record and self.image_stands(scale_set)
-            else f"set the image of scale set {scale_set.name} to {self.target}"
+            if self.record and self.model_stands(scale_set)
+            else f"set the image of scale set {scale_set.name} to {self.target}{with_type}"
         )
-        return self._until(scale_set, what=what, done=self.stands, judge=self.judge, body=body)
+        return self._until(scale_set, what=what, done=self.is_done, judge=self.judge, body=body)
 
     def _until(
         self,
@@ -246,7 +280,10 @@ class _Write:
         """Warnings for what the document has more than before. Raises Refused where it has less."""
         if not self.sent:
             return []
-        difference = model_diff.compare(self.sent[-1].document, written.document)
+        before, after = self.sent[-1].document, written.document
+        if wanted := self.request.security_type:  # exactly that, and nothing beside it
+            before, after = security_type.plain(security_type.written(before, wanted)), security_type.plain(after)
+        difference = model_diff.compare(before, after)
         if difference.lost:
             lost = "; ".join(f"{path} was {_shown(value)}" for path, value in difference.lost.items())
             raise Refused(
@@ -283,7 +320,7 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     try:
         if check_mode:
             write.judge_mode(first) if write.needs_mode else write.judge(first)
-            return ImageChange(first, first, target, changed=True)
+            return ImageChange(first, first, target, changed=True, security_type=request.security_type)
         scale_set = write.mode(first) if write.needs_mode else first
         scale_set = scale_set if write.stands(scale_set) else write.image(scale_set)
     except _LeavePinned as reason:
@@ -299,7 +336,15 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)
     warnings = [*journal.warnings, *warnings]
-    return ImageChange(first, scale_set, target, bool(azure.written), warnings=warnings, joined=write.joins(scale_set))
+    return ImageChange(
+        first,
+        scale_set,
+        target,
+        bool(azure.written),
+        warnings=warnings,
+        joined=write.joins(scale_set),
+        security_type=request.security_type,
+    )
 
 
 def _end_unrecorded(ended: Record, error: Refused | AzureError) -> str:
@@ -317,20 +362,25 @@ def _shown(value: t.Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def image_patch(scale_set: ScaleSet, target: Image | None, new_record: Record | None) -> dict[str, t.Any]:
-    """The PATCH body; without a target, of the tags alone. Whether Azure merges or replaces what it holds is
-    unverified, so it carries what must stay: every tag, the purchase plan, and for a VHD every member of the OS disk.
-    Raises Refused for tags that do not fit.
+def image_patch(
+    scale_set: ScaleSet, target: Image | None, new_record: Record | None, security: str | None = None
+) -> dict[str, t.Any]:
+    """The PATCH body; without a target and a security type, of the tags alone. Whether Azure merges or replaces what it
+    holds is unverified, so it carries what must stay: every tag, the purchase plan, for a VHD every member of the OS
+    disk, and with a security type all of the securityProfile. Raises Refused for tags that do not fit.
     """
-    if target is None:
+    if target is None and security is None:
         return {"tags": record.with_record(scale_set.tags, new_record) if new_record else dict(scale_set.tags)}
-    storage: dict[str, t.Any] = {}
-    if target.kind == images.VHD:
+    model: dict[str, t.Any] = {}
+    if target is not None and target.kind == images.VHD:
         os_disk = at(profile(scale_set), "storageProfile", "osDisk") or {}
-        storage["osDisk"] = {**os_disk, "image": {**(os_disk.get("image") or {}), "uri": target.id}}
-    else:
-        storage["imageReference"] = images.to_wire(target)
-    body = model_write.patch(scale_set, {"virtualMachineProfile": {"storageProfile": storage}})
+        with_uri = {**os_disk, "image": {**(os_disk.get("image") or {}), "uri": target.id}}
+        model["storageProfile"] = {"osDisk": with_uri}
+    elif target is not None:
+        model["storageProfile"] = {"imageReference": images.to_wire(target)}
+    if security is not None:
+        model["securityProfile"] = security_type.desired(scale_set.document, security)
+    body = model_write.patch(scale_set, {"virtualMachineProfile": model})
     if new_record:
         body["tags"] = record.with_record(scale_set.tags, new_record)
     return body

@@ -61,6 +61,8 @@ def upgrade(
             str(cancelled), **_result(azure, machine, rollout, earlier), warnings=journal.warnings
         ) from None
     result = {**_result(azure, machine, rollout, earlier), "warnings": [*untold, *journal.warnings]}
+    if result["busy"] and not (request.batch or request.wait_only):
+        result["warnings"].append(upgrade_messages.skipped(survey.scale_set.name, result["busy"]))
     report = machine.report
     if report.end.code is None or (report.outcome == "failed" and request.batch):
         return result, None  # one batch is not the whole of a rollout
@@ -147,6 +149,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
         inherited=frozenset() if request.begins else None,
+        busy_before=frozenset(request.busy_before),
         read_at=azure.server_time,
     )
     if left := survey.left_manual():
@@ -257,7 +260,8 @@ def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.An
     number = len(earlier) + len(upgrade.report.batches) + 1
     return {
         "next_batch": following.as_dict(number) if isinstance(following, Batch) else None,
-        "left": survey.remaining,
+        "left": survey.left,
+        "busy": survey.passed_over,
         "unproven": [i.instance_id for i in survey.unproven],
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,

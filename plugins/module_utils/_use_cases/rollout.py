@@ -176,7 +176,7 @@ class Driver:
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
         self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
-        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"])
+        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], busy=shown["busy"])
         return Seen(plan=planned, result=result, instances=seen)
 
     def _show(self, step: Show, memory: Memory) -> Seen:
@@ -193,6 +193,7 @@ class Driver:
         asked = ImageRequest(
             **self._place(),
             image=self.request.image if is_ours else dict(step.image),
+            security_type=t.cast(t.Any, step.security_type or None),
             upgrade_mode=self.request.upgrade_mode if step.why == "begin" else None,
             record=RecordOptions(**step.record),
             replaces=dict(step.replaces) or None,
@@ -203,7 +204,7 @@ class Driver:
         change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
-        named = [images.show(change.before.image), images.show(change.target)]
+        named = [change.shown_before, change.shown_after]
         self.images = [*self.images[:1], named[1]] if self.images else named
         joined = step.why == "begin" and change.joined
         return Seen(changed=change.changed, joined=joined, upgrade_mode=change.after.upgrade_mode)
@@ -234,6 +235,7 @@ class Driver:
             rollout=memory.planned.record["id"],
             begins=memory.planned.begins,
             wait_only=not step.instance_ids,
+            busy_before=list(memory.walk.busy_before),
             earlier_batches=memory.result["batches"],
         )
         seen = self._brought(asked, memory)
@@ -256,7 +258,8 @@ class Driver:
             max_unhealthy="100%",
             **_EVERYONE,
         )
-        return self._brought(replace(asked, batch_size=(), unproven="report", max_unhealthy_upgraded="0"), memory)
+        plain = replace(asked, batch_size=(), unproven="report", max_unhealthy_upgraded="0", busy="wait")
+        return self._brought(plain, memory)
 
     def _look(self, step: Look, memory: Memory) -> Seen:
         ids = list(step.instance_ids)
@@ -310,7 +313,7 @@ class Driver:
         """What the module returns."""
         calls = {"arm": self.azure.usage.as_dict()}
         memory = replace(memory, result=merge([memory.result, calls]))
-        before, after = self.images or [None, None]
+        before, after = image.without_same_type(*self.images) if self.images else (None, None)
         diff = {"diff": {"before": before or {}, "after": after or {}}} if before != after else {}
         common = {"changed": self.changed, "warnings": self.warnings, "findings": self.findings or [], **diff}
         journal = self._path(memory) if self.request.journal_dir and memory.plan else None
@@ -321,6 +324,7 @@ class Driver:
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
+        whole["warnings"] = [*self.warnings, *messages.skipped(memory)] if memory.plan else self.warnings
         if said:
             return {**whole, "report": None}, Failure(result["code"] or "task_failed", said)
         return {**whole, "report": self._report(memory, result)}, None
@@ -382,6 +386,7 @@ def _instances(result: t.Mapping[str, t.Any]) -> Instances:
         now=result["instances_now"],
         batch_now=of_batch.get("sentence", ""),
         complete=of_batch.get("complete", False),
+        busy=result["busy"],
     )
 
 
@@ -409,6 +414,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         check=tuple(shown["check"]),
         batches=tuple(shown["batches"]),
         errors=tuple(made.errors),
+        security_type=made.security_type or "",
         changes_mode=any(one["code"] == "upgrade_mode" for one in shown["findings"]),
     )
 

@@ -21,6 +21,7 @@ from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ImageVersion, ScaleSet, ServiceState
 from .._facts.times import seconds_of
+from .._model import security_type
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
 from .._rollout import image_preflight, preflight, record, resume, upgrade_messages
 from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
@@ -41,6 +42,7 @@ class Plan:
     the record is to be written before the first action. `close_record`: nothing is left of a rollout whose record says
     otherwise. `all_on_target`: a breach is then no reason to go back. `check`: what runs the target already, and may
     not have passed the user's check. `unproven`: what an earlier run has left without a proof.
+    `security_type`: what the write makes the model's, None where it stays.
     """
 
     survey: Survey
@@ -55,6 +57,7 @@ class Plan:
     services: t.Mapping[str, ServiceState]  # the states of the orchestration services
     check: t.Sequence[Batch] = ()
     unproven: t.Sequence[str] = ()
+    security_type: str | None = None
 
     @property
     def to_suspend(self) -> list[str]:
@@ -98,6 +101,7 @@ def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
         downgrade=request.downgrade,
         whole_model=whole_model,
         unproven=request.unproven,
+        busy=request.busy,
     )
 
 
@@ -164,6 +168,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     to_manual = request.upgrade_mode == MANUAL
     services = _services(azure, scale_set)
     on_set = record.read(scale_set.tags)
+    security = _security_type(request, survey, on_set)
     # Under the open record of a rollout that the model has left a kill would leave no trace of this one.
     replaces = names_target and ours is None and on_set is not None and on_set.open and bool(survey.remaining)
     suspend = request.suspend_services and bool(survey.remaining)
@@ -175,6 +180,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         started=ours.started if ours else azure.server_time or 0.0,
         suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
         state=record.GOING_BACK if request.going_back else record.IN_PROGRESS,
+        security=security_type.current(scale_set) if security else ours.security if ours else "",
     )
     if ours and (not survey.remaining or (ours.open and ours.selects(selection))):
         mine = ours
@@ -192,6 +198,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         protected=request.protected,
         repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == SUSPENDED,
         passed=passed or request.going_back,
+        security_type=security,
     )
     plan = Plan(
         survey=survey,
@@ -205,6 +212,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         follow_latest=stays_on_latest and not (settled and follows),
         services=services,
         unproven=unproven,
+        security_type=security,
     )
     observed = preflight.Observed(
         images=image_preflight.Known(
@@ -223,6 +231,29 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     if passed or request.going_back or (plan.nothing_to_do and not close_record):
         return plan
     return replace(plan, check=unchecked_batches(survey))
+
+
+def _security_type(request: UpgradePlanInfoRequest, survey: Survey, on_set: Record | None) -> str | None:
+    """What the model's security type is to become with the image, None where it stays. A way back takes back what the
+    rollout before it has changed. Raises Refused where no image would be written with it.
+    """
+    scale_set = survey.scale_set
+    back = request.going_back and on_set is not None and images.same(on_set.previous_image, survey.target)
+    wanted = on_set.security if back and on_set and on_set.security else request.security_type
+    if security_type.stands(scale_set, wanted):
+        return None
+    if not survey.model_names_target:
+        return wanted
+    if request.going_back:
+        return None
+    raise Refused(
+        "security_type",
+        f"scale set {scale_set.name} names {survey.target} already, with security type "
+        f"{security_type.current(scale_set)}: a rollout changes the security type only together with the image, for "
+        "instances that run the image would keep the type they have. Choose another image, or write the type alone "
+        "with steady.vmss.image and bring the instances to it with steady.vmss.instance_upgrade, whole_model: true and "
+        "unproven: reimage. Nothing was written.",
+    )
 
 
 def _services(azure: Azure, scale_set: ScaleSet) -> dict[str, ServiceState]:
@@ -286,6 +317,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "latest_image": images.show(survey.target.following_latest()),
         "previous_image": images.show(plan.previous),
         "model_image": images.show(survey.scale_set.image),
+        "security_type": plan.security_type,
         "write_model": plan.write_model,
         "close_record": plan.close_record,
         "all_on_target": plan.all_on_target,
@@ -303,7 +335,8 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "batches": [batch.as_dict(number) for number, batch in enumerate(remaining_batches(survey), 1)],
         "next_batch": following.as_dict(1) if isinstance(following, Batch) else None,
         "in_the_way": following.reason if isinstance(following, Wait) else "",
-        "left": survey.remaining,
+        "left": survey.left,
+        "busy": survey.passed_over,
         "unproven": list(plan.unproven),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
@@ -325,4 +358,5 @@ def record_from(options: RecordOptions | None) -> Record | None:
         started=seconds_of(options.started) or 0.0,
         suspended=tuple(options.suspended or ()),
         state=options.state,
+        security=options.security or "",
     )

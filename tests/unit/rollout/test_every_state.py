@@ -43,8 +43,8 @@ class State:
 
     `down`: unavailable; with `by_health` only where the set has a health source. `upgraded`: it may be started.
     `ours`: this rollout has started it. `doubt`: it may have; both are another run's where one goes on beside this one.
-    `busy`: outdated, and another client works on it. `left`: another run beside this one has brought it to the target,
-    long ago, and it is sick.
+    `busy`: outdated, and another client works on it. `before`: it did before the rollout began. `stopped`: another
+    client has stopped it. `left`: another run beside this one has brought it to the target, long ago, and it is sick.
     """
 
     name: str
@@ -56,6 +56,8 @@ class State:
     ours: bool = False
     doubt: bool = False
     busy: bool = False
+    before: bool = False
+    stopped: bool = False
     current: bool = False
     left: bool = False
 
@@ -72,6 +74,8 @@ STATES = (
     State("old, no capacity", shown(OLD, power="deallocated", provisioning="Failed"), upgraded=True, down=True),
     State("old, canceled", shown(OLD, provisioning="Canceled"), upgraded=True, down=True),
     State("old, changing", shown(OLD, provisioning="Updating"), down=True, doubt=True),
+    State("old, changing before", shown(OLD, provisioning="Updating"), down=True, doubt=True, before=True),
+    State("old, stopped", shown(OLD, power="stopped"), upgraded=True, down=True, stopped=True),
     State("old, created", replace(shown(OLD, provisioning="Creating"), created=SINCE + 1), down=True, busy=True),
     State("old, protected", shown(OLD, protected_from_actions=True)),
     State("old, deallocated", shown(OLD, power="deallocated"), counted=False),
@@ -88,8 +92,13 @@ ORDERS = ("domain", "none")
 SOURCES = (True, False)
 BESIDE = (False, True)
 CHOSEN = (Selection(), Selection(("0", "2", "3")))
-Option = tuple[Limit, int, str, bool, bool, Selection]
-OPTIONS: list[Option] = list(itertools.product(LIMITS, CANARIES, ORDERS, SOURCES, BESIDE, CHOSEN))
+BUSY = ("wait", "skip")
+Option = tuple[Limit, int, str, bool, bool, str, Selection]
+OPTIONS: list[Option] = [
+    option
+    for option in itertools.product(LIMITS, CANARIES, ORDERS, SOURCES, BESIDE, BUSY, CHOSEN)
+    if not (option[1] and option[5] == "skip")  # neither knows of the other
+]
 
 # One instance each, made once: (state, place) -> what Azure shows.
 PLACED = [[replace(state.shown, instance_id=str(n), update_domain=n % 2) for n in range(5)] for state in STATES]
@@ -98,34 +107,39 @@ SETS = {
     for source in SOURCES
 }
 POLICIES = {
-    (limit, canary, order): Policy(limit, (), canary, order, Thresholds(unhealthy=Limit(100, percent=True)))
-    for limit, canary, order in itertools.product(LIMITS, CANARIES, ORDERS)
+    (limit, canary, order, busy): Policy(
+        limit, (), canary, order, Thresholds(unhealthy=Limit(100, percent=True)), busy=busy
+    )
+    for limit, canary, order, busy in itertools.product(LIMITS, CANARIES, ORDERS, BUSY)
 }
 
 
 def survey_of(states: tuple[int, ...], option: Option) -> Survey:
-    limit, canary, order, source, beside, chosen = option
+    limit, canary, order, source, beside, busy, chosen = option
     instances = tuple(PLACED[state][n] for n, state in enumerate(states))
-    policy = POLICIES[limit, canary, order]
+    policy = POLICIES[limit, canary, order, busy]
     survey = Survey(SETS[source], instances, TARGET, policy, chosen, since=SINCE, read_at=NOW, health_lag=0.0)
+    if before := frozenset(str(n) for n, state in enumerate(states) if STATES[state].before):
+        survey = replace(survey, busy_before=before)
     return replace(survey, inherited=frozenset()) if beside else survey
 
 
 def check(states: tuple[int, ...], option: Option) -> None:
     """Never too many, never two domains, never what is not ours to touch, and always a step or a named wait."""
-    limit, canary, order, source, beside, chosen = option
+    limit, canary, order, source, beside, busy, chosen = option
     found = next_batch(survey_of(states, option))
     are = [STATES[state] for state in states]
     down = {n for n, one in enumerate(are) if one.down and (source or not one.by_health)}
     mine = [n for n in range(len(are)) if not chosen.instance_ids or str(n) in chosen.instance_ids]
     ours = {n for n in mine if are[n].ours and (source or not are[n].by_health)}
-    doubt = {n for n in mine if are[n].doubt}
+    passed = {n for n in mine if busy == "skip" and (are[n].before or are[n].stopped or are[n].busy)}
+    doubt = {n for n in mine if are[n].doubt} - passed
     theirs = ours | doubt if beside else set()
     ours, doubt = ours - theirs, doubt - theirs
     left = {n for n in mine if are[n].left and source and beside}
     on_target = sum(PLACED[state][n].exact_version == NEW for n, state in enumerate(states))
     breach = len(left) > on_target * 20 // 100
-    ready = {n for n in mine if are[n].upgraded}
+    ready = {n for n in mine if are[n].upgraded} - passed
     most = limit.of(sum(one.counted for one in are))
     said = f"{[one.name for one in are]}, {option}: {found}"
     if isinstance(found, Batch):
@@ -146,11 +160,12 @@ def check(states: tuple[int, ...], option: Option) -> None:
         outside = any(are[n].busy for n in mine)
         full = bool(ready) and not ready & down and len(down) >= most
         assert found.reason and not (ours and not doubt), said
-        assert doubt or theirs or full or breach or (outside and not ready), said
-        assert found.busy or full or breach, said
+        assert doubt or theirs or full or breach or (outside and not ready) or found.skips, said
+        assert found.busy or full or breach or found.skips, said
+        assert found.skips == bool(passed and not (ready or ours or doubt or theirs or breach)), said
         assert not breach or doubt or ours or found.code == "unhealthy_on_target", said
     else:
-        assert not breach and not (ours or doubt or theirs or ready or any(are[n].busy for n in mine)), said
+        assert not breach and not (ours or doubt or theirs or ready or passed or any(are[n].busy for n in mine)), said
 
 
 def every(most: int) -> t.Iterator[tuple[int, ...]]:

@@ -260,3 +260,13 @@ def test_a_record_counts_while_what_it_names_runs(runs: list[str], state: str, e
     latest = parse(f"{series}:latest")
     running = [Instance(str(n), image=latest, exact_version=version) for n, version in enumerate(runs)]
     assert kept.overtaken(running) == expected
+
+
+def test_the_security_type_before_is_kept_where_the_rollout_changes_it() -> None:
+    """Its tag is written where there is something to say, and emptied where a merging PATCH would leave the old one."""
+    changed = replace(RECORD, security="Standard")
+    assert record.read(changed.tags()) == changed and "steady-vmss-security" not in RECORD.tags()
+    assert record.read({**RECORD.tags(), "steady-vmss-security": "ConfidentialVM"}) == RECORD
+    next_one = record.with_record(changed.tags(), RECORD)
+    assert next_one["steady-vmss-security"] == "" and record.read(next_one) == RECORD
+    assert changed.as_dict()["security"] == "Standard" and RECORD.as_dict()["security"] is None
