@@ -189,7 +189,7 @@ def test_the_sign_in_service_that_the_user_named_is_the_one(session: requests.Se
     assert (
         find_cloud(PRIVATE, {"AZURE_AUTHORITY_HOST": "https://login.test"}, session).authority == "https://login.test"
     )
-    with refused("cloud_not_usable", "login.test, and AZURE_AUTHORITY_HOST names other.test", by=AzureError):
+    with refused("cloud_not_usable", "login.test, but AZURE_AUTHORITY_HOST is other.test", by=AzureError):
         find_cloud(PRIVATE, {"AZURE_AUTHORITY_HOST": "https://other.test"}, session)
 
 
