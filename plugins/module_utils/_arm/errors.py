@@ -59,7 +59,7 @@ class CredentialError(AzureError):
 
     def __init__(self, code: Code, sentence: str, azure_code: str = "") -> None:
         sentence = printable(sentence, LONGEST_MESSAGE)
-        super().__init__(Problem(problems.DENIED, azure_code, sentence), "sign in to Azure", code=code)
+        super().__init__(Problem(problems.DENIED, azure_code, sentence, ours=code), "sign in to Azure")
         self.args = (sentence,)
 
     def in_the_middle(self, attempted: str, scale_set: str) -> None:

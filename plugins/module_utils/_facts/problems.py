@@ -51,10 +51,13 @@ class Problem:
     retry_after: float | None = None
     details: tuple[tuple[str, str, str], ...] = ()  # (code, target, message), the target often an instance or below it
     searched: str = ""  # the subscription in which something is missing
+    ours: Code | None = None  # our code, where the kind does not say enough, as of a sign-in
 
     @property
     def failure_code(self) -> Code:
         """Our code of it."""
+        if self.ours:
+            return self.ours
         if self.kind == LOST and self.code:  # Azure has answered, that its work failed
             return "azure_failed"
         return _CODES[self.kind]

@@ -38,6 +38,7 @@ def ending(memory: Memory, ways: Ways) -> str:
     stop = memory.stop
     if stop is None:
         parts = [_tolerated(memory, ways), memory.resume_failed, memory.latest_failed, _unproven(memory, ways)]
+        parts += [] if endings.went_well(memory) else [memory.walk.last_read, _go_on(ways)]
     elif memory.plan is None:
         parts = [stop.why]
     elif stop.refused and stop.code != "hook_failed":
@@ -128,16 +129,13 @@ def hook_failed_at_the_stop(task: str, words: str | None) -> str:
 def resume_failed(memory: Memory, why: str) -> str:
     plan = memory.planned
     return (
-        f"{', '.join(plan.resume)} of scale set {plan.name} could not be resumed: {why} "
-        "Run the same command again, it resumes them."
+        f"{', '.join(plan.resume)} of scale set {plan.name} could not be resumed: {why.rstrip('.')}. The next run of "
+        "the same command resumes them."
     )
 
 
 def latest_failed(why: str) -> str:
-    return (
-        f"The instances have been upgraded, and the model could not be set to follow the newest version: {why} "
-        "Run the same command again."
-    )
+    return f"The instances have been upgraded, but the model could not be set to follow the newest version: {why}"
 
 
 def _tolerated(memory: Memory, ways: Ways) -> str:

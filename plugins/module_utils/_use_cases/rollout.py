@@ -144,7 +144,7 @@ class Driver:
         except (AzureError, Refused, ImageError) as error:
             if isinstance(error, Refused) and memory.stop is None:
                 self.findings = error.fields.get("findings", self.findings)
-            return Seen(failed=Failed(error.code, self._said(step, memory, str(error))))
+            return Seen(failed=Failed(error.code, self._said(step, memory, _words(error, memory))))
 
     def _said(self, step: Step, memory: Memory, why: str) -> str:
         if isinstance(step, SetServices) and step.state == "Running":
@@ -363,6 +363,14 @@ def ways(request: RolloutRequest, memory: Memory, journal: str | None = None) ->
         reimage=commands.playbook(playbook, {**going, "rollout_unproven": "reimage", **signed_in}),
         journal=journal or "",
     )
+
+
+def _words(error: Exception, memory: Memory) -> str:
+    """Less what the message of this stop says already, as where the sign-in has ended."""
+    stop = memory.stop
+    words = error.problem.message.rstrip(".") if isinstance(error, AzureError) else ""
+    told = stop is not None and words and words in f"{stop.why} {memory.back.model_failed}"
+    return str(error).replace(words, "as above") if told else str(error)
 
 
 _EVERYONE: t.Final[dict[str, t.Any]] = {"instance_ids": (), "update_domains": (), "fault_domains": (), "zones": ()}

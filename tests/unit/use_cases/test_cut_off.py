@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import imag
 
 from ..asking import request
 from ..fake_azure import WEB, FakeAzure, FakeClock
+from ..play import Play, scenario
+from ..simulated import Request, Simulated
 from .test_proof import NEW, OLD, OPTIONS, STARTED, serve
 
 EXPIRED = "AADSTS7000222: The provided client secret keys for app 'c' are expired."
@@ -77,3 +80,37 @@ def test_a_failure_before_the_first_write_tells_of_none(azure: Azure, arm: FakeA
         image.set_image(azure, clock, request(ImageRequest, OPTIONS), check_mode=False)
     assert str(raised.value).startswith("Cannot read scale set web: Azure refused the sign-in: AADSTS7000222: ")
     assert "a write was sent" not in str(raised.value)
+
+
+def cut_off(after: int) -> Play | None:
+    """A rollout whose secret expires that many requests after its first write; None where it has ended before."""
+    azure = Simulated(scenario(3, update_domains=3, health="binary", automatic_repairs={"repairAction": "Replace"}))
+    sent = 0
+
+    def look(asked: Request) -> None:
+        nonlocal sent
+        sent += asked.path.startswith("/subscriptions/") and (sent > 0 or asked.method != "GET")
+        if sent == after + 1:
+            azure.arm.login.account = replace(azure.arm.login.account, secret="another")
+            azure.arm.login.expire_all(azure.now())
+
+    azure.before.append(look)
+    run = Play(azure, azure.options, max_unavailable="1").run()
+    return run if sent > after else None
+
+
+def test_a_rollout_tells_what_runs_where_whenever_the_sign_in_ends() -> None:
+    """At each request after the first write: the set, what it runs as far as the run knows, and how to go on."""
+    after, seen = 0, set()
+    while run := cut_off(after):
+        after += 1
+        seen.add(run.outcome)
+        if run.outcome == "upgraded":  # all is done but the record, which the next run writes
+            continue
+        said = run.why
+        assert run.codes == {"sign_in_refused"} and said.count("AADSTS7000215") == 1, said
+        for words in ("cale set web (resource group shop) as last read at 20", "Of 3 instances "):
+            assert words in said, said
+        assert said.count("Continue, once the cause is fixed: ansible-playbook steady.vmss.upgrade_image") == 1, said
+        assert "-e rollout_resource_group=shop -e rollout_scale_set=web" in said
+    assert after > 20 and seen == {"stopped", "failed", "upgraded"}
