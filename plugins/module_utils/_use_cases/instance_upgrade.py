@@ -41,6 +41,8 @@ def upgrade(
     if check_mode and new_model:
         survey = _once_written(survey, new_model)
     machine = start(survey, request, clock.now())
+    if request.rollout:  # what another client has changed since the call before stops it
+        machine.saw(clock.now(), survey.instances, survey.scale_set, read_at=survey.read_at)
     earlier = request.earlier_batches
     untold = upgrade_messages.untold(survey)
     if check_mode:
@@ -122,7 +124,7 @@ def before_of(machine: Upgrade, by_id: t.Mapping[str, Instance], instance_id: st
 def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Record | None]:
     """The scale set as it is, and the rollout that stands on it for this target.
 
-    Raises Refused where the model does not name the target.
+    Raises Refused where the model does not name the target and the call is part of no rollout, which stops at that.
     """
     if request.batch:
         explicit_ids(request.batch)
@@ -130,13 +132,16 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
     selection = upgrade_plan_info.selection_of(request)
     scale_set = with_model(azure.scale_set(request.resource_group, request.name))
     wanted = images.parse(request.image) if request.image else None
-    target = _target(scale_set, wanted, whole_model=policy.whole_model)
+    if request.rollout and wanted is not None and scale_set.image is not None:
+        target = images.complete(wanted, scale_set.image)
+    else:
+        target = _target(scale_set, wanted, whole_model=policy.whole_model)
     instances = tuple(azure.instances(scale_set))
     if not (request.batch or request.wait_only or request.earlier_batches or request.touched):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing, found = record.standing(scale_set), record.read(scale_set.tags)
     rollout = request.rollout or (found.id if found else "")
-    if words := record.of_another(scale_set, rollout):
+    if not request.rollout and (words := record.of_another(scale_set, rollout)):
         raise Refused("rollout_changed", f"{words}. This call upgraded nothing. Let that rollout end first.")
     survey = Survey(
         scale_set,
@@ -152,9 +157,6 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         busy_before=frozenset(request.busy_before),
         read_at=azure.server_time,
     )
-    if left := survey.left_manual():
-        code, words = left
-        raise Refused(code, f"{words}. This call upgraded nothing. Set mode Manual again, without automatic upgrades.")
     return survey, standing
 
 

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._options import ImageRequest, InstanceUpgradeRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import image, instance_upgrade
 
 from ..asking import request
-from ..play import NEW, SET, of_version
+from ..play import NEW, NEWER, OLD, SET, of_version
 from ..simulated import Reply, Request
-from .test_between import ANOTHER_ROLLOUT, OTHER_ID, UPGRADE, ours, play, simulated
+from .test_between import ANOTHER_ROLLOUT, OTHER_ID, UPGRADE, mode, ours, pins, play, simulated
 
 
 @pytest.mark.parametrize("calls", [2, 4, 8])
@@ -50,3 +52,29 @@ def test_a_call_that_upgrades_all_batches_stops_where_another_rollout_has_begun(
     result, failure = instance_upgrade.upgrade(ours(azure), azure.clock, call, check_mode=False)
     assert failure is not None and failure.code == "rollout_changed" and OTHER_ID in failure.message
     assert azure.operations().count(UPGRADE) == 1 and result["rollout_result"]["outcome"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "says"),
+    [
+        (pins(OLD), "image_changed", "another client changed the model"),
+        (pins(NEWER), "image_changed", "another client changed the model"),
+        (mode("Automatic"), "upgrade_mode", "another client set upgrade mode Automatic"),
+        ({"do": "write", "patch": {"tags": ANOTHER_ROLLOUT}}, "rollout_changed", OTHER_ID),
+    ],
+)
+def test_what_another_client_writes_while_the_users_tasks_run_stops_the_rollout(
+    event: dict[str, Any], code: str, says: str
+) -> None:
+    """With what its instances run, as any other stop, and with no batch more."""
+    azure = simulated(3)
+
+    def check(_ids: list[str]) -> None:
+        if azure.operations().count(UPGRADE) == 1:
+            azure.do(**event)
+            azure.sleep(60)
+
+    run = play(azure, check=check)
+    assert (run.outcome, code in run.codes) == ("stopped", True), run.why
+    assert azure.operations().count(UPGRADE) == 1
+    assert says in run.why and "The rollout of" in run.why and "Of 3 instances" in run.why, run.why
