@@ -38,8 +38,8 @@ def upgrade(
     `new_model`: in check mode, the image of a model that would be written before.
     """
     survey, rollout = survey_of(azure, request)
-    if check_mode and new_model:
-        survey = _once_written(survey, new_model)
+    if check_mode and (new_model or request.model_will_change):
+        survey = _once_written(survey, new_model or survey.target)
     machine = start(survey, request, clock.now())
     earlier = request.earlier_batches
     untold = upgrade_messages.untold(survey)
