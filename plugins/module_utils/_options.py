@@ -265,6 +265,7 @@ class InstanceProtectionRequest(JournalOptions, ProtectionOptions):
 class InstanceUpgradeRequest(JournalOptions, SelectionOptions, PolicyOptions, PatienceOptions):
     image: t.Any = None
     whole_model: bool = False
+    model_will_change: bool = False
     rollout: str | None = None
     begins: bool = False
     touched: t.Sequence[str] = ()

@@ -49,6 +49,12 @@ options:
       - The model may name the version V(latest) then, and an instance gets the newest image along with the rest.
     type: bool
     default: false
+  model_will_change:
+    description:
+      - In check mode, whether an earlier task would write the model, so that with O(whole_model) no instance has it.
+        The batches that check mode returns are planned for that. Otherwise this has no effect.
+    type: bool
+    default: false
   unproven:
     description:
       - What becomes of instances that name the image while nothing proves what is on their disks. Azure reports no

@@ -77,6 +77,8 @@ def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: S
     checked = recover(sim, GIVEN, check=True, diff=True, verbosity=3)
     assert checked.rc == 0, checked.output
     assert sim.metrics()["non_get"] == []
+    (plan,) = checked.of("instance_upgrade")
+    planned = [batch["instance_ids"] for batch in plan.result["rollout_result"]["batches"]]
 
     run = recover(sim, GIVEN, diff=True, verbosity=3, env={"ANSIBLE_INJECT_INVOCATION": "true"})
     assert run.rc == 0, run.output
@@ -84,7 +86,11 @@ def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: S
     assert first == "VirtualMachineScaleSetExtensions_Update"
     assert set(rest) == {"VirtualMachineScaleSets_UpdateInstances"}
     judged = scenes.judged(sim)
-    assert judged["ran"][0] == ["0"] and sorted(i for batch in judged["ran"] for i in batch) == ["0", "1", "2"]
+    assert (
+        judged["ran"] == planned
+        and planned[0] == ["0"]
+        and sorted(i for batch in judged["ran"] for i in batch) == ["0", "1", "2"]
+    )
     assert judged["unavailable"]["max"] == 1
     instances = scenes.truth(sim)["instances"].values()
     assert [i["latest_model_applied"] and i["available"] for i in instances] == [True] * 3

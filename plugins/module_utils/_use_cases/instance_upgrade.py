@@ -38,8 +38,8 @@ def upgrade(
     `new_model`: in check mode, the image of a model that would be written before.
     """
     survey, rollout = survey_of(azure, request)
-    if check_mode and new_model:
-        survey = _once_written(survey, new_model)
+    if check_mode and (new_model or request.model_will_change):
+        survey = _once_written(survey, new_model or survey.target)
     machine = start(survey, request, clock.now())
     if request.rollout:  # what another client has changed since the call before stops it
         machine.saw(clock.now(), survey.instances, survey.scale_set, read_at=survey.read_at)
