@@ -94,7 +94,7 @@ def case(seed: int) -> Case:
     gaps = 10 if kind != "flexible" and rng.random() < 0.5 else 0
     numbers = sorted(rng.sample(range(capacity + gaps), capacity))
     gallery = rng.random() < 0.4
-    knobs = _knobs(rng, kind)
+    knobs = _knobs(rng, kind) | _newer(Random(f"chaos/newer/{seed}"))
     properties: dict[str, Any] = {"someMemberOfTomorrow": {"kept": [1, 2]}} if rng.random() < 0.3 else {}
     if rng.random() < 0.3:
         properties["virtualMachineProfile"] = {"storageProfile": {"dataDisks": DATA_DISKS}}
@@ -229,6 +229,17 @@ def _knobs(rng: Random, kind: str) -> dict[str, Any]:
     if kind != "flexible" and rng.random() < 0.15:
         knobs["upgrade_keeps_disk"] = True
     return knobs
+
+
+def _newer(rng: Random) -> dict[str, Any]:
+    """Where newer traffic differs from what was known first, by either form."""
+    return {
+        "action_buckets": rng.choice(["subscription", "resource"]),
+        "extension_answers": rng.choice(["recorded", "whole"]),
+        "next_link_spaces": rng.random() < 0.3,
+        "patch_lists": rng.choice(["merge", "replace"]),
+        "rolling_policy_shown": rng.choice(["needed", "always"]),
+    }
 
 
 def _instances(rng: Random, kind: str, numbers: list[int]) -> dict[int, dict[str, Any]]:

@@ -133,7 +133,7 @@ class TestOverlap:
         assert body["error"]["code"] == "OperationPreempted"
         assert "preempted by a more recent operation" in body["error"]["message"]
         assert protocol.finish(newer)["status"] == "Succeeded"
-        assert protocol.call("GET", path).json()["tags"] == {"a": "1", "b": "2"}
+        assert protocol.call("GET", path).json()["tags"] == {"b": "2"}, "a PATCH of tags replaces them"
 
     def test_overlapping_actions_are_refused(self, protocol: Arm) -> None:
         """Even on other instances of the set; and so is a write."""
@@ -155,7 +155,9 @@ class TestOverlap:
 
         def left(answer: Any) -> int:
             return int(
-                re.findall(r"VMScaleSetActionsResource;(\d+)", answer.headers["x-ms-ratelimit-remaining-resource"])[0]
+                re.findall(
+                    r"VMScaleSetActionsSubscriptionMaximum;(\d+)", answer.headers["x-ms-ratelimit-remaining-resource"]
+                )[0]
             )
 
         path = protocol.scale_set("just-finished")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from . import model
+from . import model, upgrade_policy
 from .errors import ArmError
 from .extensions import extension_order
 from .images import Resolved, reference_text
@@ -42,6 +42,7 @@ def upgrade(world: World, owner: ScaleSet, instance_ids: list[str] | None) -> Op
     working = [
         i for i in instances if i.generation != owner.generation or i.provisioning in ("Failed", "Canceled") or i.fell
     ]
+    operation.charge = len(working)  # what is up to date costs nothing
     end = max([end, *(upgrade_one(world, owner, i, operation) for i in working)])
     if working:
         world.recorder.accept(world.now, owner, "upgrade", working, before, world.by)
@@ -197,13 +198,13 @@ def _replace(
     profile = copy.deepcopy(profile)
     old_exact, old_health = instance.image.exact, instance.shown_health(world.now)
     instance.work += 1
-    end = world.now + seconds
+    start = world.now + notified(owner, instance, action)
+    end = start + seconds
     power = instance.power if asleep else "stopped"
-    world.change(owner, instance, provisioning="Updating", power=power, busy=operation.id, failure=None)
-    if not asleep:
-        world.set_down_health(owner, instance)
+    world.change(owner, instance, provisioning="Updating", busy=operation.id, failure=None)
+    _take_down(world, owner, instance, power, start)
     if old_health is not None and old_health[0] == "healthy" and knobs.health_linger:
-        instance.old_health = Shown(old_health, world.now + seconds / 2 + knobs.health_linger)
+        instance.old_health = Shown(old_health, start + seconds / 2 + knobs.health_linger)
 
     def new_disk() -> None:
         if fault is None or fault.disk == "new":
@@ -233,9 +234,23 @@ def _replace(
     if knobs.extension.median and not asleep and (fault is None or fault.disk == "new"):
         each = [world.draw(owner, instance, "extension", knobs.extension) for _name in extension_order(profile)]
     instance.old_exact = Shown(old_exact, end)
-    world.later(instance, world.now + seconds / 2, new_disk)
+    world.later(instance, start + seconds / 2, new_disk)
     world.later(instance, end, up)
     return end + sum(each)
+
+
+def _take_down(world: World, owner: ScaleSet, instance: Instance, power: str, start: float) -> None:
+    """Now, or once it has been held up for so long."""
+
+    def down() -> None:
+        world.change(owner, instance, power=power)
+        if power == "stopped":
+            world.set_down_health(owner, instance)
+
+    if start > world.now:
+        world.later(instance, start, down)
+    else:
+        down()
 
 
 def _settle(
@@ -321,6 +336,23 @@ def power(
     return operation
 
 
+def evict(world: World, owner: ScaleSet, instance: Instance) -> None:
+    """A Spot instance is taken away, with no operation that a client could follow."""
+    if owner.profile.get("evictionPolicy") == "Delete":
+        world.remove(owner, [instance])
+        return
+    when = world.now + world.draw(owner, instance, "deallocate", owner.knobs.deallocate)
+    set_power(world, owner, instance, "deallocated", when)
+
+
+def notified(owner: ScaleSet, instance: Instance, action: str) -> float:
+    """Seconds for which an instance holds its new image up, having been told of it: all that it may."""
+    profile = (instance.model.get("scheduledEventsProfile") or {}).get("osImageNotificationProfile") or {}
+    holds = {"reimage": ("reimage",), "all": ("reimage", "upgrade"), "nothing": ()}[owner.knobs.notification_holds]
+    asked = profile.get("enable") and action in holds and instance.power == "running"
+    return upgrade_policy.seconds(str(profile.get("notBeforeTimeout") or "PT15M")) if asked else 0.0
+
+
 def set_power(
     world: World, owner: ScaleSet, instance: Instance, goal: str, when: float, busy: str | None = None
 ) -> None:
@@ -354,6 +386,7 @@ def delete_set(world: World, owner: ScaleSet) -> Operation:
     if owner.rolling:
         world.refuse_busy(owner, "Delete Virtual Machine Scale Set")
     operation = world.begin(owner, "deleteSet", "action")
+    operation.charge = len(owner.instances)
     owner.deleting = True
 
     def gone() -> None:

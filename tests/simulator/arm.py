@@ -22,7 +22,7 @@ from .faults import WireFault
 from .login import Login, cloud_metadata
 from .protocol import Reply, Request, Route, Router
 from .scenario import Scenario, valid_guid
-from .throttle import Refusal, Throttle
+from .throttle import OF_ALL, Refusal, Throttle
 from .wire import Wire
 
 COMMON = {
@@ -177,7 +177,9 @@ class Arm:
                 if route.operation == "Operations_Get":
                     key = self._operation_key(request)
                 enforce = self.scenario.server.throttle == "on"
-                shown, refusal = self.throttle.charge(route.policy, key, self.wall(), enforce=enforce)
+                shown, refusal = self.throttle.charge(
+                    self._policy(route.policy, request), key, self.wall(), enforce=enforce
+                )
             bare = self.scenario.server.throttle_body == "bare"
             handler = self._unknown if route is None else route.handler
             reply = self._too_many(refusal, bare=bare) if refusal else handler(request)
@@ -187,6 +189,12 @@ class Arm:
                 reply.headers["x-ms-request-charge"] = str(error.charge)
         self._show_limits(request, reply, shown)
         return reply
+
+    def _policy(self, policy: str, request: Request) -> str:
+        """The policy group; that of the set's own bucket where its knob says so."""
+        owner = self.world.find(request.parameters.get("group", ""), request.parameters.get("set", ""))
+        own = owner is not None and owner.knobs.action_buckets == "resource"
+        return policy.removesuffix(OF_ALL) if own else policy
 
     def _operation_key(self, request: Request) -> str:
         owner = self.world.operation_sets.get(request.parameters["operation"].lower())

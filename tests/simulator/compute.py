@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from .errors import ArmError, resource_not_found
 from .instance import Instance
@@ -77,7 +77,8 @@ class Service:
             headers["Location"] = url + "&monitor=true" + tail
         if knobs.retry_after_initial is not None:
             headers["Retry-After"] = str(knobs.retry_after_initial)
-        return self.batched(Reply(status, body, headers), len(operation.instance_ids))
+        charge = len(operation.instance_ids) if operation.charge is None else operation.charge
+        return self.batched(Reply(status, body, headers), charge)
 
     def check_etag(self, etag: int, request: Request) -> None:
         if request.api_version < "2024-03-01":
@@ -98,6 +99,10 @@ class Service:
             "OperationNotAllowed",
             f"Operation '{what}' is not allowed on Virtual Machine Scale Set '{owner.name}'.",
         )
+
+    def spaces_in_links(self, request: Request) -> bool:
+        owner = self.world.find(request.parameters.get("group", ""), request.parameters.get("set", ""))
+        return owner is not None and owner.knobs.next_link_spaces
 
     def page(
         self,
@@ -121,5 +126,6 @@ class Service:
             query = "&".join(
                 p for p in request.query_string.split("&") if not p.lower().startswith(("$skiptoken", "%24skiptoken"))
             )
+            query = unquote_plus(query) if self.spaces_in_links(request) else query
             body["nextLink"] = f"{request.base_url}{request.path}?{query}&$skiptoken={token}"
         return Reply(200, body)

@@ -27,6 +27,9 @@ class Extensions(Service):
         add("DELETE", one, name + "Delete", act, f"{right}/delete", self.delete)
 
     def shown(self, owner: ScaleSet, extension: dict[str, Any], state: str | None = None) -> dict[str, Any]:
+        writing = any(op.name == "extension" for op in owner.running("write"))
+        if writing and owner.knobs.extension_answers == "recorded":
+            state = state or "Creating"
         state = state or owner.provisioning_state(self.world.now)
         properties = {
             k: copy.deepcopy(v) for k, v in (extension.get("properties") or {}).items() if k != "protectedSettings"
@@ -56,7 +59,11 @@ class Extensions(Service):
     def put(self, request: Request) -> Reply:
         owner, name = self.owner(request), request.parameters["extension"]
         there = name.lower() in {str(e["name"]).lower() for e in extensions_of(owner.profile)}
-        return self._write(owner, request, {"properties": request.json().get("properties") or {}}, there=there)
+        properties = dict(request.json().get("properties") or {})
+        kept = self._stored(owner, request).get("properties") or {} if there else {}
+        if "forceUpdateTag" in kept:
+            properties.setdefault("forceUpdateTag", kept["forceUpdateTag"])
+        return self._write(owner, request, {"properties": properties}, there=there)
 
     def patch(self, request: Request) -> Reply:
         owner = self.owner(request)
@@ -65,7 +72,11 @@ class Extensions(Service):
         properties = model.merge(stored.get("properties"), given)
         if "settings" in given and owner.knobs.extension_patch_settings == "replace":
             properties["settings"] = given["settings"]
-        return self._write(owner, request, {"properties": properties}, there=True)
+        reply = self._write(owner, request, {"properties": properties}, there=True)
+        if owner.knobs.extension_answers == "recorded":  # what was sent, and a success that is none yet
+            sent = {key: value for key, value in given.items() if key != "protectedSettings"}
+            reply.body["properties"] = {**sent, "provisioningState": "Succeeded"}
+        return reply
 
     def delete(self, request: Request) -> Reply:
         owner = self.owner(request)
@@ -90,7 +101,8 @@ class Extensions(Service):
         else:
             listed = [*listed, given]
         operation = writes.write(self.world, owner, self._with(owner, listed), "extension")
-        status, state = (200, "Updating") if there else (201, "Creating")
+        whole = there and owner.knobs.extension_answers == "whole"
+        status, state = (200, "Updating") if whole else (201, "Creating")
         shown = self.shown(owner, self._stored(owner, request), state)
         return self.asynchronous(owner, operation, request, status=status, body=shown)
 

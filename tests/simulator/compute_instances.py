@@ -33,6 +33,7 @@ class Instances(Service):
             ("redeploy", "Redeploy", self.power_vm("restart")),
             ("poweroff", "PowerOff", self.power_vm("poweroff")),
             ("deallocate", "Deallocate", self.power_vm("deallocate")),
+            ("simulateEviction", "SimulateEviction", self.evict_vm),
         ):
             add("POST", f"{VM}/{name}", vms + operation, act, f"{right}/{name}/action", handler)
 
@@ -52,7 +53,9 @@ class Instances(Service):
         key = self._order(owner)
         self.world.recorder.read(self.world.now, owner, self.world.client)
         reply = self.page(request, sorted(instances, key=key), key, item, owner.knobs.page_size)
-        return self.batched(reply, len(reply.body["value"]))
+        listed = len(reply.body["value"])
+        twice = bool(owner.document["properties"].get("overprovision"))  # those that are gone by now are charged too
+        return self.batched(reply, listed * (2 if twice else 1)) if listed else reply
 
     def _order(self, owner: ScaleSet) -> Callable[[Instance], str]:
         if owner.knobs.list_order == "shuffled":
@@ -82,7 +85,7 @@ class Instances(Service):
 
     def get_vm(self, request: Request) -> Reply:
         owner = self.owner(request)
-        return self._vm_shown(owner, self.instance(owner, request), request)
+        return self.batched(self._vm_shown(owner, self.instance(owner, request), request), 1)
 
     def _vm_shown(self, owner: ScaleSet, instance: Instance, request: Request) -> Reply:
         if owner.flexible:
@@ -129,6 +132,14 @@ class Instances(Service):
             self.world, owner, [instance.instance_id], kind="vm", exact=body.get("exactVersion"), force=force
         )
         return self.asynchronous(owner, operation, request, status=202)
+
+    def evict_vm(self, request: Request) -> Reply:
+        owner = self.owner(request)
+        instance = self.instance(owner, request)
+        if owner.profile.get("priority") not in ("Spot", "Low"):
+            raise self.not_allowed(owner, "VirtualMachineScaleSetVMs.simulateEviction.POST")
+        actions.evict(self.world, owner, instance)
+        return Reply(204)
 
     def power_vm(self, action: str) -> Callable[[Request], Reply]:
         def handle(request: Request) -> Reply:

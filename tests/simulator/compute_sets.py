@@ -11,6 +11,7 @@ from .knobs import Knobs
 from .protocol import Reply, Request, Router
 from .scale_set import Operation, ScaleSet
 from .scenario import default_document
+from .throttle import OF_ALL
 from .wire import SETS
 
 
@@ -31,13 +32,13 @@ class ScaleSets(Service):
         add("GET", SET + "/instanceView", sets + "GetInstanceView", high, f"{PERMISSION}/instanceView/read", self.view)
         add("GET", SET + "/skus", sets + "ListSkus", get, f"{PERMISSION}/skus/read", self.skus)
         for name, operation, policy, handler in (
-            ("manualupgrade", "UpdateInstances", act, self.manual_upgrade),
-            ("reimage", "Reimage", act, self.reimage),
-            ("reimageall", "ReimageAll", act, self.reimage),
-            ("start", "Start", act, self.power("start")),
-            ("restart", "Restart", act, self.power("restart")),
-            ("redeploy", "Redeploy", act, self.power("restart")),
-            ("poweroff", "PowerOff", gone, self.power("poweroff")),
+            ("manualupgrade", "UpdateInstances", act + OF_ALL, self.manual_upgrade),
+            ("reimage", "Reimage", act + OF_ALL, self.reimage),
+            ("reimageall", "ReimageAll", act + OF_ALL, self.reimage),
+            ("start", "Start", act + OF_ALL, self.power("start")),
+            ("restart", "Restart", act + OF_ALL, self.power("restart")),
+            ("redeploy", "Redeploy", act + OF_ALL, self.power("restart")),
+            ("poweroff", "PowerOff", gone + OF_ALL, self.power("poweroff")),
             ("deallocate", "Deallocate", gone, self.power("deallocate")),
             ("delete", "DeleteInstances", act, self.delete_instances),
             ("setOrchestrationServiceState", "SetOrchestrationServiceState", act, self.orchestrate),

@@ -83,7 +83,7 @@ class Resolved:
     exact: str | None
     os: str | None = None
     plan: bool = False
-    generation: str = ""
+    generation: str = field(default="", compare=False)
 
     def text(self) -> str:
         return f"{self.identity}@{self.exact}" if self.exact else self.identity

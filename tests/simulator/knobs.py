@@ -105,12 +105,17 @@ class Knobs:
     extension_upgrade: Duration = Duration(20)
     # Writes.
     conflict_window: float = 0.0
-    patch_tags: str = "merge"
+    patch_tags: str = "replace"
     patch_os_disk: str = "merge"
     patch_members: str = "merge"
-    patch_lists: str = "replace"
+    patch_lists: str = "merge"
     patch_null: str = "remove"
     security_back: str = "accept"
+    extension_answers: str = "recorded"
+    rolling_policy_shown: str = "needed"
+    action_buckets: str = "subscription"
+    notification_holds: str = "reimage"
+    next_link_spaces: bool = False
     extension_patch_settings: str = "replace"
     protected_settings: str = "keep"
     failed_instance_fails_write: bool = False
@@ -139,6 +144,10 @@ class Knobs:
 
 CHOICES = {
     "security_back": ("accept", "refuse"),
+    "extension_answers": ("recorded", "whole"),
+    "rolling_policy_shown": ("needed", "always"),
+    "action_buckets": ("subscription", "resource"),
+    "notification_holds": ("reimage", "all", "nothing"),
     "health_time": ("transition", "report", "never"),
     "provisioning_time": ("transition", "read"),
     "disk_time": ("moves", "stays"),

@@ -14,6 +14,7 @@ from .knobs import Knobs
 MOST_TAGS, TAG_NAME, TAG_VALUE = 50, 512, 256
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 IDENTITY_MEMBERS = ("id", "sharedGalleryImageId", "communityGalleryImageId", "publisher", "offer")
+REPAIRS = {"enabled": False, "gracePeriod": "PT10M", "repairAction": "Replace"}
 WRITABLE = ("location", "tags", "sku", "plan", "zones", "identity", "extendedLocation", "properties")
 
 
@@ -59,8 +60,7 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     if knobs.patch_null == "ignore":
         body = without_nulls(body)
     result: dict[str, Any] = merge(stored, body)
-    if "tags" in body and knobs.patch_tags == "replace":
-        result["tags"] = copy.deepcopy(body["tags"] or {})
+    _patch_members_of_the_resource(stored, body, result, knobs)
     named = body.get("properties") or {}
     given = storage_of(body) if named.get("virtualMachineProfile") else {}
     if given.get("osDisk") and knobs.patch_os_disk == "replace":
@@ -84,6 +84,18 @@ def patched(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[
     if knobs.image_write_loses and reference_text(storage_of(stored)) != reference_text(storage_of(result)):
         _lose(profile_of(result), knobs.image_write_loses)
     return result
+
+
+def _patch_members_of_the_resource(
+    stored: dict[str, Any], body: dict[str, Any], result: dict[str, Any], knobs: Knobs
+) -> None:
+    """Those that do not simply merge."""
+    if isinstance(body.get("identity"), dict):
+        identity = _identity(stored.get("identity"), body["identity"])
+        result.pop("identity", None)
+        result |= {"identity": identity} if identity else {}
+    if "tags" in body and knobs.patch_tags == "replace":
+        result["tags"] = {name: value for name, value in (body["tags"] or {}).items() if value is not None}
 
 
 def _lose(profile: dict[str, Any], path: str) -> None:
@@ -118,11 +130,16 @@ def put(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[str,
     for key in WRITABLE[:-1]:
         if key in body:
             result[key] = body[key]
+    if _spelled(body.get("location")) == _spelled(stored.get("location")):
+        result["location"] = stored.get("location")
     result["tags"] = body.get("tags") or {}
     properties = result["properties"]
     for key, value in (body.get("properties") or {}).items():
         if key == "upgradePolicy" and isinstance(value, dict):
             properties[key] = upgrade_policy.put(properties.get(key) or {}, value)
+            continue
+        if key == "automaticRepairsPolicy" and isinstance(value, dict):
+            properties[key] = merge(properties.get(key), value)
             continue
         if key != "virtualMachineProfile" or not isinstance(value, dict):
             properties[key] = value
@@ -141,7 +158,30 @@ def put(stored: dict[str, Any], body: dict[str, Any], knobs: Knobs) -> dict[str,
     return result
 
 
+def _spelled(location: Any) -> str:
+    """Azure takes `eastus` for "East US"."""
+    return str(location or "").replace(" ", "").lower()
+
+
+def _identity(stored: Any, given: dict[str, Any]) -> dict[str, Any] | None:
+    """Naming one user's identity keeps the others, null takes one away whatever its case, type None all of it."""
+    if str(given.get("type", "")).lower() == "none":
+        return None
+    named = {str(name).lower(): (name, value) for name, value in (given.get("userAssignedIdentities") or {}).items()}
+    there: dict[str, Any] = (stored or {}).get("userAssignedIdentities") or {}
+    kept = {name: value for name, value in there.items() if name.lower() not in named}
+    kept |= {name: value for name, value in named.values() if value is not None}
+    result = {**(stored or {}), **given}
+    return {
+        **{k: v for k, v in result.items() if k != "userAssignedIdentities"},
+        **({"userAssignedIdentities": kept} if kept else {}),
+    }
+
+
 def _clean(stored: dict[str, Any], document: dict[str, Any]) -> None:
+    repairs = document["properties"].get("automaticRepairsPolicy")
+    if isinstance(repairs, dict):
+        document["properties"]["automaticRepairsPolicy"] = {**REPAIRS, **repairs}
     storage_of(document).get("imageReference", {}).pop("exactVersion", None)
     upgrade_policy.complete(stored, document)
 
@@ -242,7 +282,7 @@ def _check_tags(tags: dict[str, Any]) -> None:
 
 def _check_immutable(old: dict[str, Any], new: dict[str, Any]) -> None:
     pairs = [
-        ("location", old.get("location"), new.get("location")),
+        ("location", _spelled(old.get("location")), _spelled(new.get("location"))),
         ("orchestrationMode", old["properties"].get("orchestrationMode"), new["properties"].get("orchestrationMode")),
         ("priority", profile_of(old).get("priority", "Regular"), profile_of(new).get("priority", "Regular")),
     ]

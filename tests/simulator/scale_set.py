@@ -26,6 +26,7 @@ class Operation:
     status: str = "InProgress"
     error: dict[str, Any] | None = None
     instance_ids: list[str] = field(default_factory=list)
+    charge: int | None = None  # VMs that the request is charged for, those it names if None
 
 
 @dataclass

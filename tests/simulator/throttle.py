@@ -35,6 +35,10 @@ POLICIES = {
         Policy("GetGallery", None, (300, 100)),
     )
 }
+# Of most actions on instances, which no set has a bucket for.
+POLICIES["VMScaleSetActionsOfAll"] = Policy("VMScaleSetActions", None, POLICIES["VMScaleSetActions"].subscription)
+POLICIES["DeleteVMScaleSetOfAll"] = Policy("DeleteVMScaleSet", None, POLICIES["DeleteVMScaleSet"].subscription)
+OF_ALL = "OfAll"
 
 
 @dataclass

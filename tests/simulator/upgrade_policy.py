@@ -73,7 +73,7 @@ def complete(stored: dict[str, Any], document: dict[str, Any]) -> None:
         policy["mode"] = policy["mode"].capitalize()
     kept = of(stored).get("rollingUpgradePolicy")
     given = policy.get("rollingUpgradePolicy")
-    if given or kept or policy.get("mode") == "Rolling" or automatic(document):
+    if given is not None or kept is not None or policy.get("mode") == "Rolling" or automatic(document):
         # Once there it cannot be removed.
         given = given or kept or {}
         policy["rollingUpgradePolicy"] = {**DEFAULTS, **{k: v for k, v in given.items() if v is not None}}
@@ -85,15 +85,16 @@ def complete(stored: dict[str, Any], document: dict[str, Any]) -> None:
         windows["enableAutomaticUpdates"] = False
 
 
-def shown(document: dict[str, Any], api_version: str) -> None:
-    """In a document to be shown: later api-versions show every default, earlier ones know fewer members."""
+def shown(document: dict[str, Any], api_version: str, *, always: bool = False) -> None:
+    """In a document to be shown: later api-versions show every default of what was sent or is needed (or `always`),
+    earlier ones know fewer members."""
     policy = document["properties"].get("upgradePolicy")
     flexible = document["properties"].get("orchestrationMode") == "Flexible"
     if not isinstance(policy, dict):
         return
     given = policy.get("rollingUpgradePolicy")
     if api_version >= LATER:
-        if given is not None or not flexible:
+        if given is not None or (always and not flexible):
             policy["rollingUpgradePolicy"] = {**DEFAULTS, **LATER_DEFAULTS, **(given or {})}
     elif given is not None:
         policy["rollingUpgradePolicy"] = {k: v for k, v in given.items() if k not in LATER_DEFAULTS}

@@ -67,10 +67,11 @@ class Wire:
 
     def scale_set(self, owner: ScaleSet, api_version: str, *, state: str | None = None) -> dict[str, Any]:
         document = copy.deepcopy(owner.document)
-        upgrade_policy.shown(document, api_version)
+        upgrade_policy.shown(document, api_version, always=owner.knobs.rolling_policy_shown == "always")
         for extension in extensions_of(model.profile_of(document)):
             extension.get("properties", {}).pop("protectedSettings", None)
         properties = document.pop("properties")
+        self._show_later_members(owner, properties, api_version)
         properties["provisioningState"] = state or owner.provisioning_state(self.world.now)
         properties["uniqueId"] = owner.unique_id
         if api_version >= "2021-03-01":
@@ -83,6 +84,21 @@ class Wire:
             properties |= FUTURE
         body["properties"] = properties
         return body
+
+    def _show_later_members(self, owner: ScaleSet, properties: dict[str, Any], api_version: str) -> None:
+        """What later api-versions show unasked, and an id in a case that nobody wrote."""
+        profile = properties.get("virtualMachineProfile")
+        if isinstance(profile, dict) and api_version >= "2024-11-01":
+            profile["timeCreated"] = self.time(owner.created)
+        if isinstance(profile, dict) and api_version >= "2025-11-01":
+            security = profile.setdefault("securityProfile", {})
+            security.setdefault("securityType", "Standard")
+        group = properties.get("proximityPlacementGroup")
+        if isinstance(group, dict) and "id" in group:
+            parts = str(group["id"]).split("/")
+            properties["proximityPlacementGroup"] = {
+                "id": "/".join([*parts[:4], *map(str.upper, parts[4:5]), *parts[5:]])
+            }
 
     def set_view(self, owner: ScaleSet) -> dict[str, Any]:
         counts: dict[str, int] = {}
@@ -277,12 +293,14 @@ class Wire:
         elif instance.fault_domain is not None:
             view["platformFaultDomain"] = instance.fault_domain
         up = instance.power == "running" and instance.provisioning != "Creating"
+        just_stopped = instance.power == "stopped" and instance.provisioning == "Succeeded"
         windows = instance.image.os == "Windows"
-        view["computerName"] = instance.computer_name
-        if up:
+        if instance.power != "deallocated":
+            view["computerName"] = instance.computer_name
+            view["vmAgent"] = self._agent(instance, up or just_stopped)
+        if up or just_stopped:
             view["osName"] = "Windows Server 2022 Datacenter" if windows else "ubuntu"
             view["osVersion"] = "10.0.20348" if windows else "24.04"
-        view["vmAgent"] = self._agent(instance, up)
         time = self.time(instance.disk_time if owner.knobs.disk_time == "moves" else instance.created)
         good = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
         view["disks"] = [{"name": instance.os_disk, "statuses": [{**good, "time": time}]}]
