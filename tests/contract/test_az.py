@@ -184,7 +184,8 @@ def test_vmss_rolling_upgrade_cancel(az: Az) -> None:
 
 
 def test_vmss_update_of_the_upgrade_policy(az: Az) -> None:
-    policy = ("upgradePolicy.mode=Rolling", "upgradePolicy.rollingUpgradePolicy.maxBatchInstancePercent=40")
+    # As a whole: Azure shows the policy only where somebody has sent one or the mode needs it.
+    policy = ("upgradePolicy.mode=Rolling", 'upgradePolicy.rollingUpgradePolicy={"maxBatchInstancePercent": 40}')
     updated = az("vmss", "update", "-g", "rg", "-n", "az-policy", "--set", *policy)
     assert updated["upgradePolicy"]["mode"] == "Rolling"
     assert updated["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 40
