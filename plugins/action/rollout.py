@@ -19,12 +19,19 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
-from ansible_collections.steady.vmss.plugins.module_utils._options import BACK, HookOptions, SelectionOptions
+from ansible_collections.steady.vmss.plugins.module_utils._options import (
+    BACK,
+    BETWEEN_CALLS,
+    ConnectionOptions,
+    HookOptions,
+    SelectionOptions,
+)
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 _HOOKS = list(HookOptions.__dataclass_fields__)
+_SIGN_IN = list(ConnectionOptions.__dataclass_fields__)
 _CHOICES = list(SelectionOptions.__dataclass_fields__)
 COLLECTION = Path(__file__).resolve().parents[2]
 _ARGUMENT = re.compile(r"argument '(\w+)' is of type|value of (\w+) must be one of")
@@ -37,8 +44,9 @@ class ActionModule(WaitingModule):
         return with_result(result)
 
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        said = unchosen(args) or self.overridden(args) or self.found(args, task_vars or {})
-        if said:
+        if args.get("memory"):  # it goes on as it was asked at its start, whatever its task files have set since
+            args = kept(args)
+        elif said := unchosen(args) or self.overridden(args) or self.found(args, task_vars or {}):
             return with_result({"failed": True, "code": said[0], "msg": said[1]})
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
@@ -92,6 +100,13 @@ class ActionModule(WaitingModule):
         return "hook_not_found", (
             f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Nothing was written."
         )
+
+
+def kept(args: Args) -> Args:
+    """The sign-in, what is said between two calls, and the place that the memory names; the module has the rest."""
+    place = args["memory"]["rules"]["asked"]
+    again = {name: args[name] for name in (*_SIGN_IN, *BETWEEN_CALLS, "image") if name in args}
+    return {**again, **{name: place[name] for name in ("resource_group", "name", "journal_dir") if name in place}}
 
 
 def unchosen(args: Args) -> tuple[Code, str] | None:

@@ -237,6 +237,12 @@ left:
   type: list
   elements: str
   sample: ["1"]
+on_target:
+  description: The chosen instances that run the image, or name it unproven, and that nobody is changing.
+  returned: always
+  type: list
+  elements: str
+  sample: ["0"]
 unproven:
   description: The chosen instances that name the image while nothing proves what is on their disks.
   returned: always

@@ -224,6 +224,12 @@ check:
   type: list
   elements: dict
   sample: []
+on_target:
+  description: The chosen instances that run the image, or name it unproven, and that nobody is changing.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0"]
 unproven:
   description:
     - The chosen instances that an unfinished rollout to the target has left without a proof of what is on their disks.

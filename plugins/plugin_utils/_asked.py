@@ -50,6 +50,13 @@ _WORDS = {"azure_rolling_upgrade_on_failure": ("stop", "rollback_failed", "rollb
 _OLD = {f"{prefix}_{name}": f"rollout_{name}" for prefix in ("rollback", "azure_rolling_upgrade") for name in _PLACE}
 
 
+NESTED = (
+    "A task file of a rollout uses a role of this collection, and a rollout inside another one would take its place. "
+    "Run the role in a play of its own, before or after this one; modules of this collection may be used. Nothing was "
+    "written."
+)
+
+
 @dataclass(frozen=True)
 class Origin:
     """The task file of a task. `ours`: it is of a role or playbook of this collection."""

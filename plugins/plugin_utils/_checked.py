@@ -51,6 +51,8 @@ class ActionModule(ActionBase):
         if old_release := old_ansible(__version__, sys.executable):
             return "requirements_missing", old_release
         origin = _asked.Origin(Path(str(self._task.get_path()).rpartition(":")[0]).resolve())
+        if origin.ours and variables.get("__rollout_in_task_file"):
+            return "rollout_nested", _asked.NESTED
         if not origin.ours or args.get("memory"):
             return None
         if old := _asked.deprecated(variables):

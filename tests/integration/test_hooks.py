@@ -223,3 +223,30 @@ def test_hooks_run_around_each_batch_also_when_the_first_had_to_be_waited_for(
     assert [batch["number"] for batch in noted(run, "before")] == [1, 2]
     assert scenes.judged(sim)["ran"] == [["0"], ["2"]]
     assert scenes.judged(sim)["unavailable"]["max"] == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "role"),
+    [("before_batch", "rollout"), ("on_failure_tasks", "rollback"), ("after", "azure_rolling_upgrade")],
+)
+def test_no_role_takes_the_place_of_the_rollout_that_runs_it(
+    which: str, role: str, simulator: StartSimulator, tmp_path: Path
+) -> None:
+    """Its results, variables and end would be those of the other one."""
+    other = {"name": "Roll another set", "ansible.builtin.include_role": {"name": f"steady.vmss.{role}"}}
+    variables = {"rollout_scale_set": "api", f"rollout_{which}": ""}
+    files = {f"rollout_{which}": str(hook(tmp_path / "other.yml", {**other, "vars": variables}))}
+    if which == "on_failure_tasks":
+        files["rollout_health_check"] = str(hook(tmp_path / "check.yml", FAILS))
+    sets = [scenes.scale_set(2), scenes.scale_set(2, name="api")]
+    sim = simulator(scenes.several(*sets), 120)
+    given = {"rollout_resource_group": "shop", "rollout_scale_set": "web", "rollout_image": {"version": scenes.NEW}}
+    plays = [
+        {"hosts": "localhost", "gather_facts": False, "vars": {**given, **files}, "roles": ["steady.vmss.rollout"]}
+    ]
+    run = harness.run_playbook(plays, sim)
+    assert run.rc == 2, run.output
+    assert "The rollout of" in run.failures[-1] and "scale set web" in run.failures[-1], run.output
+    assert "rollout_nested" in run.failures[-1] and "in a play of its own" in run.failures[-1]
+    assert run.fact("rollout_result")["outcome"] == "stopped" and model_version(sim) == scenes.OLD
+    assert set(scenes.versions(sim, "api").values()) == {scenes.OLD}

@@ -20,6 +20,7 @@ Code = t.Literal[
     "memory_not_usable",
     "variables_overridden",
     "variable_unknown",
+    "rollout_nested",
     "several_hosts",
     "auth_source_unknown",
     "credentials_mixed",

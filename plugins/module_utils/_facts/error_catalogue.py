@@ -56,6 +56,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "A variable has a prefix of the roles and playbooks, and none of them has a variable of this name.",
             "Correct its name as the message suggests, or give a variable of your own another prefix.",
         ),
+        "rollout_nested": Entry(
+            "A task file of a rollout uses a role of this collection.",
+            "Run that role in a play of its own, before or after the rollout.",
+        ),
         "several_hosts": Entry(
             "The play would run the same rollout once for each of its hosts.",
             "Set hosts: localhost in the play, or run_once: true on the task that includes the role.",

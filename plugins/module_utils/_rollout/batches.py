@@ -164,19 +164,23 @@ def remaining_batches(survey: Survey) -> list[Batch]:
     return found
 
 
-def unchecked_batches(survey: Survey) -> list[Batch]:
-    """What runs the target, or may, before a rollout begins: groups of no more than may be unavailable."""
-    on_target = (running_image.CURRENT, running_image.UNPROVEN)
+def on_target(survey: Survey) -> list[str]:
+    """What runs the target, or may, and nobody is changing."""
+    states = (running_image.CURRENT, running_image.UNPROVEN)
     in_progress = {i.instance_id for i in survey.in_progress}
-    found = [
+    return [
         i.instance_id
         for i in survey.chosen()
-        if survey.verdicts[i.instance_id] in on_target
+        if survey.verdicts[i.instance_id] in states
         and survey.is_counted(i)
         and availability.settled(i)
         and i.instance_id not in in_progress
     ]
-    size = max(1, survey.max_unavailable)
+
+
+def unchecked_batches(survey: Survey) -> list[Batch]:
+    """What runs the target, or may, before a rollout begins: groups of no more than may be unavailable."""
+    found, size = on_target(survey), max(1, survey.max_unavailable)
     return [
         Batch("what runs the target already", tuple(found[first : first + size]))
         for first in range(0, len(found), size)

@@ -29,6 +29,7 @@ Phase = t.Literal[
     "health_check",
     "after_batch",
     "pause",
+    "check_others",
     "after",
     "write_back",
     "put_back",
@@ -46,7 +47,11 @@ Batch = t.Mapping[str, t.Any]  # number, label, instance_ids
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user asked of the sequence. `hooks`: those that are given."""
+    """What the user asked of the sequence. `hooks`: those that are given.
+
+    `asked`: all options of the first call but the sign-in and the image, by which the rollout goes on: what a task file
+    sets in the middle of it changes nothing.
+    """
 
     hooks: t.Sequence[Hook] = ()
     on_failure: OnFailure = "stop"
@@ -54,6 +59,7 @@ class Rules:
     pause: float = 0.0
     max_unhealthy_upgraded: str = ""
     check_mode: bool = False
+    asked: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
     def rolls_back(self) -> bool:
@@ -123,7 +129,8 @@ class Batches:
     before the batch ran for, and the tasks after it did not. `blamed`: of the batch whose tasks failed. `suspects`: of
     all groups, where the check of one failed. `unread`: of which nobody has told what became. `last_read`: what all
     instances run, as a sentence. `busy`: those that are skipped until the end, with the reason; `busy_before`: those of
-    them that were when the rollout began. `waited`: it has come back to them, and they are still busy.
+    them that were when the rollout began. `waited`: it has come back to them, and they are still busy. `on_target`:
+    what was read last to run the target, or may. `passed`: what has passed the user's check.
     """
 
     batch: Batch | None = None
@@ -142,6 +149,8 @@ class Batches:
     busy: t.Mapping[str, str] = field(default_factory=dict)
     busy_before: t.Sequence[str] = ()
     waited: bool = False
+    on_target: t.Sequence[str] = ()
+    passed: t.Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -182,14 +191,20 @@ def remembered(shown: t.Mapping[str, t.Any]) -> Memory:
     if shown.get("version") != VERSION:
         raise Refused(
             "memory_not_usable",
-            f"this memory of a rollout is of version {shown.get('version')}, and this release reads version {VERSION}. "
-            "Start the rollout again with the release that is installed now: it reads from Azure where the earlier one "
+            f"this memory of a rollout is of version {shown.get('version')!r}, and this release reads "
+            f"version {VERSION}. Start the rollout again with the release that is installed now: it reads from Azure where the earlier one "
             "stopped. Nothing was written by this call.",
         )
     try:
-        return t.cast(Memory, _read(Memory, shown))
-    except (KeyError, TypeError) as error:
+        found = t.cast(Memory, _read(Memory, shown))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Refused("memory_not_usable", f"this is no memory of a rollout: {error}. Nothing was written.") from error
+    whole = isinstance(found.rules, Rules) and isinstance(found.walk, Batches) and isinstance(found.back, Back)
+    whole = whole and isinstance(found.rules.asked, dict) and isinstance(found.plan, Planned | None)
+    if not whole or found.phase not in PHASES or (found.plan is None and found.phase not in ("plan", "finished")):
+        missing = "this is no memory of a rollout: parts of it are missing. Nothing was written."
+        raise Refused("memory_not_usable", missing)
+    return found
 
 
 def _read(kind: t.Any, value: t.Any) -> t.Any:

@@ -177,6 +177,19 @@ def _pause(memory: Memory) -> Step | None:
     return Wait(rules.pause) if due and rules.pause > 0 else None
 
 
+def _check_others(memory: Memory) -> Step | None:
+    """What others have brought to the target meanwhile has passed nothing either."""
+    group = _unchecked(memory)
+    return _hook_of(memory, "health_check", group) if group and _works(memory) else None
+
+
+def _unchecked(memory: Memory) -> Batch | None:
+    """No more at once than may be unavailable."""
+    found = [one for one in memory.walk.on_target if one not in memory.walk.passed]
+    size = max(1, memory.result.get("unavailable", {}).get("max_allowed", 1))
+    return {"number": 0, "label": "what others have upgraded", "instance_ids": found[:size]} if found else None
+
+
 def _after(memory: Memory) -> Step | None:
     return _hook(memory, "after") if _works(memory) else None
 
@@ -268,6 +281,7 @@ def _planned(seen: Seen, memory: Memory) -> Memory:
             last_read=now.now,
             busy=now.busy,
             busy_before=tuple(now.busy) if plan.begins else (),
+            on_target=tuple(now.on_target),
         )
         memory = replace(memory, walk=walk)
     return memory
@@ -283,7 +297,22 @@ def _learn_check(seen: Seen, memory: Memory) -> Memory:
         return _refuse(memory, seen.failed)
     if seen.shown is not None:
         return replace(memory, walk=replace(memory.walk, shown=seen.shown))
-    return replace(memory, walk=replace(memory.walk, checked=memory.walk.checked + 1, shown=None))
+    return replace(memory, walk=replace(_passed(memory, group), checked=memory.walk.checked + 1))
+
+
+def _passed(memory: Memory, group: Batch | None) -> Batches:
+    passed = (*memory.walk.passed, *(group["instance_ids"] if group else ()))
+    return replace(memory.walk, passed=passed, shown=None)
+
+
+def _learn_check_others(seen: Seen, memory: Memory) -> Memory:
+    group = _unchecked(memory)
+    if seen.failed:
+        ids = tuple(group["instance_ids"]) if group else ()
+        return _stop(memory, seen.failed, walk=replace(memory.walk, blamed=ids, suspects=ids, batch=None))
+    if seen.shown is not None:
+        return replace(memory, walk=replace(memory.walk, shown=seen.shown))
+    return replace(memory, walk=_passed(memory, group))
 
 
 def _learn_before(seen: Seen, memory: Memory) -> Memory:
@@ -311,6 +340,8 @@ def _learn_batch_hook(seen: Seen, memory: Memory) -> Memory:
         walk = replace(walk, drained=(*walk.drained, *ids))
     elif seen.failed:
         walk = replace(walk, blamed=ids)
+    elif memory.phase == "health_check":
+        walk = replace(walk, passed=(*walk.passed, *ids))
     elif memory.phase == "after_batch":
         walk = replace(walk, drained=tuple(one for one in walk.drained if one not in ids))
     memory = replace(memory, walk=walk)
@@ -331,6 +362,7 @@ def _learn_upgrade(seen: Seen, memory: Memory) -> Memory:
             busy=now.busy,
             busy_before=tuple(one for one in walk.busy_before if one in now.busy),
             waited=not (in_flight(memory) or now.left),
+            on_target=tuple(now.on_target),
         )
     memory = replace(memory, walk=walk)
     if seen.failed:
@@ -400,6 +432,7 @@ _ASK: dict[Phase, t.Callable[[Memory], Step | None]] = {
     "health_check": _batch_hook("health_check"),
     "after_batch": _batch_hook("after_batch"),
     "pause": _pause,
+    "check_others": _check_others,
     "after": _after,
     "write_back": _write_back,
     "put_back": _put_back,
@@ -421,6 +454,7 @@ _LEARN: dict[Phase, t.Callable[[Seen, Memory], Memory]] = {
     "health_check": _learn_batch_hook,
     "after_batch": _learn_batch_hook,
     "pause": _learn_or_stop,
+    "check_others": _learn_check_others,
     "after": _learn_or_stop,
     "write_back": _learn_write_back,
     "put_back": _learn_put_back,

@@ -100,8 +100,8 @@ class Failed:
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances after a step. `next_batch`, `left`, `busy` and `unproven` are of the rollout, the rest of the
-    step's own. `busy`: those that are skipped until the end, with the reason; `left` is without them.
+    """The instances after a step. `next_batch`, `left`, `busy`, `unproven` and `on_target` are of the rollout, the rest
+    of the step's own. `busy`: those that are skipped until the end, with the reason; `left` is without them.
 
     `now`: what all of them run, as a sentence. `batch_now`: what those of the step run. `complete`: all as they should.
     """
@@ -113,6 +113,7 @@ class Instances:
     batch_now: str = ""
     complete: bool = False
     busy: t.Mapping[str, str] = field(default_factory=dict)
+    on_target: t.Sequence[str] = ()
 
 
 @dataclass(frozen=True)

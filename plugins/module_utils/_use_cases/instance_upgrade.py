@@ -21,7 +21,7 @@ from .._facts.scale_set import Instance, ScaleSet
 from .._journal import Journal
 from .._options import InstanceUpgradeRequest
 from .._rollout import record, upgrade_messages
-from .._rollout.batches import Batch, next_batch
+from .._rollout.batches import Batch, next_batch, on_target
 from .._rollout.record import Record
 from .._rollout.survey import Survey
 from .._rollout.upgrade import Upgrade
@@ -265,6 +265,7 @@ def what_follows(upgrade: Upgrade, earlier: t.Sequence[t.Any]) -> dict[str, t.An
         "left": survey.left,
         "busy": survey.passed_over,
         "unproven": [i.instance_id for i in survey.unproven],
+        "on_target": on_target(survey),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
     }

@@ -8,6 +8,7 @@ the rollout has ended.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 from dataclasses import replace
@@ -77,6 +78,7 @@ def _entry(request: RolloutRequest, *, check_mode: bool) -> tuple[Memory, Seen |
             pause=request.pause,
             max_unhealthy_upgraded=request.max_unhealthy_upgraded,
             check_mode=check_mode,
+            asked={name: getattr(request, name) for name in _KEPT},
         )
         return rollout.begin(rules), None
     memory = remembered(request.memory)
@@ -88,11 +90,13 @@ def _entry(request: RolloutRequest, *, check_mode: bool) -> tuple[Memory, Seen |
     task = ended.task or "a task without a name"
     if memory.phase == "on_failure_tasks":
         return memory, Seen(failed=Failed("hook_failed", messages.hook_failed_at_the_stop(task, ended.words)))
-    hook = t.cast(t.Any, "health_check" if memory.phase == "check" else memory.phase)
+    hook = t.cast(t.Any, "health_check" if memory.phase in ("check", "check_others") else memory.phase)
     return memory, Seen(failed=Failed("hook_failed", messages.hook_failed(memory, hook, task, ended.words)))
 
 
 _HOOKS = [one.name for one in dataclasses.fields(HookOptions)]
+_OF_EACH_CALL = {"image", *BETWEEN_CALLS, *(one.name for one in dataclasses.fields(ConnectionOptions))} - {"back"}
+_KEPT = [one.name for one in dataclasses.fields(RolloutRequest) if one.name not in _OF_EACH_CALL]
 
 
 class Driver:
@@ -100,6 +104,9 @@ class Driver:
 
     def __init__(self, azure: Azure, clock: Clock, request: RolloutRequest, *, check_mode: bool) -> None:
         self.azure, self.clock, self.check_mode = azure, clock, check_mode
+        self.memory, self.seen = _entry(request, check_mode=check_mode)
+        asked = self.memory.rules.asked
+        request = replace(request, **{name: asked[name] for name in _KEPT if name in asked})
         self.request = replace(request, **BACK) if request.back else request
         self.changed = False
         self.findings: list[dict[str, str]] | None = None
@@ -110,7 +117,7 @@ class Driver:
     def run(self) -> tuple[Result, Failure | None]:
         """Steps until one is not ours to do. What is kept is the memory of the step in progress."""
         request, check_mode = self.request, self.check_mode
-        memory, seen = _entry(request, check_mode=check_mode)
+        memory, seen = self.memory, self.seen
         if memory.plan is not None:
             self._open_journal(memory.plan)
         while True:
@@ -177,6 +184,7 @@ class Driver:
         self._open_journal(planned)
         self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
         seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], busy=shown["busy"])
+        seen = replace(seen, on_target=shown["on_target"])
         return Seen(plan=planned, result=result, instances=seen)
 
     def _show(self, step: Show, memory: Memory) -> Seen:
@@ -188,11 +196,9 @@ class Driver:
         return Seen(shown=tuple(found["instances"]))
 
     def _write(self, step: Write, memory: Memory) -> Seen:
-        """A VHD's URI is shown without its SAS, so the user's own spelling is what is written."""
-        is_ours = step.image == memory.planned.target and "vhd_uri" in step.image and self.request.image
         asked = ImageRequest(
             **self._place(),
-            image=self.request.image if is_ours else dict(step.image),
+            image=self._spelled(step.image),
             security_type=t.cast(t.Any, step.security_type or None),
             upgrade_mode=self.request.upgrade_mode if step.why == "begin" else None,
             record=RecordOptions(**step.record),
@@ -208,6 +214,14 @@ class Driver:
         self.images = [*self.images[:1], named[1]] if self.images else named
         joined = step.why == "begin" and change.joined
         return Seen(changed=change.changed, joined=joined, upgrade_mode=change.after.upgrade_mode)
+
+    def _spelled(self, shown: t.Mapping[str, t.Any]) -> t.Any:
+        """A VHD's URI is shown without its SAS: the user's own spelling is written where it means the same."""
+        if "vhd_uri" in shown and self.request.image:
+            with contextlib.suppress(ImageError):
+                if images.show(images.parse(self.request.image)) == shown:
+                    return self.request.image
+        return dict(shown)
 
     def _set_services(self, step: SetServices, memory: Memory) -> Seen:
         asked = OrchestrationServiceRequest(
@@ -395,6 +409,7 @@ def _instances(result: t.Mapping[str, t.Any]) -> Instances:
         batch_now=of_batch.get("sentence", ""),
         complete=of_batch.get("complete", False),
         busy=result["busy"],
+        on_target=result["on_target"],
     )
 
 

@@ -24,7 +24,7 @@ from .._facts.times import seconds_of
 from .._model import security_type
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
 from .._rollout import image_preflight, preflight, record, resume, upgrade_messages
-from .._rollout.batches import Batch, Wait, next_batch, remaining_batches, unchecked_batches
+from .._rollout.batches import Batch, Wait, next_batch, on_target, remaining_batches, unchecked_batches
 from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
 from .._rollout.survey import Survey
@@ -338,6 +338,7 @@ def as_result(plan: Plan) -> dict[str, t.Any]:
         "left": survey.left,
         "busy": survey.passed_over,
         "unproven": list(plan.unproven),
+        "on_target": on_target(survey),
         "outdated": [i.instance_id for i in survey.outdated],
         "left_alone": survey.skipped,
         "instances": [views.instance(i, survey) for i in survey.instances],
