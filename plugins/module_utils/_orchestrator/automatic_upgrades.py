@@ -27,6 +27,11 @@ _BY_THE_SOURCE: t.Final[frozenset[Code]] = frozenset(
     ("no_health_source", "health_sources", "load_balancer_basic", "probe_flexible", "probe_interval")
 )
 _BY_THE_IMAGE: t.Final[frozenset[Code]] = frozenset(("image_pinned",))
+# How this call repairs them. The playbook's variables are named in brackets.
+_REPAIRS: t.Final = {
+    _BY_THE_SOURCE: "Or let this call do it, with health_monitor (health_monitor_source and the variables beside it).",
+    _BY_THE_IMAGE: "Or let this call do it, with follow_latest: true (rollout_follow_latest).",
+}
 
 
 def policy(request: AutomaticUpgradesRequest) -> UpgradePolicyRequest:
@@ -47,10 +52,12 @@ def source(request: AutomaticUpgradesRequest) -> HealthMonitorRequest | None:
 
 
 def in_the_way(request: AutomaticUpgradesRequest, found: Findings) -> list[str]:
-    """The errors that this call does not repair itself, as sentences."""
+    """The errors that this call does not repair itself, as sentences, with how it would."""
     repaired = _BY_THE_SOURCE if source(request) else frozenset()
     repaired |= _BY_THE_IMAGE if request.follow_latest else frozenset()
-    return [one["sentence"] for one in found if one["severity"] == ERROR and one["code"] not in repaired]
+    errors = [one for one in found if one["severity"] == ERROR and one["code"] not in repaired]
+    ways = (next((way for codes, way in _REPAIRS.items() if one["code"] in codes), "") for one in errors)
+    return [f"{one['sentence']} {way}".rstrip() for one, way in zip(errors, ways, strict=True)]
 
 
 def refusal(scale_set: str, sentences: t.Iterable[str]) -> str:

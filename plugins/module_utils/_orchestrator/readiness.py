@@ -162,7 +162,7 @@ def _image(scale_set: ScaleSet, purpose: str, around: Prerequisites) -> t.Iterat
         yield Finding(
             ERROR,
             "image_pinned",
-            f"the model of {this} pins image {image}, and {purpose} need one that follows the newest.",
+            f"the model of {this} pins image {image}, but for {purpose} it has to follow the newest.",
             f"Write {following} into the model: {write}",
         )
     if purpose == AUTOMATIC and image.kind == images.PLATFORM and not _is_supported(image):

@@ -36,7 +36,10 @@ def request(**options: Any) -> AutomaticUpgradesRequest:
 def test_what_is_neither_given_nor_repaired_is_refused(options: dict[str, Any], refused: tuple[str, ...]) -> None:
     found = [{"severity": "error", "code": code, "sentence": code} for code in ERRORS]
     found.append({"severity": "warning", "code": "image_unknown", "sentence": "image_unknown"})
-    assert automatic_upgrades.in_the_way(request(**options), found) == list(refused)
+    said = automatic_upgrades.in_the_way(request(**options), found)
+    assert [one.partition(" ")[0] for one in said] == list(refused)
+    ways = [word in one for one in said for word in ("health_monitor_source", "rollout_follow_latest")]
+    assert ways.count(True) == len(set(refused) - {"patch_mode"})
     assert automatic_upgrades.refusal("web", refused).endswith(f"web is not ready: {' '.join(refused)}")
 
 
