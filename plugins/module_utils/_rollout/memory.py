@@ -191,9 +191,9 @@ def remembered(shown: t.Mapping[str, t.Any]) -> Memory:
     if shown.get("version") != VERSION:
         raise Refused(
             "memory_not_usable",
-            f"this memory of a rollout is of version {shown.get('version')!r}, and this release reads "
-            f"version {VERSION}. Start the rollout again with the release that is installed now: it reads from Azure where the earlier one "
-            "stopped. Nothing was written by this call.",
+            f"this memory of a rollout is of version {shown.get('version')!r}, and this release reads version "
+            f"{VERSION}. Start the rollout again with the release that is installed now: it reads from Azure where the "
+            "earlier one stopped. Nothing was written by this call.",
         )
     try:
         found = t.cast(Memory, _read(Memory, shown))
