@@ -189,6 +189,17 @@ def services(case: Case, before: World, after: World, run: Ran) -> Iterator[str]
         yield f"the services were {mine} and are {theirs}"
 
 
+def _deallocated_at_work(world: World) -> set[str]:
+    """Instances that another client deallocated in the middle of an upgrade: whose doing it was nobody can read."""
+    busy, found = set(), set()
+    for entry in world.timeline:
+        if entry["what"] == "busy":
+            busy = busy | {entry["instance"]} if entry["to"] else busy - {entry["instance"]}
+        if entry["what"] == "power" and entry["to"] == "deallocating" and entry["instance"] in busy:
+            found.add(entry["instance"])
+    return found
+
+
 def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
     """Rule 3: no action names an instance that was not chosen, is protected or deallocated, or not made by the set."""
     there = {**before.instances, **after.instances}
@@ -198,11 +209,12 @@ def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
             continue
         if unchosen := [key for key in ids if key in there and not case.chosen(key, there[key])]:
             yield f"{what} of {unchosen}, which were not chosen"
-        if action["spared"]:
-            yield f"{what} of {action['spared']}, which are protected or deallocated"
+        cut_off = _deallocated_at_work(after) if what == "start" else set()
+        if spared := sorted({*action["spared"]} - cut_off):
+            yield f"{what} of {spared}, which are protected or deallocated"
         if action["attached"]:
             yield f"{what} of {action['attached']}, which were attached by hand"
-        if what == "start" and set(ids) != set(action["fallen"]):
+        if what == "start" and {*ids} - cut_off != {*action["fallen"]} - cut_off:
             yield f"start of {ids}, of which this rollout has left {action['fallen']} deallocated"
         if what not in ("upgrade", "reimage", "start"):
             yield f"{what} of {ids}"

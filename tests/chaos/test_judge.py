@@ -501,6 +501,17 @@ def fallen_and_named(rollout: Rollout) -> None:
     fallen(rollout)
 
 
+def started_after_another_client_deallocated_it_at_work(rollout: Rollout) -> None:
+    """Whose doing it was nobody can read."""
+    at_work = [
+        changed(110, "0", "busy", "one"),
+        changed(115, "0", "power", "deallocating"),
+        changed(115, "0", "busy", None),
+    ]
+    rollout.after.timeline.extend(at_work)
+    rollout.after.metrics["actions"].append(action("0", "start", spared=["0"]))
+
+
 def started_after_its_fall(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "start", fallen=["0"]))
 
@@ -565,6 +576,7 @@ FINE = [
     stopped_by_the_check,
     all_checked,
     fallen_and_named,
+    started_after_another_client_deallocated_it_at_work,
     started_after_its_fall,
 ]
 
