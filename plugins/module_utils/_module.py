@@ -14,7 +14,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import sanitize_keys
 
-from . import _python  # noqa: F401  # before what an old Python cannot read
+# Before what an old Python cannot read.
+from . import _python  # noqa: F401  # pylint: disable=unused-import
 from ._arm import client, sdk
 from ._arm.errors import AzureError
 from ._arm.redaction import known_secrets, signatures

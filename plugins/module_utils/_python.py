@@ -27,4 +27,4 @@ def too_old(version: tuple[int, ...], executable: str) -> str:
 if said := too_old(tuple(sys.version_info[:3]), sys.executable or "python3"):
     # AnsibleModule is not there yet; this is what it would print.
     sys.stdout.write(json.dumps({"failed": True, "code": "requirements_missing", "msg": said}))
-    sys.exit(1)
+    raise SystemExit(1)

@@ -21,8 +21,6 @@ from ansible.utils.display import Display
 from ansible_collections.steady.vmss.plugins.module_utils._facts.releases import old_ansible
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 
-_NEXT_MAJOR = "2.0.0"
-
 display = Display()
 
 
@@ -56,7 +54,7 @@ class ActionModule(ActionBase):
         if not origin.ours or args.get("memory"):
             return None
         if old := _asked.deprecated(variables):
-            display.deprecated(old, version=_NEXT_MAJOR, collection_name="steady.vmss")
+            display.deprecated(old, version="2.0.0", collection_name="steady.vmss")
         by_name = lookup_loader.get("ansible.builtin.vars", loader=self._loader, templar=self._templar)
         return (
             _asked.unknown(variables, origin.playbook)
