@@ -67,6 +67,8 @@ def hooks_due(memory: Memory) -> int:
     ahead = len(memory.planned.batches) - len(memory.result.get("batches", ()))
     if ahead <= 0:
         ahead = len(walk.left)
+    if memory.phase == "check_others":
+        groups, ahead = -(-len(_others(memory)) // _group_size(memory)), 0
     return len(once) + groups + len(of_this_batch) + len(each) * ahead
 
 
@@ -185,9 +187,16 @@ def _check_others(memory: Memory) -> Step | None:
 
 def _unchecked(memory: Memory) -> Batch | None:
     """No more at once than may be unavailable."""
-    found = [one for one in memory.walk.on_target if one not in memory.walk.passed]
-    size = max(1, memory.result.get("unavailable", {}).get("max_allowed", 1))
-    return {"number": 0, "label": "what others have upgraded", "instance_ids": found[:size]} if found else None
+    ids = _others(memory)[: _group_size(memory)]
+    return {"number": 0, "label": "what others have upgraded", "instance_ids": ids} if ids else None
+
+
+def _others(memory: Memory) -> list[str]:
+    return [one for one in memory.walk.on_target if one not in memory.walk.passed]
+
+
+def _group_size(memory: Memory) -> int:
+    return max(1, memory.result.get("unavailable", {}).get("max_allowed", 1))
 
 
 def _after(memory: Memory) -> Step | None:

@@ -82,6 +82,7 @@ CHECKED = ({"number": 0, "label": "target", "instance_ids": ["9"]},)
 ENDED = replace(PLAN, record={**RECORD, "id": "9" * 32}, replaces_rollout="8" * 32, check=CHECKED)
 HOOKS: tuple[Hook, ...] = get_args(Hook)
 WAYS = Ways("go-on", "go-back", "reimage", "/var/log/web.jsonl")
+OF_THE_OTHER = {"number": 0, "label": "what others have upgraded", "instances": ({"instance_id": "7"},)}
 FAILED = Failed("azure_denied", "It was not allowed.")
 
 
@@ -97,6 +98,7 @@ class World:
     complete: bool = True
     read: bool = True  # whether a failed upgrade has read the instances
     again: Planned | None = None
+    others: tuple[str, ...] = ()  # that another client has brought to the target
     steps: list[Step] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
 
@@ -132,7 +134,8 @@ class World:
     def seen(self) -> Instances:
         left = [str(n) for n in range(3) if str(n) not in self.new] if not self.plan.nothing_to_do else []
         following = {"number": 4 - len(left), "label": "none", "instance_ids": left[:1]} if left else None
-        return Instances(following, left, (), "As last read.", "They are where they should be.", self.complete)
+        seen = Instances(following, left, (), "As last read.", "They are where they should be.", self.complete)
+        return replace(seen, on_target=(*self.new, *self.others))
 
 
 def result(ids: Any, outcome: str) -> dict[str, Any]:
@@ -308,6 +311,37 @@ def test_the_play_is_told_how_many_task_files_are_due(hooks: tuple[Hook, ...]) -
             due.append(rollout.hooks_due(kept))
         seen = world.answer(step)
     assert due == list(range(len(due), 0, -1)) and due
+
+
+@pytest.mark.parametrize("hooks", [("health_check",), HOOKS])
+def test_what_others_have_upgraded_is_checked_in_groups_before_the_end(hooks: tuple[Hook, ...]) -> None:
+    """At every one of them a task file is due: a loop of none would ask for ever."""
+    world = World(others=("7", "8"))
+    kept, seen, due, checked = rollout.begin(Rules(hooks=hooks)), None, [], []
+    while True:
+        step, kept = rollout.decide(seen, kept)
+        if isinstance(step, Finished):
+            break
+        if isinstance(step, RunHook):
+            due.append(rollout.hooks_due(kept))
+            if step.hook == "health_check" and step.batch:
+                checked.append([one["instance_id"] for one in step.batch["instances"]])
+        seen = world.answer(step)
+    assert checked == [["0"], ["1"], ["2"], ["7"], ["8"]] and kept.stop is None
+    assert min(due) == 1 and due[-2:] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "back"), [("stop", []), ("rollback_failed", ["7"]), ("rollback_all", ["0", "1", "2", "7"])]
+)
+def test_what_others_have_upgraded_goes_back_where_it_fails_the_check(on_failure: Any, back: list[str]) -> None:
+    rules, good = Rules(hooks=("health_check",), on_failure=on_failure), World(others=("7",))
+    run(good, rules)
+    (check,) = (n for n, one in enumerate(good.steps) if isinstance(one, RunHook) and one.batch == OF_THE_OTHER)
+    world = World(others=("7",), fails=check)
+    ended = run(world, rules)
+    assert ended.stop is not None and "Write back" in kinds(world)
+    assert [list(step.instance_ids) for step in world.steps if isinstance(step, PutBack)] == ([back] if back else [])
 
 
 def test_check_mode_is_the_same_plan_and_nothing_else() -> None:
