@@ -203,6 +203,20 @@ def of_another(scale_set: ScaleSet, *own: str) -> str:
     return f"scale set {scale_set.name} is now in rollout {found.id} to {found.target}, started by another controller"
 
 
+def still_shown(found: Record) -> str:
+    """What the tags say of a rollout whose end is not written there."""
+    suspended = f", with {', '.join(found.suspended)} suspended by it" if found.suspended else ""
+    return f"The tags still show it as {found.state}{suspended}."
+
+
+def removed(scale_set: ScaleSet, rollout: str) -> str:
+    """What is said where the record of a rollout is gone at its end; empty where one stands."""
+    if read(scale_set.tags) is not None:
+        return ""
+    said = f"how rollout {rollout} ended is not recorded: another client has removed or changed its record"
+    return f"{said}, and the tags of scale set {scale_set.name} show none."
+
+
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:
     """Every tag the set has, and the record's. Raises Refused where Azure would not take so many."""
     ours = record.tags()
