@@ -195,6 +195,13 @@ def standing(scale_set: ScaleSet) -> Record | None:
     return found if found and found.names(scale_set.image) else None
 
 
+def abandoned(scale_set: ScaleSet) -> Record | None:
+    """The record of a rollout that suspended services and can no longer go on: the model names another image."""
+    found = read(scale_set.tags)
+    left = found is not None and found.open and bool(found.suspended) and not found.names(scale_set.image)
+    return found if left else None
+
+
 def of_another(scale_set: ScaleSet, *own: str) -> str:
     """What is said where another rollout than these is in progress on the set; empty where none is."""
     found = read(scale_set.tags)

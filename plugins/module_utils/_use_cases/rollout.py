@@ -417,6 +417,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         begins=made.begins,
         write_model=made.write_model,
         close_record=made.close_record,
+        abandoned=made.abandoned,
         all_on_target=made.all_on_target,
         follow_latest=made.follow_latest,
         nothing_to_do=made.nothing_to_do,
