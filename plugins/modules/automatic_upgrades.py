@@ -17,7 +17,8 @@ description:
     message, each with its remedy.
   - In upgrade mode C(Manual) the instances are brought to the model last, batch by batch, as by
     M(steady.vmss.instance_upgrade) with O(steady.vmss.instance_upgrade#module:whole_model). Where the model names
-    another image then, as with O(follow_latest), each of them gets a new OS disk. Check mode returns the batches;
+    another image then, as with O(follow_latest), each of them gets a new OS disk. The module fails while instances that
+    have the model are not available, whichever run has brought them. Check mode returns the batches;
     O(upgrade_instances=false) leaves the instances as they are.
   - What is not given stays as it is. M(steady.vmss.upgrade_policy) turns automatic OS image upgrades off.
 author: [steady.vmss contributors (@steady-vmss)]

@@ -14,7 +14,9 @@ description:
   - Works in batches that never take more than O(max_unavailable) instances of the set away and never touch two domains
     at once. Each batch is upgraded, its running image is verified, and its health is awaited before the next one
     starts.
-  - An instance that already runs the image is not touched, so the module can be run again at any time.
+  - An instance that already runs the image is not touched, so the module can be run again at any time. Where it is not
+    available, as where an earlier run failed at it or was killed, it is waited for, and the module fails where it does
+    not become available.
   - Where Azure's operation leaves the old disk although the model was applied, the instance is reimaged once. Data
     disks are never reset. If Azure left it deallocated because capacity was missing, it is started once.
 author: [steady.vmss contributors (@steady-vmss)]

@@ -89,6 +89,38 @@ def _breach_beside(survey: Survey) -> str:
     return breach and f"{breach}. Another run of this rollout has upgraded instances {shown}"
 
 
+def awaited(survey: Survey) -> Wait | None:
+    """What an earlier call may have brought, and must be available before the next batch, or the end, of this one.
+
+    What is not coming counts for the threshold as this run's failures do, and is never passed over at the end.
+    """
+    down = survey.down_on_target
+    if coming := [i for i in down if _comes(survey, i)]:
+        return Wait("instances_busy", f"not available yet: {on_target(survey, coming)}", busy=True)
+    if not down:
+        return None
+    upgraded = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT} | set(survey.excluded)
+    failed = sorted({*(i.instance_id for i in down), *survey.excluded})
+    if breach := breach_after(survey.policy.thresholds, len(upgraded.union(failed)), failed):
+        return Wait("unhealthy_on_target", f"{breach}: {on_target(survey, down)}")
+    if any(i.instance_id not in survey.passed_over for i in survey.to_do):
+        return None
+    return Wait("unhealthy_on_target", on_target(survey, down))
+
+
+def _comes(survey: Survey, instance: Instance) -> bool:
+    """Somebody changes it, or its health may be that of the old disk."""
+    return not availability.settled(instance) or availability.available(instance, survey.can_tell_health(instance))
+
+
+def on_target(survey: Survey, down: t.Sequence[Instance]) -> str:
+    """Words for what is not available, by instance."""
+    what = "the model" if survey.policy.whole_model else "the image"
+    shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in down)
+    have = "instance {} has" if len(down) == 1 else "instances {} have"
+    return f"{have.format(shown)} {what} already, as an earlier run may have left it"
+
+
 def _only_busy(survey: Survey) -> Wait:
     """Other clients work on all that is left to do, or have stopped it."""
     skips = len(survey.passed_over) == len(survey.to_do)

@@ -80,6 +80,9 @@ def ended_record(memory: Memory) -> dict[str, t.Any]:
 
 
 def _ended_state(memory: Memory) -> str:
+    plan = memory.planned
+    if plan.abandoned:  # a way back that is stopped would go forth the next time
+        return "rolled_back" if plan.record["state"] == "going_back" else "stopped"
     if memory.stop is None:
         return "rolled_back" if goes_back(memory) else "finished"
     if goes_back(memory):
@@ -89,12 +92,15 @@ def _ended_state(memory: Memory) -> str:
 
 def goes_back(memory: Memory) -> bool:
     """Whether this rollout is the way back of an earlier one, by the role rollback."""
-    return memory.plan is not None and memory.plan.record["state"] == "going_back"
+    plan = memory.plan
+    return plan is not None and plan.record["state"] == "going_back" and not plan.abandoned
 
 
 def model_image(memory: Memory) -> Image:
     """What the model names at the end."""
     plan = memory.planned
+    if plan.abandoned and not plan.write_model and plan.model is not None:
+        return plan.model  # which may follow the newest version
     back = memory.stop is not None and sets_back(memory)
     return plan.previous if back and plan.previous is not None else plan.target
 

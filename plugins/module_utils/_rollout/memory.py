@@ -71,7 +71,8 @@ class Planned:
     """What preflight decided, and all that comes later rests on. `errors`: what is in the way, in sentences.
 
     `begins`: no earlier run of this rollout can have left anything half way. `security_type`: what the model's becomes
-    with the target, "" where it stays.
+    with the target, "" where it stays. `abandoned`: the record is of a rollout whose target the model names no
+    more.
     """
 
     scale_set: str
@@ -97,6 +98,7 @@ class Planned:
     errors: t.Sequence[str]
     changes_mode: bool = False
     security_type: str = ""
+    abandoned: bool = False
 
 
 @dataclass(frozen=True)

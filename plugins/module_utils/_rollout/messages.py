@@ -171,6 +171,15 @@ def skipped(memory: Memory) -> list[str]:
     return [f"{upgrade_messages.skipped(memory.planned.name, busy)}{latest}"] if busy else []
 
 
+def unclosed(memory: Memory) -> list[str]:
+    """A warning of a rollout whose end could not be written."""
+    if not memory.close_failed:
+        return []
+    plan = memory.planned
+    said = f"the record of rollout {plan.record['id']} on scale set {plan.name} stays open, and its next run closes it"
+    return [f"{said}: {memory.close_failed}"]
+
+
 # -- what runs now ----------------------------------------------------------------------------------
 
 
@@ -262,7 +271,6 @@ def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
         f"{'It would be ' if memory.rules.check_mode else ''}{result['outcome']}: {len(batches)} batches, "
         f"{len(touched)} instances, at most {unavailable['max_seen']} of {unavailable['max_allowed']} unavailable, "
         f"{result['arm']['calls']} ARM calls.{left}{' The upgrade mode is Manual now.' if mode else ''}"
-        f"{f' The record of the rollout stays open: {memory.close_failed}' if memory.close_failed else ''}"
     )
 
 

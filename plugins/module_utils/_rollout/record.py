@@ -195,12 +195,33 @@ def standing(scale_set: ScaleSet) -> Record | None:
     return found if found and found.names(scale_set.image) else None
 
 
+def abandoned(scale_set: ScaleSet) -> Record | None:
+    """The record of a rollout that suspended services and can no longer go on: the model names another image."""
+    found = read(scale_set.tags)
+    left = found is not None and found.open and bool(found.suspended) and not found.names(scale_set.image)
+    return found if left else None
+
+
 def of_another(scale_set: ScaleSet, *own: str) -> str:
     """What is said where another rollout than these is in progress on the set; empty where none is."""
     found = read(scale_set.tags)
     if found is None or not found.open or found.id in own:
         return ""
     return f"scale set {scale_set.name} is now in rollout {found.id} to {found.target}, started by another controller"
+
+
+def still_shown(found: Record) -> str:
+    """What the tags say of a rollout whose end is not written there."""
+    suspended = f", with {', '.join(found.suspended)} suspended by it" if found.suspended else ""
+    return f"The tags still show it as {found.state}{suspended}."
+
+
+def removed(scale_set: ScaleSet, rollout: str) -> str:
+    """What is said where the record of a rollout is gone at its end; empty where one stands."""
+    if read(scale_set.tags) is not None:
+        return ""
+    said = f"how rollout {rollout} ended is not recorded: another client has removed or changed its record"
+    return f"{said}, and the tags of scale set {scale_set.name} show none."
 
 
 def with_record(tags: t.Mapping[str, str], record: Record) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Survey:
     """One look at a scale set, judged against a target.
 
     `rollout`: the id of the rollout that this is part of, "" where the set is in none. `in_manual`: it began in mode
-    Manual, and goes on in no other.
+    Manual, and goes on in no other. `alone`: part of no rollout, so no record tells what earlier calls have brought.
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
     `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet. `passed`:
@@ -53,6 +53,7 @@ class Survey:
     model_names_target: bool = True
     rollout: str = ""
     in_manual: bool = False
+    alone: bool = False
     since: float | None = None
     unfinished: bool = True
     inherited: frozenset[str] | None = None
@@ -334,6 +335,24 @@ class Survey:
         """Instances that a run beside this one has brought to the target, and that never became healthy there."""
         found = (i for i in self.instances if self._is_beside(i) and availability.settled(i) and self._was_brought(i))
         return sorted((i for i in found if not self.available(i) and not self._awaits_health(i)), key=instance_order)
+
+    @cached_property
+    def down_on_target(self) -> list[Instance]:
+        """What runs the target, or may, and is not available, as an earlier call that failed or was killed leaves it.
+
+        What this one has brought is judged by itself.
+        """
+        if not self.alone:
+            return []
+        return sorted((i for i in self.chosen() if self._is_down_on_target(i)), key=instance_order)
+
+    def _is_down_on_target(self, instance: Instance) -> bool:
+        one, verdict = instance.instance_id, self.verdicts[instance.instance_id]
+        if one in self.verified or one in self.excluded or (self.only and one not in self.only):
+            return False
+        mute = self.policy.whole_model and instance.health is None  # it may not have got the health source
+        on_target = verdict == running_image.CURRENT or (verdict == running_image.UNPROVEN and not mute)
+        return on_target and self.is_counted(instance) and not self.available(instance)
 
     def _is_beside(self, instance: Instance) -> bool:
         """Whether a run beside this one may have started it. What this one has found or done when it began is not."""

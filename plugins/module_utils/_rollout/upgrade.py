@@ -18,7 +18,7 @@ from .._facts.problems import Operation, Problem
 from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Report
 from .._facts.scale_set import Instance, ScaleSet
 from . import verification
-from .batches import Batch, Wait, affordable, next_batch, no_room, remaining_batches
+from .batches import Batch, Wait, affordable, awaited, next_batch, no_room, remaining_batches
 from .policy import REIMAGE as REIMAGE_UNPROVEN
 from .policy import breach_after
 from .survey import Survey
@@ -167,7 +167,11 @@ class Upgrade:
                 now,
                 Wait("instances_busy", f"Azure may not show yet what was started on {', '.join(hidden)}", busy=True),
             )
-        batch = next_batch(self._narrowed())
+        survey = self._narrowed()
+        batch = next_batch(survey)
+        ends = batch is None or (isinstance(batch, Wait) and (batch.skips or not batch.busy))
+        if (ends or (isinstance(batch, Batch) and not batch.adopted)) and (wait := awaited(survey)):
+            return self._wait(now, wait)
         if batch is None:
             return self._end(now)
         if isinstance(batch, Wait):
@@ -207,7 +211,8 @@ class Upgrade:
             self.report.event(now, "skipped", instances=list(self.survey.passed_over))
             return self._end(now)
         if waited > (self.patience.upgrade if wait.busy else self.patience.health):
-            return self._stop(now, wait.code, f"no batch could start for {waited:.0f} s: {wait.reason}")
+            what = "no batch could start" if self._narrowed().to_do else "the upgrade could not end"
+            return self._stop(now, wait.code, f"{what} for {waited:.0f} s: {wait.reason}")
         self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
         self._seen = None
         return self._look(self._not_before, model=True)

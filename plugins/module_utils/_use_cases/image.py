@@ -104,11 +104,13 @@ class _Write:
         return self.request.upgrade_mode == MANUAL
 
     @property
-    def replaces_itself(self) -> bool:
-        """Whether the image is there already, and no other one is meant to be replaced."""
+    def ends(self) -> bool:
+        """Whether only the end of a rollout is to be recorded: no other image is meant to be replaced."""
+        if self.record is None or self.record.open or self.needs_mode:
+            return False
         given = self.request.replaces
         meant = images.parse(given) if given else self.first.image
-        return images.same(meant, self.target) and self.model_stands(self.first)
+        return images.same(meant, self.target) and self.security_to_write(self.first) is None
 
     @property
     def is_later(self) -> bool:
@@ -316,7 +318,6 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     write = _Write(azure, clock, request, first, target, new_record, clock.now() + request.timeout, journal)
     if write.stands(first) and not write.needs_mode:
         return ImageChange(first, first, target, changed=False, joined=write.joins(first))
-    closes = new_record is not None and not new_record.open and not write.needs_mode and write.replaces_itself
     try:
         if check_mode:
             write.judge_mode(first) if write.needs_mode else write.judge(first)
@@ -328,11 +329,11 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     except (Refused, AzureError) as error:
         if isinstance(error, Refused) and write.is_later:
             error = error.after_earlier_calls()
-        if not closes or new_record is None:
+        if not write.ends or new_record is None:
             if isinstance(error, AzureError) and write.requested is not None:
                 error.and_now(write.state())
             raise error from None
-        words = _end_unrecorded(new_record, error)
+        words = _end_unrecorded(new_record, error, write.last)
         return ImageChange(first, first, target, changed=False, note=words, warnings=[*journal.warnings, words])
     warnings = write.compared(scale_set)
     warnings = [*journal.warnings, *warnings]
@@ -347,11 +348,15 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     )
 
 
-def _end_unrecorded(ended: Record, error: Refused | AzureError) -> str:
-    """The rollout itself is over, so this fails nothing."""
+def _end_unrecorded(ended: Record, error: Refused | AzureError, last: ScaleSet) -> str:
+    """The rollout itself is over, so this fails nothing. `last`: what was read last, and is shown."""
     if isinstance(error, Refused) and error.code == "rollout_changed":
         return f"how rollout {ended.id} ended is not recorded: {error}"
-    return f"the record of rollout {ended.id} stays open, and its next run closes it: {error}"
+    found = record.read(last.tags)
+    shown = record.still_shown(found) if found and found.id == ended.id else ""
+    if isinstance(error, Refused) and error.code == "image_changed":
+        return f"how rollout {ended.id} ended is not recorded: {error} {shown}".rstrip()
+    return f"the record of rollout {ended.id} stays open, and its next run closes it: {error} {shown}".rstrip()
 
 
 def _shown(value: t.Any) -> str:

@@ -47,7 +47,7 @@ def upgrade(
     untold = upgrade_messages.untold(survey)
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
-        return {**planned, "warnings": untold}, None
+        return {**planned, "warnings": [*untold, *upgrade_messages.down_on_target(survey)]}, None
     journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
     read_at = None
     try:
@@ -151,6 +151,7 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         selection,
         rollout=rollout,
         in_manual=bool(request.rollout),
+        alone=not request.rollout,
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
         inherited=frozenset() if request.begins else None,

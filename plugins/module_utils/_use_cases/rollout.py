@@ -36,7 +36,7 @@ from .._options import (
     part,
     set_by_user,
 )
-from .._rollout import messages, rollout
+from .._rollout import messages, record, rollout
 from .._rollout.memory import Memory, Planned, Rules, remembered
 from .._rollout.messages import Ways
 from .._rollout.steps import (
@@ -210,6 +210,8 @@ class Driver:
         change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
+        if step.why == "end" and (memory.planned.write_model or not memory.planned.begins):
+            self.warnings += filter(None, [record.removed(change.after, step.record["id"])])
         named = [change.shown_before, change.shown_after]
         self.images = [*self.images[:1], named[1]] if self.images else named
         joined = step.why == "begin" and change.joined
@@ -338,7 +340,9 @@ class Driver:
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
-        whole["warnings"] = [*self.warnings, *messages.skipped(memory)] if memory.plan else self.warnings
+        whole["warnings"] = (
+            [*self.warnings, *messages.skipped(memory), *messages.unclosed(memory)] if memory.plan else self.warnings
+        )
         if said:
             return {**whole, "report": None}, Failure(result["code"] or "task_failed", said)
         return {**whole, "report": self._report(memory, result)}, None
@@ -428,6 +432,7 @@ def _planned(made: upgrade_plan_info.Plan, shown: t.Mapping[str, t.Any]) -> Plan
         begins=made.begins,
         write_model=made.write_model,
         close_record=made.close_record,
+        abandoned=made.abandoned,
         all_on_target=made.all_on_target,
         follow_latest=made.follow_latest,
         nothing_to_do=made.nothing_to_do,

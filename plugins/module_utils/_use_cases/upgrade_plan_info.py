@@ -42,7 +42,8 @@ class Plan:
     the record is to be written before the first action. `close_record`: nothing is left of a rollout whose record says
     otherwise. `all_on_target`: a breach is then no reason to go back. `check`: what runs the target already, and may
     not have passed the user's check. `unproven`: what an earlier run has left without a proof.
-    `security_type`: what the write makes the model's, None where it stays.
+    `security_type`: what the write makes the model's, None where it stays. `abandoned`: the record is that of a rollout
+    whose target the model names no more.
     """
 
     survey: Survey
@@ -58,6 +59,7 @@ class Plan:
     check: t.Sequence[Batch] = ()
     unproven: t.Sequence[str] = ()
     security_type: str | None = None
+    abandoned: bool = False
 
     @property
     def to_suspend(self) -> list[str]:
@@ -184,12 +186,16 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     )
     if ours and (not survey.remaining or (ours.open and ours.selects(selection))):
         mine = ours
+    # What an abandoned rollout left suspended is resumed under its own record, which is closed then.
+    abandoned = record.abandoned(scale_set) if settled and not survey.remaining else None
+    if abandoned:
+        mine = replace(abandoned, suspended=_suspended(scale_set, services, suspend=False))
     needs_mode = to_manual and scale_set.upgrade_mode != MANUAL
     write_model = not settled or replaces or needs_mode or (ours or mine) != mine
     if write_model:
         record.with_record(scale_set.tags, mine)  # tags that would not fit are refused now, not at the write
     unproven = [i.instance_id for i in survey.unproven] if ours and ours.resumable else []
-    close_record = ours is not None and ours.resumable and not survey.remaining and not unproven
+    closes_own = ours is not None and ours.resumable and not survey.remaining and not unproven
     passed = on_set is not None and on_set.names(target) and on_set.state == record.FINISHED
     asked = preflight.Request(
         to_manual=to_manual,
@@ -206,7 +212,8 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         record=mine,
         previous=previous,
         write_model=write_model,
-        close_record=close_record,
+        close_record=closes_own or abandoned is not None,
+        abandoned=abandoned is not None,
         all_on_target=names_target and not survey.to_do,
         replaces_rollout=on_set.id if on_set else "",
         follow_latest=stays_on_latest and not (settled and follows),
@@ -228,7 +235,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         services=bool(plan.to_suspend or plan.still_suspended),
     )
     plan = replace(plan, findings=preflight.findings(survey, observed, asked))
-    if passed or request.going_back or (plan.nothing_to_do and not close_record):
+    if passed or request.going_back or (plan.nothing_to_do and not closes_own):
         return plan
     return replace(plan, check=unchecked_batches(survey))
 
