@@ -96,16 +96,16 @@ def awaited(survey: Survey) -> Wait | None:
     """
     down = survey.down_on_target
     if coming := [i for i in down if _comes(survey, i)]:
-        return Wait("instances_busy", f"not available yet: {on_target(survey, coming)}", busy=True)
+        return Wait("instances_busy", f"not available yet: {who_has_it(survey, coming)}", busy=True)
     if not down:
         return None
     upgraded = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT} | set(survey.excluded)
     failed = sorted({*(i.instance_id for i in down), *survey.excluded})
     if breach := breach_after(survey.policy.thresholds, len(upgraded.union(failed)), failed):
-        return Wait("unhealthy_on_target", f"{breach}: {on_target(survey, down)}")
+        return Wait("unhealthy_on_target", f"{breach}: {who_has_it(survey, down)}")
     if any(i.instance_id not in survey.passed_over for i in survey.to_do):
         return None
-    return Wait("unhealthy_on_target", on_target(survey, down))
+    return Wait("unhealthy_on_target", who_has_it(survey, down))
 
 
 def _comes(survey: Survey, instance: Instance) -> bool:
@@ -113,7 +113,7 @@ def _comes(survey: Survey, instance: Instance) -> bool:
     return not availability.settled(instance) or availability.available(instance, survey.can_tell_health(instance))
 
 
-def on_target(survey: Survey, down: t.Sequence[Instance]) -> str:
+def who_has_it(survey: Survey, down: t.Sequence[Instance]) -> str:
     """Words for what is not available, by instance."""
     what = "the model" if survey.policy.whole_model else "the image"
     shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in down)

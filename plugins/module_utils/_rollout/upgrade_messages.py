@@ -12,7 +12,7 @@ from .._facts import availability, commands, model_limit, running_image, sentenc
 from .._facts.domains import instance_order
 from .._facts.report import Report
 from .._facts.times import timestamp
-from .batches import on_target
+from .batches import who_has_it
 from .policy import REPORT
 from .survey import Survey
 
@@ -84,7 +84,7 @@ def down_on_target(survey: Survey) -> list[str]:
     """What check mode cannot wait for."""
     if not survey.down_on_target:
         return []
-    words = on_target(survey, survey.down_on_target)
+    words = who_has_it(survey, survey.down_on_target)
     return [f"scale set {survey.scale_set.name}: {words}; without check mode the call waits for that, or fails."]
 
 
