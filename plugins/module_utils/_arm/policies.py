@@ -157,6 +157,8 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
     subscription, as of that gallery itself, is sent with the other tenant's token.
     """
 
+    _token: t.Any  # the SDK's own: the one that requests are signed with
+
     def __init__(self, credential: t.Any, scope: str, usage: Usage, clock: Clock) -> None:
         super().__init__(credential, scope)
         self._renewable = credential
