@@ -8,7 +8,6 @@ import base64
 import datetime
 import inspect
 import json
-import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ from ansible_collections.steady.vmss.plugins.module_utils._arm.credentials impor
     VARIABLES,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._arm.errors import AzureError, CredentialError
-from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 from ..asking import request
@@ -388,7 +386,7 @@ def outcome(sign_in: SignIn, home: Path, auth_source: str, options: dict[str, st
         if not arm.requests:
             return str(error)
     used = [arguments.read_text()] if arguments.exists() else []
-    signed = ("Authorization", AUXILIARY)
+    signed = ("Authorization", "x-ms-authorization-auxiliary")
     asked = [(str(one.url), str(one.body), *map(one.headers.get, signed)) for one in arm.requests]
     return str([*used, *asked, *((str(one.url), str(one.body)) for one in arm.sign_ins)])
 
@@ -401,63 +399,6 @@ def test_a_client_id_of_the_options_is_nobody_elses_sign_in(sign_in: SignIn, hom
     assert said.startswith("No Azure credentials were found") and "IMDS" in said
     ambient = {"HOME": str(home), **SUB, "AZURE_CLIENT_ID": "mine"}
     connect(request(ConnectionOptions, {}), ambient, FakeClock(), sign_in.session).scale_set("rg", "web")
-
-
-AUXILIARY = "x-ms-authorization-auxiliary"
-
-
-def test_tokens_of_other_tenants_go_with_each_request(sign_in: SignIn) -> None:
-    options = {**OPTIONS, "auxiliary_tenants": ["one", "two"]}
-    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
-    azure.scale_set("rg", "web")
-    azure.scale_set("rg", "web")
-    tenants = [urlsplit(str(one.url)).path.split("/")[1] for one in sign_in.arm.sign_ins]
-    assert tenants == [TENANT, "one", "two"]
-    assert all(parse_qs(str(one.body))["client_id"] == [CLIENT] for one in sign_in.arm.sign_ins)
-    for sent in sign_in.arm.requests:
-        assert sent.headers["Authorization"] == "Bearer token-1"
-        assert sent.headers[AUXILIARY] == "Bearer token-2, Bearer token-3"
-
-
-def test_a_token_of_another_tenant_that_azure_no_longer_takes_is_replaced(sign_in: SignIn) -> None:
-    expired = (401, {}, {"error": {"code": "ExpiredAuthenticationToken", "message": "It has expired."}})
-    sign_in.arm.on("GET", WEB, expired, (200, {}, {"id": WEB}))
-    options = {**OPTIONS, "auxiliary_tenants": ["one"]}
-    clock = FakeClock()
-    clock.time = time.time()  # the tokens are good for an hour from now
-    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, clock, sign_in.session)
-    azure.scale_set("rg", "web")
-    assert [sent.headers[AUXILIARY] for sent in sign_in.arm.requests] == ["Bearer token-2", "Bearer token-4"]
-
-
-def test_a_read_in_another_tenants_subscription_is_sent_with_its_token(sign_in: SignIn) -> None:
-    """Azure refuses any other there; which tenant it is, is asked once."""
-    versions = "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions"
-    wrong = (401, {}, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The wrong issuer."}})
-    taken = {"Bearer token-3"}
-
-    def answer(request: requests.PreparedRequest) -> Any:
-        return (200, {}, {"value": []}) if request.headers["Authorization"] in taken else wrong
-
-    sign_in.arm.on("GET", versions, answer)
-    options = {**OPTIONS, "auxiliary_tenants": ["one", "two"]}
-    azure = connect(request(ConnectionOptions, options), {"HOME": str(sign_in.home)}, FakeClock(), sign_in.session)
-    image = images.parse(versions.removesuffix("/versions"))
-    for _turn in range(2):
-        assert azure.image_versions(image, "westus") == []
-    sent = [one.headers["Authorization"] for one in sign_in.arm.requests]
-    assert sent == ["Bearer token-1", "Bearer token-2", "Bearer token-3", "Bearer token-3"]
-    assert AUXILIARY not in sign_in.arm.requests[-1].headers
-    azure.scale_set("rg", "web")
-    assert sign_in.arm.requests[-1].headers["Authorization"] == "Bearer token-1"
-    taken.clear()
-    with pytest.raises(AzureError, match="auxiliary_tenants"):
-        azure.image_versions(image, "westus")
-
-
-def test_without_other_tenants_there_is_no_such_header(sign_in: SignIn) -> None:
-    sign_in(OPTIONS, {})
-    assert AUXILIARY not in sign_in.arm.requests[-1].headers
 
 
 def test_azure_takes_three_tokens_beside_the_first(sign_in: SignIn, home: Path) -> None:
