@@ -196,7 +196,8 @@ def _others(memory: Memory) -> list[str]:
 
 
 def _group_size(memory: Memory) -> int:
-    return max(1, memory.result.get("unavailable", {}).get("max_allowed", 1))
+    most: int = memory.result.get("unavailable", {}).get("max_allowed", 1)
+    return max(1, most)
 
 
 def _after(memory: Memory) -> Step | None:
