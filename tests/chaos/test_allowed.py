@@ -32,6 +32,7 @@ def case(*events: dict[str, Any], faults: tuple[dict[str, Any], ...] = ()) -> Ca
         (case({"do": "policy"}), [OPEN, ADDED]),
         (case({"do": "write", "patch": {"tags": {"owner": "another team"}}}), [OPEN, ADDED]),
         (case({"do": "write", "patch": {"tags": {RECORD: "dead"}}}), [RECORDED, OPEN, ADDED]),
+        (case({"do": "write", "patch": {"properties": {"virtualMachineProfile": {}}}}), [RECORDED, OPEN, ADDED]),
     ],
 )
 def test_a_warning_needs_what_was_drawn(drawn: Case, allowed: list[str]) -> None:

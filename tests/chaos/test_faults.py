@@ -57,13 +57,16 @@ def outcome_of(run: Result) -> dict[str, Any] | None:
 
 
 def warnings(case: draw.Case) -> list[str]:
-    """What a run may warn of, for what the seed has drawn: a record in the place of ours, what may fail the last write
-    of all, what another client adds.
+    """What a run may warn of, for what the seed has drawn: a record in the place of ours, or another image, what may
+    fail the last write of all, what another client adds.
     """
     written = [event["patch"] for event in case.events if event["do"] == "write"]
     writes = bool(written) or case.did("policy", "scale", "preempt", "rolling_upgrade")
     drawn = {
-        "is not recorded": any(draw.RECORD in patch.get("tags", {}) for patch in written),
+        "is not recorded": any(
+            draw.RECORD in patch.get("tags", {}) or "virtualMachineProfile" in patch.get("properties", {})
+            for patch in written
+        ),
         "stays open, and its next run closes it": bool(case.scenario["faults"]) or writes,
         "since the write scale set": bool(written) or case.did("policy"),
     }
