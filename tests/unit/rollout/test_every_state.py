@@ -137,8 +137,7 @@ def check(states: tuple[int, ...], option: Option) -> None:
     theirs = ours | doubt if beside else set()
     ours, doubt = ours - theirs, doubt - theirs
     left = {n for n in mine if are[n].left and source and beside}
-    on_target = sum(PLACED[state][n].exact_version == NEW for n, state in enumerate(states))
-    breach = len(left) > on_target * 20 // 100
+    breach = bool(left)  # max_unhealthy_upgraded is 0
     ready = {n for n in mine if are[n].upgraded} - passed
     most = limit.of(sum(one.counted for one in are))
     said = f"{[one.name for one in are]}, {option}: {found}"
