@@ -210,7 +210,8 @@ class Driver:
         change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
-        if step.why == "end" and (memory.planned.write_model or not memory.planned.begins):
+        written = memory.planned.write_model and memory.result["outcome"] != "unchanged"
+        if step.why == "end" and (written or not memory.planned.begins):
             self.warnings += filter(None, [record.removed(change.after, step.record["id"])])
         named = [change.shown_before, change.shown_after]
         self.images = [*self.images[:1], named[1]] if self.images else named

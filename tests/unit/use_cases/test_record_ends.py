@@ -131,3 +131,11 @@ def test_the_record_of_a_rollout_that_goes_on_again_is_not_closed(gap: int) -> N
         found = kept(azure)
         assert found is not None and found.state == "in_progress"
         assert run.outcome == "unchanged" and ["is not recorded" in one for one in run.warnings] == [True]
+
+
+def test_a_rollout_that_never_wrote_its_record_does_not_say_that_it_was_removed() -> None:
+    """Another client sets mode Rolling between the plan and the first write, which is then refused."""
+    azure = simulated(3)
+    azure.do(**mode("Rolling"), when={"calls": {"VirtualMachineScaleSetVMs_List": 1}})
+    run = play(azure)
+    assert run.outcome != "upgraded" and kept(azure) is None and run.warnings == []
