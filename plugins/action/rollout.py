@@ -98,7 +98,8 @@ class ActionModule(WaitingModule):
         if not missing:
             return None
         return "hook_not_found", (
-            f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Nothing was written."
+            f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Give the path of a file "
+            "of tasks, not the tasks themselves and no directory. Nothing was written."
         )
 
 

@@ -73,7 +73,7 @@ class Selection:
         )
 
     def check(self, instances: t.Sequence[Instance], scale_set: str) -> None:
-        """Refuse ids and domains that no instance has; a selection must not silently shrink."""
+        """Refuse ids and domains that no instance has, and parts that exclude each other; none must shrink silently."""
         for word, wanted, there in (
             ("instance", self.instance_ids, {i.instance_id for i in instances}),
             ("update domain", self.update_domains, {i.update_domain for i in instances}),
@@ -87,6 +87,8 @@ class Selection:
                     "selection_not_found",
                     f"scale set {scale_set} has no {word} {', '.join(map(str, unknown))}. It has: {known}.",
                 )
+        if instances and not any(self.holds(i) for i in instances):
+            raise Refused("selection_not_found", f"no instance of scale set {scale_set} is in all of: {self}.")
 
     def __str__(self) -> str:
         parts = {

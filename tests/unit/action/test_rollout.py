@@ -57,7 +57,7 @@ def test_a_task_file_that_is_not_there_is_refused(name: str, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     said = plugin().found({**SET, "health_check": name}, {"playbook_dir": str(rollout.COLLECTION / "playbooks")})
     assert said is not None and said[0] == "hook_not_found"
-    assert f"rollout_health_check = {name}: there is no such file in {tmp_path}. Nothing was written." in said[1]
+    assert f"rollout_health_check = {name}: there is no such file in {tmp_path}. Give the path of" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,12 @@ def test_an_id_that_is_no_number_is_a_name(odd: str) -> None:
     assert ranges(["1", odd]) == f"{odd},1"
     with refused("option_invalid"):
         select([], [odd], [], [])
+
+
+def test_parts_of_a_selection_that_exclude_each_other_are_refused() -> None:
+    """Instance 3 is in another update domain: nothing would be upgraded, and the model would be written."""
+    fleet = [Instance(str(n), update_domain=n, zone=str(n % 2)) for n in range(4)]
+    Selection(("3",), (3,)).check(fleet, "web")
+    with refused("selection_not_found", "no instance of scale set web is in all of: instances 3; update domains 0"):
+        Selection(("3",), (0,)).check(fleet, "web")
+    Selection().check([], "web")
