@@ -105,9 +105,12 @@ class ActionModule(WaitingModule):
 
 def kept(args: Args) -> Args:
     """The sign-in, what is said between two calls, and the place that the memory names; the module has the rest."""
-    place = args["memory"]["rules"]["asked"]
+    try:
+        place = {name: args["memory"]["rules"]["asked"].get(name) for name in ("resource_group", "name", "journal_dir")}
+    except (AttributeError, KeyError, TypeError):
+        return args  # the module says that this is no memory
     again = {name: args[name] for name in (*_SIGN_IN, *BETWEEN_CALLS, "image") if name in args}
-    return {**again, **{name: place[name] for name in ("resource_group", "name", "journal_dir") if name in place}}
+    return {**again, **{name: value for name, value in place.items() if value is not None}}
 
 
 def unchosen(args: Args) -> tuple[Code, str] | None:

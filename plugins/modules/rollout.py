@@ -194,7 +194,7 @@ next:
     failure:
       description: For O(on_failure_tasks), why the rollout stopped, what runs now and how to continue.
       type: str
-  sample: {hook: before_batch, file: /work/drain.yml, batch: {number: 1, label: update domain 0, instances: []}}
+  sample: {hook: before_batch, file: /etc/shop/drain.yml, batch: {number: 1, label: update domain 0, instances: []}}
 hooks_due:
   description: How many task files are still due, RV(next) included, if all goes well.
   returned: always

@@ -458,6 +458,7 @@ class Fleet:
             self.target,
             self.policy,
             self.selection,
+            in_manual=True,
             since=since,
             read_at=self.now,
         )

@@ -171,7 +171,7 @@ class Authentication(sdk.BearerTokenCredentialPolicy):
     def on_request(self, request: t.Any) -> None:
         headers = request.http_request.headers
         number = self._tenant_of.get(_subscription_of(request))
-        if number is not None:
+        if number is not None and request.http_request.method == "GET":
             headers.pop(_AUXILIARY, None)
             headers["Authorization"] = f"Bearer {self._token_of(number)}"
             return

@@ -80,13 +80,21 @@ def next_batch(survey: Survey) -> Batch | Wait | None:
 
 def _breach_beside(survey: Survey) -> str:
     """Why no batch may start after those of another run, "" where one may: its failures count as this run's do."""
-    left = {i.instance_id: survey.why_unavailable(i) for i in survey.left_unhealthy}
-    if not left:
+    if not (left := survey.left_unhealthy):
         return ""
-    upgraded = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT} | set(survey.excluded)
-    breach = breach_after(survey.policy.thresholds, len(upgraded), sorted({*left, *survey.excluded}))
-    shown = ", ".join(f"{i} ({why})" for i, why in left.items())
-    return breach and f"{breach}. Another run of this rollout has upgraded instances {shown}"
+    breach = _breach_with(survey, left)
+    return breach and f"{breach}. Another run of this rollout has upgraded instances {_unavailable(survey, left)}"
+
+
+def _breach_with(survey: Survey, down: t.Sequence[Instance]) -> str:
+    """Why it stops where these count as this run's failures do, "" where it goes on."""
+    current = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT}
+    failed = {*(i.instance_id for i in down), *survey.excluded}
+    return breach_after(survey.policy.thresholds, len(current | failed), sorted(failed))
+
+
+def _unavailable(survey: Survey, instances: t.Iterable[Instance]) -> str:
+    return ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in instances)
 
 
 def awaited(survey: Survey) -> Wait | None:
@@ -99,9 +107,7 @@ def awaited(survey: Survey) -> Wait | None:
         return Wait("instances_busy", f"not available yet: {who_has_it(survey, coming)}", busy=True)
     if not down:
         return None
-    upgraded = {i for i, verdict in survey.verdicts.items() if verdict == running_image.CURRENT} | set(survey.excluded)
-    failed = sorted({*(i.instance_id for i in down), *survey.excluded})
-    if breach := breach_after(survey.policy.thresholds, len(upgraded.union(failed)), failed):
+    if breach := _breach_with(survey, down):
         return Wait("unhealthy_on_target", f"{breach}: {who_has_it(survey, down)}")
     if any(i.instance_id not in survey.passed_over for i in survey.to_do):
         return None
@@ -116,9 +122,8 @@ def _comes(survey: Survey, instance: Instance) -> bool:
 def who_has_it(survey: Survey, down: t.Sequence[Instance]) -> str:
     """Words for what is not available, by instance."""
     what = "the model" if survey.policy.whole_model else "the image"
-    shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in down)
     have = "instance {} has" if len(down) == 1 else "instances {} have"
-    return f"{have.format(shown)} {what} already, as an earlier run may have left it"
+    return f"{have.format(_unavailable(survey, down))} {what} already, as an earlier run may have left it"
 
 
 def _only_busy(survey: Survey) -> Wait:
@@ -134,8 +139,8 @@ def _only_busy(survey: Survey) -> Wait:
 
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:
     """No other domain starts, and no rollout ends, while another run of it works on these."""
-    shown = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in others)
-    return Wait("instances_busy", f"another client is still upgrading instances {shown}", busy=True)
+    reason = f"another client is still upgrading instances {_unavailable(survey, others)}"
+    return Wait("instances_busy", reason, busy=True)
 
 
 def _turn(survey: Survey, instance: Instance) -> tuple[t.Any, ...]:
@@ -162,7 +167,7 @@ def affordable(survey: Survey, instances: t.Sequence[Instance]) -> list[Instance
 
 
 def no_room(survey: Survey) -> Wait:
-    others = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in survey.unavailable)
+    others = _unavailable(survey, survey.unavailable)
     down = sum(not survey.coming(i) for i in survey.unavailable)
     return Wait(
         "max_unavailable_reached",

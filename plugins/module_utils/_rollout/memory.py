@@ -184,6 +184,13 @@ class Memory:
             raise RuntimeError("nothing is planned yet")
         return self.plan
 
+    @property
+    def unchecked(self) -> list[list[str]]:
+        """What runs the target and has not passed the user's check, in groups of no more than may be unavailable."""
+        found = [one for one in self.walk.on_target if one not in self.walk.passed]
+        size = max(1, self.result.get("unavailable", {}).get("max_allowed", 1))
+        return [found[first : first + size] for first in range(0, len(found), size)]
+
     def as_dict(self) -> dict[str, t.Any]:
         return dataclasses.asdict(self)
 

@@ -116,8 +116,7 @@ def _halted(memory: Memory, hook: Hook) -> str:
         group = plan.check[walk.checked]
         return f"did not start because of instances {', '.join(group['instance_ids'])}, which already run the image"
     if memory.phase == "check_others":
-        others = [one for one in walk.on_target if one not in walk.passed]
-        return f"stopped because of instances {', '.join(others)}, which another client has upgraded"
+        return f"stopped because of instances {', '.join(memory.unchecked[0])}, which this run has not upgraded"
     if hook == "before" or walk.batch is None or hook == "after":
         return "did not start" if hook == "before" else f"stopped at rollout_{hook}"
     batch = walk.batch

@@ -68,7 +68,7 @@ def hooks_due(memory: Memory) -> int:
     if ahead <= 0:
         ahead = len(walk.left)
     if memory.phase == "check_others":
-        groups, ahead = -(-len(_others(memory)) // _group_size(memory)), 0
+        groups, ahead = len(memory.unchecked), 0
     return len(once) + groups + len(of_this_batch) + len(each) * ahead
 
 
@@ -181,23 +181,13 @@ def _pause(memory: Memory) -> Step | None:
 
 def _check_others(memory: Memory) -> Step | None:
     """What others have brought to the target meanwhile has passed nothing either."""
-    group = _unchecked(memory)
+    group = _others(memory)
     return _hook_of(memory, "health_check", group) if group and _works(memory) else None
 
 
-def _unchecked(memory: Memory) -> Batch | None:
-    """No more at once than may be unavailable."""
-    ids = _others(memory)[: _group_size(memory)]
-    return {"number": 0, "label": "what others have upgraded", "instance_ids": ids} if ids else None
-
-
-def _others(memory: Memory) -> list[str]:
-    return [one for one in memory.walk.on_target if one not in memory.walk.passed]
-
-
-def _group_size(memory: Memory) -> int:
-    most: int = memory.result.get("unavailable", {}).get("max_allowed", 1)
-    return max(1, most)
+def _others(memory: Memory) -> Batch | None:
+    groups = memory.unchecked
+    return {"number": 0, "label": "not upgraded by this run", "instance_ids": groups[0]} if groups else None
 
 
 def _after(memory: Memory) -> Step | None:
@@ -316,7 +306,7 @@ def _passed(memory: Memory, group: Batch | None) -> Batches:
 
 
 def _learn_check_others(seen: Seen, memory: Memory) -> Memory:
-    group = _unchecked(memory)
+    group = _others(memory)
     if seen.failed:
         ids = tuple(group["instance_ids"]) if group else ()
         return _stop(memory, seen.failed, walk=replace(memory.walk, blamed=ids, suspects=ids, batch=None))

@@ -31,7 +31,7 @@ class Survey:
     """One look at a scale set, judged against a target.
 
     `rollout`: the id of the rollout that this is part of, "" where the set is in none. `in_manual`: it began in mode
-    Manual, and goes on in no other. `alone`: part of no rollout, so no record tells what earlier calls have brought.
+    Manual, and goes on in no other.
     `since`: when the model was made to name the target, on Azure's clock; None where no record says so. `unfinished`:
     a rollout to the target has not ended, so what it started may still be under way.
     `inherited`: instances that an earlier run may have left in the middle; None where nobody has looked yet. `passed`:
@@ -53,7 +53,6 @@ class Survey:
     model_names_target: bool = True
     rollout: str = ""
     in_manual: bool = False
-    alone: bool = False
     since: float | None = None
     unfinished: bool = True
     inherited: frozenset[str] | None = None
@@ -340,9 +339,9 @@ class Survey:
     def down_on_target(self) -> list[Instance]:
         """What runs the target, or may, and is not available, as an earlier call that failed or was killed leaves it.
 
-        What this one has brought is judged by itself.
+        What this one has brought is judged by itself. Of a rollout the record tells what earlier calls have brought.
         """
-        if not self.alone:
+        if self.in_manual:
             return []
         return sorted((i for i in self.chosen() if self._is_down_on_target(i)), key=instance_order)
 

@@ -151,7 +151,6 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         selection,
         rollout=rollout,
         in_manual=bool(request.rollout),
-        alone=not request.rollout,
         since=standing.started if standing else None,
         unfinished=standing is not None and standing.resumable,
         inherited=frozenset() if request.begins else None,

@@ -183,8 +183,8 @@ class Driver:
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
         self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
-        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], busy=shown["busy"])
-        seen = replace(seen, on_target=shown["on_target"])
+        others = {name: shown[name] for name in ("busy", "on_target")}
+        seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], **others)
         return Seen(plan=planned, result=result, instances=seen)
 
     def _show(self, step: Show, memory: Memory) -> Seen:

@@ -192,3 +192,17 @@ def test_the_options_of_a_module_are_those_that_the_variables_say() -> None:
     members = {"upgrade_policy_disable_automatic_rollback": False, "upgrade_policy_use_rolling_upgrade_policy": ""}
     policy = options("automatic_upgrades.automatic_os_upgrade_policy", members, prefix="upgrade_policy")
     assert policy == {"disable_automatic_rollback": False}
+
+
+@pytest.mark.parametrize(
+    "memory", [3, {}, {"rules": None}, {"rules": {"asked": None}}, {"rules": {"asked": []}}], ids=str
+)
+def test_a_broken_memory_is_for_the_module_to_refuse(memory: Any) -> None:
+    args = {**SET, "memory": memory, "max_unavailable": "100%"}
+    assert rollout.kept(args) == args
+
+
+def test_a_later_call_has_the_sign_in_and_the_place_of_the_first() -> None:
+    asked = {**SET, "max_unavailable": "1", "journal_dir": None}
+    later = {**SET, "name": "api", "max_unavailable": "100%", "secret": "s", "memory": {"rules": {"asked": asked}}}
+    assert rollout.kept(later) == {**SET, "secret": "s", "memory": later["memory"]}

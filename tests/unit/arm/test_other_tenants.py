@@ -19,7 +19,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._facts import images
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions
 
 from ..asking import request
-from ..fake_azure import CLIENT, OPTIONS, TENANT, WEB, FakeAzure, FakeClock
+from ..fake_azure import CLIENT, OPTIONS, TENANT, WEB, Answer, FakeAzure, FakeClock
 
 AUXILIARY = "x-ms-authorization-auxiliary"
 
@@ -79,3 +79,21 @@ def test_a_read_in_its_subscription_is_sent_with_its_token(arm: FakeAzure, sessi
 def test_without_other_tenants_there_is_no_such_header(arm: FakeAzure, session: requests.Session) -> None:
     signed_in(arm, session).scale_set("rg", "web")
     assert AUXILIARY not in arm.requests[-1].headers
+
+
+def test_no_write_is_signed_as_another_tenant(arm: FakeAzure, session: requests.Session) -> None:
+    """Where the scale set itself may be read with another tenant's token alone, what changes it is refused."""
+    azure = signed_in(arm, session, "one")
+    wrong = (401, {}, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The wrong issuer."}})
+
+    def answer(request: requests.PreparedRequest) -> Answer:
+        ours = request.headers["Authorization"] == "Bearer token-1"
+        return wrong if ours else (200, {}, {"id": WEB, "name": "web"})
+
+    arm.on("GET", WEB, answer)
+    scale_set = azure.scale_set("rg", "web")
+    arm.on("POST", f"{WEB}/manualupgrade", wrong)
+    with pytest.raises(AzureError, match="auxiliary_tenants"):
+        azure.upgrade_instances(scale_set, ["0"])
+    sent = [one.headers["Authorization"] for one in arm.requests if one.method == "POST"]
+    assert sent and "Bearer token-2" not in sent

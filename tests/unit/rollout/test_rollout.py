@@ -82,7 +82,7 @@ CHECKED = ({"number": 0, "label": "target", "instance_ids": ["9"]},)
 ENDED = replace(PLAN, record={**RECORD, "id": "9" * 32}, replaces_rollout="8" * 32, check=CHECKED)
 HOOKS: tuple[Hook, ...] = get_args(Hook)
 WAYS = Ways("go-on", "go-back", "reimage", "/var/log/web.jsonl")
-OF_THE_OTHER = {"number": 0, "label": "what others have upgraded", "instances": ({"instance_id": "7"},)}
+OF_THE_OTHER = {"number": 0, "label": "not upgraded by this run", "instances": ({"instance_id": "7"},)}
 FAILED = Failed("azure_denied", "It was not allowed.")
 
 
@@ -298,18 +298,24 @@ def judge(world: World, rules: Rules, ended: Memory) -> None:
         assert (step.record["state"] == "finished") == (ended.stop is None and not endings.goes_back(ended))
 
 
+def hooks_run(world: World, hooks: tuple[Hook, ...]) -> list[tuple[RunHook, int]]:
+    """The task files in their order, each with how many are said to be due then, of a rollout that goes well."""
+    kept, seen, asked = rollout.begin(Rules(hooks=hooks)), None, []
+    while True:
+        step, kept = rollout.decide(seen, kept)
+        if isinstance(step, Finished):
+            assert kept.stop is None
+            return asked
+        if isinstance(step, RunHook):
+            asked.append((step, rollout.hooks_due(kept)))
+        seen = world.answer(step)
+
+
 @pytest.mark.parametrize("hooks", [("health_check",), ("before", "after"), ("before_batch", "after_batch"), HOOKS])
 def test_the_play_is_told_how_many_task_files_are_due(hooks: tuple[Hook, ...]) -> None:
     """Exactly, where all goes well: a loop of that length runs nothing in vain."""
     world = World(replace(PLAN, check=({"number": 0, "label": "target", "instance_ids": ["9"]},)))
-    kept, seen, due = rollout.begin(Rules(hooks=hooks)), None, []
-    while True:
-        step, kept = rollout.decide(seen, kept)
-        if isinstance(step, Finished):
-            break
-        if isinstance(step, RunHook):
-            due.append(rollout.hooks_due(kept))
-        seen = world.answer(step)
+    due = [number for _step, number in hooks_run(world, hooks)]
     assert due == list(range(len(due), 0, -1)) and due
 
 
@@ -317,17 +323,10 @@ def test_the_play_is_told_how_many_task_files_are_due(hooks: tuple[Hook, ...]) -
 def test_what_others_have_upgraded_is_checked_in_groups_before_the_end(hooks: tuple[Hook, ...]) -> None:
     """At every one of them a task file is due: a loop of none would ask for ever."""
     world = World(others=("7", "8"))
-    kept, seen, due, checked = rollout.begin(Rules(hooks=hooks)), None, [], []
-    while True:
-        step, kept = rollout.decide(seen, kept)
-        if isinstance(step, Finished):
-            break
-        if isinstance(step, RunHook):
-            due.append(rollout.hooks_due(kept))
-            if step.hook == "health_check" and step.batch:
-                checked.append([one["instance_id"] for one in step.batch["instances"]])
-        seen = world.answer(step)
-    assert checked == [["0"], ["1"], ["2"], ["7"], ["8"]] and kept.stop is None
+    asked = hooks_run(world, hooks)
+    due, checks = [number for _step, number in asked], [step for step, _number in asked if step.hook == "health_check"]
+    checked = [[one["instance_id"] for one in step.batch["instances"]] for step in checks if step.batch]
+    assert checked == [["0"], ["1"], ["2"], ["7"], ["8"]]
     assert min(due) == 1 and due[-2:] == [2, 1]
 
 
