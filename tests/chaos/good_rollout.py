@@ -65,9 +65,9 @@ def theirs(time: float, changes: dict[str, list[Any]], **met: Any) -> dict[str, 
     return write(time, changes, "another client", **met)
 
 
-def action(key: str, what: str = "upgrade", **flags: list[str]) -> dict[str, Any]:
-    none: dict[str, list[str]] = {"spared": [], "attached": [], "fallen": []}
-    return {"by": "client", "action": what, "instance_ids": [key], **none, **flags}
+def action(key: str, what: str = "upgrade", time: float = 390.0, **flags: list[str]) -> dict[str, Any]:
+    none: dict[str, list[str]] = {"spared": [], "protected": [], "attached": [], "fallen": []}
+    return {"time": time, "by": "client", "action": what, "instance_ids": [key], **none, **flags}
 
 
 def changed(time: float, key: str, what: str, to: Any) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Rollout:
                 "accepted_writes": 3,
                 "scale_sets": {NAME: figures},
                 "model_writes": [write(10, {VERSION: [OLD, NEW], f"tags.{RECORD}": [None, OURS]})],
-                "actions": [action(key) for key in "01"],
+                "actions": [action(key, time=100.0 * number) for number, key in enumerate("01", 1)],
                 "events": [],
                 "first_answers": {"VirtualMachineScaleSets_Get": 5.0},
             },

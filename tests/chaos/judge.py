@@ -32,6 +32,8 @@ UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
 ON_INSTANCES = {UPGRADE, "VirtualMachineScaleSets_Reimage", "VirtualMachineScaleSets_Start"}
 # Simulated seconds by which a time on the client's clock may be off.
 CLOCKS_APART = 15.0
+# Two records of one event, rounded.
+AT_ONCE = 0.01
 
 
 class Ran(Protocol):
@@ -189,14 +191,23 @@ def services(case: Case, before: World, after: World, run: Ran) -> Iterator[str]
         yield f"the services were {mine} and are {theirs}"
 
 
-def _deallocated_at_work(world: World) -> set[str]:
-    """Instances that another client deallocated in the middle of an upgrade: whose doing it was nobody can read."""
-    busy, found = set(), set()
+def _cut_off(world: World, by_then: float) -> set[str]:
+    """Instances whose upgrade or reimage by this rollout another client has cut off by deallocating them, and that have
+    not run since: they look as what our own work has left deallocated.
+    """
+    begun = {(key, one["started"]) for one in world.batches() for key in one["instance_ids"]}
+    ours, found = set(), set()
     for entry in world.timeline:
-        if entry["what"] == "busy":
-            busy = busy | {entry["instance"]} if entry["to"] else busy - {entry["instance"]}
-        if entry["what"] == "power" and entry["to"] == "deallocating" and entry["instance"] in busy:
-            found.add(entry["instance"])
+        key, what, to = entry["instance"], entry["what"], entry["to"]
+        if entry["time"] > by_then:
+            break
+        if what == "busy":
+            at_once = any(key == one and abs(entry["time"] - when) < AT_ONCE for one, when in begun)
+            ours = ours | {key} if to and to != "another client" and at_once else ours - {key}
+        if what == "power" and to == "deallocating" and key in ours:
+            found.add(key)
+        if what == "power" and to == "running":
+            found.discard(key)
     return found
 
 
@@ -209,7 +220,7 @@ def hands_off(case: Case, before: World, after: World) -> Iterator[str]:
             continue
         if unchosen := [key for key in ids if key in there and not case.chosen(key, there[key])]:
             yield f"{what} of {unchosen}, which were not chosen"
-        cut_off = _deallocated_at_work(after) if what == "start" else set()
+        cut_off = _cut_off(after, action["time"]) - {*action["protected"]} if what == "start" else set()
         if spared := sorted({*action["spared"]} - cut_off):
             yield f"{what} of {spared}, which are protected or deallocated"
         if action["attached"]:

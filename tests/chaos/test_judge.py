@@ -187,6 +187,42 @@ def running_one_started(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "start"))
 
 
+def deallocated_at_work(rollout: Rollout, began: float = 100.0, whose: str = "operation") -> None:
+    rollout.after.timeline[:0] = [
+        changed(began, "0", "busy", whose),
+        changed(began + 15, "0", "power", "deallocating"),
+        changed(began + 15, "0", "busy", None),
+    ]
+
+
+def started_before_it_was_cut_off(rollout: Rollout) -> None:
+    deallocated_at_work(rollout)
+    rollout.after.metrics["actions"].append(action("0", "start", 110, spared=["0"]))
+
+
+def started_after_it_had_run_again(rollout: Rollout) -> None:
+    """The second time somebody else has deallocated it, in nobody's upgrade."""
+    deallocated_at_work(rollout)
+    rollout.after.timeline.extend([changed(250, "0", "power", "running"), changed(260, "0", "power", "deallocating")])
+    rollout.after.metrics["actions"] += [action("0", "start", at, spared=["0"]) for at in (200, 300)]
+
+
+def started_after_another_s_work_was_cut_off(rollout: Rollout) -> None:
+    deallocated_at_work(rollout, 170, "another client")
+    rollout.after.metrics["actions"].append(action("0", "start", spared=["0"]))
+
+
+def started_after_an_upgrade_of_another_s_was_cut_off(rollout: Rollout) -> None:
+    rollout.worked_on(170, "0", "another client")
+    deallocated_at_work(rollout, 170)
+    rollout.after.metrics["actions"].append(action("0", "start", spared=["0"]))
+
+
+def started_though_it_is_protected(rollout: Rollout) -> None:
+    deallocated_at_work(rollout)
+    rollout.after.metrics["actions"].append(action("0", "start", spared=["0"], protected=["0"]))
+
+
 def restarted(rollout: Rollout) -> None:
     rollout.after.metrics["actions"].append(action("0", "restart"))
 
@@ -412,6 +448,11 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (spared_named, "which are protected or deallocated"),
     (attached_named, "which were attached by hand"),
     (running_one_started, "start of ['0']"),
+    (started_before_it_was_cut_off, "start of ['0'], which are protected or deallocated"),
+    (started_after_it_had_run_again, "start of ['0'], which are protected or deallocated"),
+    (started_after_another_s_work_was_cut_off, "start of ['0'], which are protected or deallocated"),
+    (started_after_an_upgrade_of_another_s_was_cut_off, "start of ['0'], which are protected or deallocated"),
+    (started_though_it_is_protected, "start of ['0'], which are protected or deallocated"),
     (restarted, "restart of ['0']"),
     (adopted, "instance 7 is called failed, and no action has named it"),
     (batch_too_large, "batch 2 takes down ['1', '2'], more than 10%"),
@@ -502,14 +543,14 @@ def fallen_and_named(rollout: Rollout) -> None:
 
 
 def started_after_another_client_deallocated_it_at_work(rollout: Rollout) -> None:
-    """Whose doing it was nobody can read."""
-    at_work = [
-        changed(110, "0", "busy", "one"),
-        changed(115, "0", "power", "deallocating"),
-        changed(115, "0", "busy", None),
-    ]
-    rollout.after.timeline.extend(at_work)
+    """It looks as what our own work has left."""
+    deallocated_at_work(rollout)
     rollout.after.metrics["actions"].append(action("0", "start", spared=["0"]))
+
+
+def started_again_as_it_never_ran(rollout: Rollout) -> None:
+    deallocated_at_work(rollout)
+    rollout.after.metrics["actions"] += [action("0", "start", at, spared=["0"]) for at in (200, 300)]
 
 
 def started_after_its_fall(rollout: Rollout) -> None:
@@ -577,6 +618,7 @@ FINE = [
     all_checked,
     fallen_and_named,
     started_after_another_client_deallocated_it_at_work,
+    started_again_as_it_never_ran,
     started_after_its_fall,
 ]
 

@@ -83,6 +83,7 @@ class SetFigures:
     in_hand: dict[str, Instance] = field(default_factory=dict)
     unavailable_when_read: frozenset[str] = frozenset()
     spared_when_read: frozenset[str] = frozenset()
+    protected_when_read: frozenset[str] = frozenset()
     model_read: dict[str, float] = field(default_factory=dict)
     last_read: float = 0.0
     planned_on: dict[str, float] = field(default_factory=dict)
@@ -176,6 +177,7 @@ class Recorder:
         figures.planned_on[client] = figures.model_read.get(client, 0.0)
         figures.unavailable_when_read = frozenset(figures.unavailable)
         figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
+        figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
 
     @staticmethod
     def _spared(instance: Instance) -> bool:
@@ -188,9 +190,10 @@ class Recorder:
 
     def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
         """An action on these instances was accepted. Call it before anything is done to them. `spared`: those that
-        were protected or deallocated when a client last read them, and still are.
+        were protected or deallocated when a client last read them, and still are; `protected`: those of them that were
+        protected then, and still are.
         """
-        known = self.of(owner.name).spared_when_read
+        known, guarded = self.of(owner.name).spared_when_read, self.of(owner.name).protected_when_read
         self.actions.append(
             {
                 "time": now,
@@ -199,6 +202,7 @@ class Recorder:
                 "action": action,
                 "instance_ids": [i.instance_id for i in instances],
                 "spared": [i.instance_id for i in instances if self._spared(i) and i.instance_id in known],
+                "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in guarded],
                 "attached": [i.instance_id for i in instances if i.attached],
                 "fallen": [i.instance_id for i in instances if i.fell],
             }
