@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import typing as t
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
     HookOptions,
     SelectionOptions,
 )
+from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
@@ -34,7 +34,6 @@ _HOOKS = list(HookOptions.__dataclass_fields__)
 _SIGN_IN = list(ConnectionOptions.__dataclass_fields__)
 _CHOICES = list(SelectionOptions.__dataclass_fields__)
 COLLECTION = Path(__file__).resolve().parents[2]
-_ARGUMENT = re.compile(r"argument '(\w+)' is of type|value of (\w+) must be one of")
 
 Args = dict[str, t.Any]
 
@@ -149,13 +148,12 @@ def _same(extra: t.Any, own: t.Any) -> bool:
 def with_result(result: dict[str, t.Any], args: t.Mapping[str, t.Any] = MappingProxyType({})) -> dict[str, t.Any]:
     """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
     if result.get("failed") and not result.get("rollout_result"):
-        if argument := _ARGUMENT.search(str(result.get("msg"))):
-            name = argument[1] or argument[2]
-            value = args.get(name) if argument[1] else None  # a refused choice is named by Ansible
-            given = f" = {value}" if value is not None else ""
-            result["msg"] = f"rollout_{name}{given}: {str(result['msg']).rstrip('.')}. Nothing was written."
         code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
+        if code != "task_failed" and not args.get("memory"):
+            result["msg"] = _asked.unwritten(str(result.get("msg")))
         result |= {"next": None, "hooks_due": 0}
         result["rollout_result"] = merge([{"outcome": "refused", "code": code, "arm": result.get("arm") or {}}])
+    if result.get("failed"):
+        result["msg"] = _asked.by_variable(str(result.get("msg")), args)
     failure = f"{result.get('code', 'task_failed')}: {result.get('msg')}" if result.get("failed") else ""
     return {**result, "failure": failure}

@@ -79,7 +79,7 @@ def refuse_unwritable(directory: str) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise Refused(
             "journal_not_writable",
-            f"the journal in {directory} cannot be written: {there} is no directory that this user may write to.",
+            f"journal_dir '{directory}' cannot be used: {there} is no directory that this user may write to.",
         )
 
 

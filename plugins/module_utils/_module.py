@@ -27,7 +27,7 @@ from ._facts.problems import Cancelled, Refused
 from ._facts.releases import old_ansible
 from ._facts.times import timestamp
 from ._journal import Journal
-from ._options import ConnectionOptions, JournalOptions, argument_spec, parse
+from ._options import ConnectionOptions, JournalOptions, argument_spec, parse, unusable_number
 
 Request = t.TypeVar("Request", bound=ConnectionOptions)
 Asked_contra = t.TypeVar("Asked_contra", bound=ConnectionOptions, contravariant=True)
@@ -105,6 +105,8 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
         if option.get("required") and module.params[name] == "":
             said = f"{name} is empty{f'; {_ELSEWHERE[name]}' if name in _ELSEWHERE else ''}."
             module.fail_json(**_failure("option_invalid", said))
+    if said := unusable_number(module.params):
+        module.fail_json(**_failure("option_invalid", said))
     if said := old_ansible(module.ansible_version) or sdk.unmet_requirements():
         trace = {"exception": sdk.IMPORT_ERROR} if sdk.IMPORT_ERROR else {}
         module.fail_json(**_failure("requirements_missing", said), **trace)

@@ -11,6 +11,7 @@ share. A field without a default is required. A test compares all of them with t
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing as t
 from dataclasses import dataclass, field
@@ -381,6 +382,14 @@ def request_of(module: str) -> type[ConnectionOptions]:
     """The request class is called as the module is."""
     kind = globals()["".join(word.title() for word in module.split("_")) + "Request"]
     return t.cast(type[ConnectionOptions], kind)
+
+
+def unusable_number(params: t.Mapping[str, t.Any]) -> str:
+    """An option that is a number and counts nothing: below 0, infinite or none; "" where all can be meant."""
+    for name, value in params.items():
+        if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+            return f"{name} is {value:g}, but must be 0 or more."
+    return ""
 
 
 def argument_spec(request: type) -> Spec:

@@ -212,6 +212,7 @@ rollout_result:
         adopted: false
         operation_seconds: 231.4
         settle_seconds: 16.2
+        unsettled_seconds: 12.1
     instances:
       "0":
         image_before: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: 24.04.202610010}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,12 @@ _WORDS = {"azure_rolling_upgrade_on_failure": ("stop", "rollback_failed", "rollb
 # Names of version 1.0 that are deprecated.
 _OLD = {f"{prefix}_{name}": f"rollout_{name}" for prefix in ("rollback", "azure_rolling_upgrade") for name in _PLACE}
 
+
+_WRONG_TYPE = re.compile(r"argument '(\w+)' is of type .* convert to (\w+)")
+_WRONG_WORD = re.compile(r"value of (\w+) must be one of: (.*), got: (.*?)\.?$")
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_OPTION = re.compile(rf"(?:{'|'.join(sorted(_NAMES['rollout']))})(?= (?:'|is ))")
+_UNWRITTEN = "Nothing was written."
 
 NESTED = (
     "A task file of a rollout uses a role of this collection, and a rollout inside another one would take its place. "
@@ -113,6 +120,17 @@ def without_place(args: Variables) -> Said | None:
     )
 
 
+def nameless(variables: Variables) -> Said | None:
+    """Words of `-e` that Ansible gives no variable, and would drop."""
+    if not (words := variables.get("_raw_params")):
+        return None
+    return "option_invalid", (
+        f"'{printable(str(words), LONGEST_NAME)}' in the extra variables belongs to none of them: -e takes name=value "
+        "pairs with blanks between them. Write a list with commas (-e rollout_instance_ids=1,3), and quote a value "
+        "that has blanks. Nothing was written."
+    )
+
+
 def wrong_word(variables: t.Iterable[str], value_of: t.Callable[[str], t.Any]) -> Said | None:
     """A word that a role would take for another one."""
     for name in sorted(_WORDS.keys() & set(variables)):
@@ -134,6 +152,22 @@ def deprecated(variables: Variables) -> str:
     unused = [name for name, better in zip(old, new, strict=True) if variables.get(better) not in (None, "")]
     beaten = "".join(f" {one} is ignored, because {_OLD[one]} is set." for one in unused)
     return f"{' and '.join(old)} {'are' if len(old) > 1 else 'is'} deprecated. Use {' and '.join(new)} instead.{beaten}"
+
+
+def by_variable(said: str, args: Variables) -> str:
+    """What Ansible, or a module of a rollout, says of an option that it refuses, by the name of its variable."""
+    rest = f" {_UNWRITTEN}" if said.endswith(_UNWRITTEN) else ""
+    if wrong := _WRONG_TYPE.search(said):
+        kind = _KINDS.get(wrong[2], f"of type {wrong[2]}")
+        said = f"{wrong[1]} is '{printable(str(args.get(wrong[1])), LONGEST_NAME)}', but must be {kind}.{rest}"
+    elif wrong := _WRONG_WORD.search(said.removesuffix(rest)):
+        said = f"{wrong[1]} is '{wrong[3]}', but must be one of {wrong[2]}.{rest}"
+    prefix = "rollback" if args.get("back") and said.startswith(("image ", "instance_ids ")) else "rollout"
+    return f"{prefix}_{said}" if _OPTION.match(said) else said
+
+
+def unwritten(said: str) -> str:
+    return said if _UNWRITTEN in said else f"{said.rstrip('.')}. {_UNWRITTEN}"
 
 
 def once_per_host(host: str, hosts: t.Sequence[str], own: t.Callable[[str], Variables]) -> Said | None:

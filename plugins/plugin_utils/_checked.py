@@ -57,7 +57,8 @@ class ActionModule(ActionBase):
             display.deprecated(old, version="2.0.0", collection_name="steady.vmss")
         by_name = lookup_loader.get("ansible.builtin.vars", loader=self._loader, templar=self._templar)
         return (
-            _asked.unknown(variables, origin.playbook)
+            _asked.nameless(variables)
+            or _asked.unknown(variables, origin.playbook)
             or _asked.without_place(args)
             or _asked.wrong_word(variables, lambda name: by_name.run([name], variables, default="")[0])
             or self._once_per_host(variables)

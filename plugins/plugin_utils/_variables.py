@@ -20,7 +20,7 @@ _OF_A_WAY_BACK = ("image", "instance_ids")
 
 
 def listed(value: object) -> list[str]:
-    """A list however it was given: a list, JSON text, text with commas, or nothing."""
+    """A list however it was given: a list, JSON text, text with commas or blanks, or nothing."""
     if value is None or value == "":
         return []
     if isinstance(value, str) and value.lstrip().startswith("["):
@@ -29,7 +29,7 @@ def listed(value: object) -> list[str]:
         except ValueError as exc:
             raise AnsibleFilterError(f"'{value}' looks like a JSON list and is not valid: {exc}") from exc
     if isinstance(value, str):
-        value = value.split(",")
+        value = value.replace(",", " ").split()
     if not isinstance(value, (list, tuple)):
         value = [value]
     return [str(item).strip() for item in value if str(item).strip()]

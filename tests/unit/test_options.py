@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,11 @@ def test_every_member_of_the_upgrade_policy_is_an_option() -> None:
     for section, (_wire, members) in SECTIONS.items():
         named = {name: {"type": kinds[type(member.default)]} for name, member in members.items()}
         assert spec[section]["options"] == named
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-1, "is -1"), (-0.5, "is -0.5"), (math.inf, "is inf"), (math.nan, "is nan")]
+)
+def test_a_number_that_counts_nothing_is_refused(value: float, said: str) -> None:
+    assert said in _options.unusable_number({"name": "web", "pause": 0, "healthy_for": value})
+    assert _options.unusable_number({"name": "web", "canary": None, "pause": 0.0, "chosen": True}) == ""

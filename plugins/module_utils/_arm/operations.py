@@ -23,7 +23,7 @@ def wait_for_operation(azure: Azure, clock: Clock, ref: OperationRef, deadline: 
     """The operation's end; None where Azure no longer knows it or the deadline passed: a fresh read tells then."""
     started = clock.now()
     while clock.now() <= deadline:
-        clock.sleep(pacing.next_read(pacing.OPERATION, clock.now() - started))
+        clock.sleep(pacing.next_poll(clock.now() - started))
         try:
             operation = azure.operation(ref)
         except AzureError as error:
@@ -63,7 +63,7 @@ def write_until(
         if failed >= _MOST_FAILED or taken >= _MOST_SENT or clock.now() > deadline:
             raise AzureError(last, what, scale_set)
         if sent is not None and (waited := clock.now() - sent) < _SHOWS_WITHIN:
-            clock.sleep(pacing.next_read(pacing.INSTANCES, waited))
+            clock.sleep(pacing.next_look(waited))
             continue
         tell("write_sent", what=what)
         try:

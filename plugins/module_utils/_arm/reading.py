@@ -324,15 +324,15 @@ def operation(document: object, retry_after: float | None = None) -> Operation:
     word = known.get(str(status).lower(), "InProgress")
     if word == "InProgress":
         return Operation(word, retry_after=retry_after)
-    end = moment(at(document, "endTime"))
+    start, end = moment(at(document, "startTime")), moment(at(document, "endTime"))
     if word == "Succeeded":
-        return Operation(word, end=end)
+        return Operation(word, start=start, end=end)
     error = error_member(document)
     preempted = str(error.get("code") or "").lower() in CONFLICT_CODES
     found = problem_of(error, problems.CONFLICT if preempted else problems.LOST)
     if not error:
         found = Problem(problems.LOST, "", f"the operation ended as {word} and Azure gave no reason")
-    return Operation(word, found, end=end)
+    return Operation(word, found, start=start, end=end)
 
 
 def image_version(document: Document, image: Image, location: str | None = None) -> ImageVersion:

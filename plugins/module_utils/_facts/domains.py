@@ -117,7 +117,7 @@ class Selection:
 
 
 def select(instance_ids: object, update_domains: object, fault_domains: object, zones: object) -> Selection:
-    """A selection from option values. Raises Refused for a domain that is no number."""
+    """A selection from option values, with the ranges of `ranges`. Raises Refused for a domain that is no number."""
     return Selection(
         tuple(_texts(instance_ids)),
         tuple(_numbers(update_domains, "update domain")),
@@ -127,7 +127,8 @@ def select(instance_ids: object, update_domains: object, fault_domains: object, 
 
 
 def _texts(values: object) -> list[str]:
-    return [str(value).strip() for value in values or () if str(value).strip()]  # type: ignore[attr-defined]
+    texts = (str(value).strip() for value in values or ())  # type: ignore[attr-defined]
+    return [one for text in texts for one in _spread(text)]
 
 
 def _numbers(values: object, word: str) -> list[int]:

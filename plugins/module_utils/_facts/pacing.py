@@ -15,16 +15,20 @@ from __future__ import annotations
 import math
 import typing as t
 
+Between = tuple[float, float]  # seconds: at the first it was not there yet, at the second it was
+
 OPERATION = "operation"
 INSTANCES = "instances"
 
-_SHARE = {OPERATION: 0.07, INSTANCES: 0.04}
+_SHARE = {OPERATION: 0.06, INSTANCES: 0.04}
 _FIRST_SHARE = 0.2  # of an operation, while no earlier one tells how long it takes
-_SOONEST = 0.95  # of what the quickest of the recent operations took
-_SHORTEST = {OPERATION: 1.0, INSTANCES: 2.0}
+_LATER = 1.01  # of what the quickest of the recent operations took: just after such an end
+_SHORTEST = {OPERATION: 1.0, INSTANCES: 3.0}
 _FIRST = 2.0
-_STEP = 3.0  # at least, between two polls while nothing tells when it ends
-_SETTLE = 5.0  # at most, between two reads of the instances until the wait is long
+STEP = 3.0  # at least, between two polls while nothing tells when it ends
+_SETTLE = 5.0  # at most, between two reads of the instances while nothing tells when they are healthy
+_NEAR = 3.0  # so well it is known when they were healthy
+_EVEN = 7.0  # the same where an earlier batch tells
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
 _LONGEST = 60.0
@@ -37,29 +41,37 @@ def pause(kind: str, left: int | None) -> float:
     return _REFILL[kind] if left is not None and left <= _SCARCE else 0.0
 
 
-def next_read(kind: str, waited: float, earlier: t.Sequence[float] = (), left: int | None = None) -> float:
-    """Seconds until the next read, `waited` seconds after the wait began.
+def next_poll(waited: float, earlier: t.Sequence[float] = (), left: int | None = None) -> float:
+    """Seconds until an operation is read again, `waited` seconds after it began.
 
-    `earlier`: seconds that the same wait took in earlier batches. `left`: reads that Azure says remain.
+    `earlier`: seconds that the same took in earlier batches. `left`: reads that Azure says remain.
     """
-    seconds = _to_settle(waited, earlier) if kind == INSTANCES else _to_poll(waited, earlier)
-    return max(pause(kind, left), _SHORTEST[kind], seconds)
+    return max(pause(OPERATION, left), _SHORTEST[OPERATION], _to_poll(waited, earlier))
+
+
+def next_look(waited: float, earlier: t.Sequence[Between] = (), left: int | None = None) -> float:
+    """The same of the instances, which are waited for. `earlier`: between how many seconds it took."""
+    return max(pause(INSTANCES, left), _SHORTEST[INSTANCES], _to_settle(waited, earlier))
 
 
 def _to_poll(waited: float, earlier: t.Sequence[float]) -> float:
     if not earlier:
-        return _FIRST if waited <= 0 else min(_LONGEST, max(_STEP, waited * _FIRST_SHARE))
-    soonest = min(earlier[-3:]) * _SOONEST
+        return _FIRST if waited <= 0 else min(_LONGEST, max(STEP, waited * _FIRST_SHARE))
+    soonest = min(earlier[-3:]) * _LATER
     return soonest - waited if waited < soonest else min(_LONGEST, waited * _SHARE[OPERATION])
 
 
-def _to_settle(waited: float, earlier: t.Sequence[float]) -> float:
+def _to_settle(waited: float, earlier: t.Sequence[Between]) -> float:
     """Reads that lie evenly, so that one comes when the instances were healthy in an earlier batch."""
-    expected = min(earlier[-3:], default=0.0)
+    most = min((most for _least, most in earlier[-3:]), default=0.0)
+    least = max((least for least, _most in earlier[-3:] if least < most), default=0.0)
+    expected = (least + most) / 2 if 0 < least < most - _NEAR else most
     if waited < expected * 0.99:
-        gap = expected / math.ceil(expected / (_SETTLE * 1.1))
+        gap = expected / math.ceil(expected / _EVEN)
         return gap - waited % gap
-    return min(_LONGEST, max(min(_SETTLE, (waited - expected) * 0.3), waited * _SHARE[INSTANCES]))
+    if waited < most * 0.99:
+        return most - waited
+    return min(_LONGEST, max(min(_SETTLE, waited - expected), waited * _SHARE[INSTANCES]))
 
 
 def glance(number: int, earlier: t.Sequence[float] = ()) -> float:

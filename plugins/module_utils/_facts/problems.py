@@ -127,6 +127,9 @@ def _short(target: str) -> str:
     return found[1] if found else target.rsplit("/providers/", 1)[-1]
 
 
+_AS_NOTICED = 0.95  # of the seconds until it was noticed
+
+
 @dataclass(frozen=True)
 class Operation:
     """A long-running operation as its status URL reports it."""
@@ -134,7 +137,16 @@ class Operation:
     status: str  # InProgress, Succeeded, Failed, Canceled; unknown words count as InProgress
     problem: Problem | None = None
     retry_after: float | None = None  # seconds that Azure asks to wait before the next look, mostly None
-    end: float | None = None  # when it ended by Azure's clock, seconds since the epoch
+    start: float | None = None  # when it began by Azure's clock, seconds since the epoch
+    end: float | None = None  # when it ended by the same
+
+    def took(self, least: float, most: float) -> float:
+        """Seconds, by Azure's own times where these can be meant: some of its operations begin when they end.
+
+        `least`, `most`: between which it ended, as it was looked at.
+        """
+        seconds = self.end - self.start if self.start and self.end else 0.0
+        return seconds if seconds > 0 and least <= seconds <= most else max(least, most * _AS_NOTICED)
 
     @property
     def ended(self) -> bool:

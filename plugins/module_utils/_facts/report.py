@@ -37,6 +37,7 @@ class BatchReport:
     not_started_instance_ids: tuple[str, ...] = ()
     operation_seconds: float = 0.0
     settle_seconds: float = 0.0
+    unsettled_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
@@ -51,6 +52,7 @@ class BatchReport:
             "not_started_instance_ids": list(self.not_started_instance_ids),
             "operation_seconds": round(self.operation_seconds, 1),
             "settle_seconds": round(self.settle_seconds, 1),
+            "unsettled_seconds": round(self.unsettled_seconds, 1),
         }
 
     @classmethod
@@ -68,6 +70,7 @@ class BatchReport:
             not_started_instance_ids=tuple(shown.get("not_started_instance_ids") or ()),
             operation_seconds=float(shown.get("operation_seconds") or 0),
             settle_seconds=float(shown.get("settle_seconds") or 0),
+            unsettled_seconds=float(shown.get("unsettled_seconds") or 0),
         )
 
 

@@ -36,6 +36,15 @@ def as_last_read(runs: str, read_at: float | None) -> str:
     return runs if read_at is None else f"As last read at {timestamp(read_at)}: {runs}"
 
 
+def counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def instances(ids: t.Sequence[str]) -> str:
+    """As "instance 3" or "instances 3, 4"."""
+    return f"instance{'' if len(ids) == 1 else 's'} {named(list(ids))}"
+
+
 def named(ids: list[str]) -> str:
     more = [f"and {len(ids) - _MOST_NAMED} more"] if len(ids) > _MOST_NAMED else []
     return ", ".join([*ids[:_MOST_NAMED], *more])

@@ -83,7 +83,7 @@ def _breach_beside(survey: Survey) -> str:
     if not (left := survey.left_unhealthy):
         return ""
     breach = _breach_with(survey, left)
-    return breach and f"{breach}. Another run of this rollout has upgraded instances {_unavailable(survey, left)}"
+    return breach and f"{breach}. Another run of this rollout has upgraded {_unavailable(survey, left)}"
 
 
 def _breach_with(survey: Survey, down: t.Sequence[Instance]) -> str:
@@ -93,8 +93,9 @@ def _breach_with(survey: Survey, down: t.Sequence[Instance]) -> str:
     return breach_after(survey.policy.thresholds, len(current | failed), sorted(failed))
 
 
-def _unavailable(survey: Survey, instances: t.Iterable[Instance]) -> str:
-    return ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in instances)
+def _unavailable(survey: Survey, instances: t.Collection[Instance]) -> str:
+    listed = ", ".join(f"{i.instance_id} ({survey.why_unavailable(i)})" for i in instances)
+    return f"instance{'' if len(instances) == 1 else 's'} {listed}"
 
 
 def awaited(survey: Survey) -> Wait | None:
@@ -122,8 +123,8 @@ def _comes(survey: Survey, instance: Instance) -> bool:
 def who_has_it(survey: Survey, down: t.Sequence[Instance]) -> str:
     """Words for what is not available, by instance."""
     what = "the model" if survey.policy.whole_model else "the image"
-    have = "instance {} has" if len(down) == 1 else "instances {} have"
-    return f"{have.format(_unavailable(survey, down))} {what} already, as an earlier run may have left it"
+    have = "has" if len(down) == 1 else "have"
+    return f"{_unavailable(survey, down)} {have} {what} already, as an earlier run may have left it"
 
 
 def _only_busy(survey: Survey) -> Wait:
@@ -139,7 +140,7 @@ def _only_busy(survey: Survey) -> Wait:
 
 def _wait_for(survey: Survey, others: t.Sequence[Instance]) -> Wait:
     """No other domain starts, and no rollout ends, while another run of it works on these."""
-    reason = f"another client is still upgrading instances {_unavailable(survey, others)}"
+    reason = f"another client is still upgrading {_unavailable(survey, others)}"
     return Wait("instances_busy", reason, busy=True)
 
 

@@ -40,7 +40,8 @@ def ending(memory: Memory, ways: Ways) -> str:
         parts = [_tolerated(memory, ways), memory.resume_failed, memory.latest_failed, _unproven(memory, ways)]
         parts += [] if endings.went_well(memory) else [memory.walk.last_read, _go_on(ways)]
     elif memory.plan is None:
-        parts = [stop.why]
+        unwritten = stop.refused and "Nothing was written" not in stop.why
+        parts = [stop.why, "Nothing was written." if unwritten else ""]
     elif stop.refused and stop.code != "hook_failed":
         parts = [stop.why, f"{_unwritten(memory)}.", _still_suspended(memory)]
     elif stop.refused:
@@ -93,14 +94,14 @@ def died(memory: Memory) -> str:
     if memory.plan is None:
         return "The module that planned the rollout ended without a result. Nothing was written."
     ids = memory.walk.batch["instance_ids"] if memory.phase == "upgrade" and memory.walk.batch else ()
-    of = f" while it upgraded instances {sentences.named(list(ids))}" if ids else ""
+    of = f" while it upgraded {sentences.instances(ids)}" if ids else ""
     return f"{this(memory)} stopped: its module ended without a result{of}."
 
 
 def keep_appearing(memory: Memory, rounds: int) -> str:
     return (
-        f"After {rounds} rounds instances {sentences.named(list(memory.walk.left))} of scale set "
-        f"{memory.planned.name} still do not run the target image."
+        f"Scale set {memory.planned.name} still has instances of another image after {rounds} rounds: "
+        f"{sentences.instances(memory.walk.left)}."
     )
 
 
@@ -114,13 +115,14 @@ def _halted(memory: Memory, hook: Hook) -> str:
     walk, plan = memory.walk, memory.planned
     if memory.phase == "check":
         group = plan.check[walk.checked]
-        return f"did not start because of instances {', '.join(group['instance_ids'])}, which already run the image"
+        run = "runs" if len(group["instance_ids"]) == 1 else "run"
+        return f"did not start because of {sentences.instances(group['instance_ids'])}, which already {run} the image"
     if memory.phase == "check_others":
-        return f"stopped because of instances {', '.join(memory.unchecked[0])}, which this run has not upgraded"
+        return f"stopped because of {sentences.instances(memory.unchecked[0])}, which this run has not upgraded"
     if hook == "before" or walk.batch is None or hook == "after":
         return "did not start" if hook == "before" else f"stopped at rollout_{hook}"
     batch = walk.batch
-    return f"stopped at batch {batch['number']}, {batch['label']}, instances {', '.join(batch['instance_ids'])}"
+    return f"stopped at batch {batch['number']}, {batch['label']}, {sentences.instances(batch['instance_ids'])}"
 
 
 def hook_failed_at_the_stop(task: str, words: str | None) -> str:
@@ -224,14 +226,16 @@ def _instances_now(memory: Memory) -> str:
         if back.instances_failed:
             return f"What they run now could not be read: {back.instances_failed} {memory.walk.last_read}"
         return back.instances_now
-    ids = ", ".join(back.instance_ids)
+    ids = sentences.instances(back.instance_ids)
     if back.complete:
         still_new = endings.still_new(memory)
         still = f" Still on the new one: {', '.join(still_new)}." if still_new else ""
-        return f"Instances {ids} are back on the previous image {previous}.{still}"
+        are = "is" if len(back.instance_ids) == 1 else "are"
+        return f"{ids.capitalize()} {are} back on the previous image {previous}.{still}"
     why = back.instances_failed or "what must not be touched was skipped."
     now = back.instances_now or "What they run now was not read."
-    return f"Not all of instances {ids} are back on the previous image: {why} {now}"
+    not_back = f"Not all of {ids} are" if len(back.instance_ids) > 1 else f"{ids.capitalize()} is not"
+    return f"{not_back} back on the previous image: {why} {now}"
 
 
 # -- what is suspended or drained -------------------------------------------------------------------
@@ -251,8 +255,8 @@ def _drained(memory: Memory) -> str:
     if not memory.walk.drained:
         return ""
     return (
-        f"rollout_before_batch ran for instances {', '.join(memory.walk.drained)}, and rollout_after_batch did not: "
-        "what it did to them, such as draining them, is still in effect."
+        f"rollout_before_batch ran for {sentences.instances(memory.walk.drained)}, and rollout_after_batch did not: "
+        "what it did there, such as draining, is still in effect."
     )
 
 
@@ -264,30 +268,33 @@ def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
     batches = result["batches"]
     touched = {one for batch in batches for one in batch["instance_ids"]}
     unavailable = result["unavailable"]
-    left = f" {len(busy)} instances were skipped." if (busy := endings.skipped(memory)) else ""
+    left = ""
+    if busy := endings.skipped(memory):
+        left = f" {sentences.counted(len(busy), 'instance was', 'instances were')} skipped."
     mode = memory.planned.changes_mode and memory.upgrade_mode == "Manual" and not memory.rules.check_mode
+    did = sentences.counted(len(batches), "batch", "batches"), sentences.counted(len(touched), "instance", "instances")
     return (
-        f"{'It would be ' if memory.rules.check_mode else ''}{result['outcome']}: {len(batches)} batches, "
-        f"{len(touched)} instances, at most {unavailable['max_seen']} of {unavailable['max_allowed']} unavailable, "
+        f"{'It would be ' if memory.rules.check_mode else ''}{result['outcome']}: {', '.join(did)}, "
+        f"at most {unavailable['max_seen']} of {unavailable['max_allowed']} unavailable, "
         f"{result['arm']['calls']} ARM calls.{left}{' The upgrade mode is Manual now.' if mode else ''}"
     )
 
 
 def progress(event: t.Mapping[str, t.Any]) -> str:
     """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
-    known = {name: sentences.named(value) if isinstance(value, list) else value for name, value in event.items()}
+    known = {name: sentences.instances(value) if isinstance(value, list) else value for name, value in event.items()}
     said = {
-        "planned": "{batches} batches, {instances} instances to upgrade to {target}",
-        "batch_begins": "batch {number} of {of} begins: {label}, instances {instances}",
+        "planned": "instances to upgrade to {target}: {instances}, in batches: {batches}",
+        "batch_begins": "batch {number} of {of} begins: {label}, {instances}",
         "batch_ended": "batch {number} of {of} ended {outcome} after {seconds} s; remaining: {remaining} instances",
-        "upgrade_sent": "Azure accepted the upgrade of instances {instances}",
-        "reimage_sent": "Azure accepted the reimage of instances {instances}",
-        "start_sent": "Azure accepted the start of instances {instances}",
+        "upgrade_sent": "Azure accepted the upgrade of {instances}",
+        "reimage_sent": "Azure accepted the reimage of {instances}",
+        "start_sent": "Azure accepted the start of {instances}",
         "operation_ended": "Azure's operation ended: {status}",
         "upgraded": "instance {instance} is upgraded and available",
         "failed": "instance {instance} failed: {why}",
-        "skipped": "continues without instances that another client keeps busy: {instances}",
-        "adopted": "waits for instances {instances}, which an earlier run has started",
+        "skipped": "continues without {instances}, which another client keeps busy",
+        "adopted": "waits for {instances}, which an earlier run has started",
         "waiting": "no batch may start yet: {reason}",
         "request_failed": "the request failed: {problem}",
         "model_write_waits": "waits to {what}: the scale set is {state} by another client",

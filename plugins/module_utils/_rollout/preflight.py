@@ -59,17 +59,19 @@ class Observed:
 def findings(survey: Survey, observed: Observed, request: Request = Request()) -> list[Finding]:
     """All findings, errors first."""
     scale_set = survey.scale_set
+    images = list(image_preflight.findings(survey, observed.images, observed.now, request.security_type))
+    missing = any(one.code == "image_not_found" for one in images)  # what runs on it then does not matter
     found = [
         *_owner(scale_set, request),
         *_mode(scale_set, request),
         *_azures_upgrades(scale_set, observed.rolling_upgrade),
         *_health(scale_set, request),
         *_rollout(survey, observed.standing, request),
-        *image_preflight.findings(survey, observed.images, observed.now, request.security_type),
+        *images,
         *_unhealthy(survey, request),
         *_size(survey),
         *_skipped(survey, request),
-        *_verdicts(survey),
+        *(() if missing else _verdicts(survey)),
         *_previous(observed.ran),
         *_canary(survey),
         *model_references.findings(scale_set.document, observed.now),

@@ -88,7 +88,9 @@ class Upgrade:
         watched = [batch for batch in earlier if not batch.adopted and batch.operation_seconds]
         self._operations = [(len(batch.instance_ids), batch.operation_seconds) for batch in watched]
         # Those that ended by the lag alone tell nothing of when health comes.
-        self._settlings = [b.settle_seconds for b in watched if b.settle_seconds < patience.health_lag]
+        known = [batch for batch in watched if batch.settle_seconds < patience.health_lag]
+        self._settlings = [(batch.unsettled_seconds, batch.settle_seconds) for batch in known]
+        self._unsettled = 0.0  # seconds after the operation at which instances of the batch were last not available
         self._batch: BatchReport | None = None
         self._tracks: dict[str, verification.Track] = {}
         self._open: set[str] = set()
@@ -213,7 +215,7 @@ class Upgrade:
         if waited > (self.patience.upgrade if wait.busy else self.patience.health):
             what = "no batch could start" if self._narrowed().to_do else "the upgrade could not end"
             return self._stop(now, wait.code, f"{what} for {waited:.0f} s: {wait.reason}")
-        self._not_before = now + pacing.next_read(pacing.INSTANCES, waited)
+        self._not_before = now + pacing.next_look(waited)
         self._seen = None
         return self._look(self._not_before, model=True)
 
@@ -268,7 +270,8 @@ class Upgrade:
             if verdict != verification.PENDING and verdict not in _MORE:
                 self._resolve(instance_id, verdict, by_id.get(instance_id), now)
         if any(verdict == verification.PENDING for verdict in verdicts.values()):
-            self._not_before = now + pacing.next_read(pacing.INSTANCES, now - self._settling, self._settlings)
+            self._unsettled = now - self._settling
+            self._not_before = now + pacing.next_look(self._unsettled, self._settlings)
             self._seen = None
             return self._look(self._not_before)
         for more, kind in _MORE.items():
@@ -349,6 +352,7 @@ class Upgrade:
             batch,
             finished=now,
             settle_seconds=now - self._settling,
+            unsettled_seconds=self._unsettled,
             outcome="failed" if failed else "upgraded",
             failed_instance_ids=tuple(failed),
             not_started_instance_ids=tuple(i for i in batch.instance_ids if i not in started),
@@ -362,7 +366,7 @@ class Upgrade:
             if batch.operation_seconds and not batch.adopted:
                 self._operations.append((len(batch.instance_ids), batch.operation_seconds))
                 if batch.settle_seconds < self.patience.health_lag:
-                    self._settlings.append(batch.settle_seconds)
+                    self._settlings.append((batch.unsettled_seconds, batch.settle_seconds))
             self.report.event(now, "batch_finished", batch=batch.number, outcome=batch.outcome)
         if failed and (breach := self._breach()):
             words = "; ".join(f"instance {i}: {self.report.instances[i].why}" for i in failed)
@@ -461,17 +465,20 @@ class Upgrade:
     def saw_operation(self, now: float, operation: Operation | None, reads_remaining: int | None = None) -> None:
         """How the operation stands; None where Azure no longer knows it, and only the instances can tell."""
         self._operation_reads_remaining = reads_remaining
-        self._polled = now
+        before, self._polled = self._polled, now
         if operation is not None and not operation.ended and now - self._sent <= self.patience.upgrade:
             self._not_before = now + min(operation.retry_after or 0, self._left_since(self._sent, now))
             return
         self._polling = False
         self._operation = operation if operation is not None and operation.ended else None
-        self._settling = now
+        seconds = now - self._sent
+        if operation is not None and operation.ended:
+            seconds = operation.took(max(before, self._sent) - self._sent, seconds)
+        self._settling, self._unsettled = self._sent + seconds, 0.0
         self._seen = None
         self._not_before = now
         if self._batch:
-            self._batch = replace(self._batch, operation_seconds=now - self._sent)
+            self._batch = replace(self._batch, operation_seconds=seconds)
         status = operation.status if operation else "unknown"
         words = str(operation.problem) if operation and operation.problem else ""
         self.report.event(now, "operation_ended", status=status, problem=words)
@@ -483,10 +490,9 @@ class Upgrade:
         return self._batch.number if self._batch else None
 
     def _next_poll(self) -> float:
-        since_sent = max(self._polled, self._sent) - self._sent
-        return since_sent + pacing.next_read(
-            pacing.OPERATION, since_sent, self._like_this_one(), self._operation_reads_remaining
-        )
+        since_sent, earlier = max(self._polled, self._sent) - self._sent, self._like_this_one()
+        at = since_sent + pacing.next_poll(since_sent, earlier, self._operation_reads_remaining)
+        return at if earlier else max(at, pacing.glance(0) + pacing.STEP)  # no instance is upgraded sooner
 
     def _next_glance(self) -> float | None:
         """When to look at the instances while the operation runs, None where each was seen down or has no health.
@@ -507,7 +513,7 @@ class Upgrade:
         succeeded = self._operation is not None and self._operation.status == "Succeeded"
         if not (succeeded and self._all_seen_down):
             return 0.0
-        return pacing.next_read(pacing.INSTANCES, 0.0, self._settlings)
+        return pacing.next_look(0.0, self._settlings)
 
     def _glimpse(self) -> None:
         self._glances += 1

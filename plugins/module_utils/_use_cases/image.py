@@ -18,7 +18,7 @@ from .._facts import catalogue, commands, images
 from .._facts.documents import at, profile, with_model
 from .._facts.images import Image
 from .._facts.problems import Refused
-from .._facts.scale_set import MANUAL, RollingUpgrade, ScaleSet
+from .._facts.scale_set import MANUAL, ImageFacts, ImageVersion, RollingUpgrade, ScaleSet
 from .._facts.times import timestamp
 from .._journal import Journal
 from .._model import security_type
@@ -79,6 +79,7 @@ class _Write:
     record: Record | None
     deadline: float
     journal: Journal
+    known: ImageFacts | None  # of the target, or of another image
     requested: float | None = None  # when a write was sent last
     last: ScaleSet = field(init=False)
     read_at: float = field(init=False)  # when `last` was
@@ -175,8 +176,15 @@ class _Write:
     def _judge(self, fresh: ScaleSet, *, to_manual: bool) -> None:
         self.last, self.read_at = fresh, self.clock.now()
         self._refuse_where_changed(fresh)
-        versions = upgrade_plan_info.versions_of(self.azure, self.target, fresh)
-        exact, facts = upgrade_plan_info.exact_of(self.azure, self.target, fresh, versions)
+        versions: list[ImageVersion] = []
+        exact, facts = self.target, ImageFacts(self.target)
+        if self.request.latest_must_mean or not self.model_stands(fresh):  # else only the record is written
+            versions = upgrade_plan_info.versions_of(self.azure, self.target, fresh)
+            known, self.known = self.known, None  # only the first time
+            if known and known.image == self.target:
+                facts = known
+            else:
+                exact, facts = upgrade_plan_info.exact_of(self.azure, self.target, fresh, versions)
         if self.request.latest_must_mean:
             expected = images.parse(self.request.latest_must_mean)
             other = catalogue.newest_as_text(self.target, versions, fresh.location)
@@ -302,8 +310,12 @@ class _Write:
         return []
 
 
-def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: bool) -> ImageChange:
+def set_image(
+    azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: bool, known: ImageFacts | None = None
+) -> ImageChange:
     """Bring the model to the image, the record and, where that is asked for, the mode Manual.
+
+    `known`: what the plan has read right before of its image.
 
     Raises Refused before, and AzureError at, a write that cannot be. Where only the record is left to write, and it
     cannot be, that is a warning: the rollout stays what it was, and its next run closes the record.
@@ -315,7 +327,7 @@ def set_image(azure: Azure, clock: Clock, request: ImageRequest, *, check_mode: 
     if new_record and found and found.id == new_record.id:  # the time of the write is on the set alone
         new_record = replace(new_record, started=found.started)
     journal = Journal(request.journal, scale_set=first.id, rollout=new_record.id if new_record else None)
-    write = _Write(azure, clock, request, first, target, new_record, clock.now() + request.timeout, journal)
+    write = _Write(azure, clock, request, first, target, new_record, clock.now() + request.timeout, journal, known)
     if write.stands(first) and not write.needs_mode:
         return ImageChange(first, first, target, changed=False, joined=write.joins(first))
     try:

@@ -15,6 +15,7 @@ from .._arm.instance_ids import explicit_ids
 from .._facts import images, problems, running_image
 from .._facts.documents import with_model
 from .._facts.images import Image
+from .._facts.just_read import JustRead
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import BatchReport
 from .._facts.scale_set import Instance, ScaleSet
@@ -37,7 +38,21 @@ def upgrade(
 
     `new_model`: in check mode, the image of a model that would be written before.
     """
-    survey, rollout = survey_of(azure, request)
+    result, failure, _read = upgrade_next(azure, clock, request, check_mode=check_mode, new_model=new_model)
+    return result, failure
+
+
+def upgrade_next(
+    azure: Azure,
+    clock: Clock,
+    request: InstanceUpgradeRequest,
+    *,
+    check_mode: bool,
+    new_model: Image | None = None,
+    read: JustRead | None = None,
+) -> tuple[dict[str, t.Any], Failure | None, JustRead]:
+    """The same of a rollout, whose step before has read `read` at its end."""
+    survey, rollout = survey_of(azure, request, read.now(clock.now()) if read else None)
     if check_mode and (new_model or request.model_will_change):
         survey = _once_written(survey, new_model or survey.target)
     machine = start(survey, request, clock.now())
@@ -47,7 +62,8 @@ def upgrade(
     untold = upgrade_messages.untold(survey)
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
-        return {**planned, "warnings": [*untold, *upgrade_messages.down_on_target(survey)]}, None
+        planned["warnings"] = [*untold, *upgrade_messages.down_on_target(survey)]
+        return planned, None, _read(machine)
     journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
     read_at = None
     try:
@@ -67,13 +83,18 @@ def upgrade(
         result["warnings"].append(upgrade_messages.skipped(survey.scale_set.name, result["busy"]))
     report = machine.report
     if report.end.code is None or (report.outcome == "failed" and request.batch):
-        return result, None  # one batch is not the whole of a rollout
+        return result, None, _read(machine)  # one batch is not the whole of a rollout
     if report.outcome == "failed":
-        return result, Failure(report.end.code, upgrade_messages.tolerated(machine.survey, report))
+        return result, Failure(report.end.code, upgrade_messages.tolerated(machine.survey, report)), _read(machine)
     stopped = upgrade_messages.stopped(machine.survey, report, read_at)
     result["rollout_result"]["message"] = stopped
     more = f"{upgrade_messages.new_instances(machine.survey)} {upgrade_messages.go_on(machine.survey)}"
-    return result, Failure(report.end.code, f"{stopped} {more}", upgrade_messages.advice(machine.survey))
+    failure = Failure(report.end.code, f"{stopped} {more}", upgrade_messages.advice(machine.survey))
+    return result, failure, _read(machine)
+
+
+def _read(machine: Upgrade) -> JustRead:
+    return JustRead(machine.read_at, instances=machine.survey.instances)
 
 
 def _once_written(survey: Survey, image: Image) -> Survey:
@@ -121,8 +142,10 @@ def before_of(machine: Upgrade, by_id: t.Mapping[str, Instance], instance_id: st
     return images.show(running_image.running_image(instance))
 
 
-def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Record | None]:
-    """The scale set as it is, and the rollout that stands on it for this target.
+def survey_of(
+    azure: Azure, request: InstanceUpgradeRequest, just: JustRead | None = None
+) -> tuple[Survey, Record | None]:
+    """The scale set as it is, and the rollout that stands on it for this target. `just`: what need not be read again.
 
     Raises Refused where the model does not name the target and the call is part of no rollout, which stops at that.
     """
@@ -130,13 +153,15 @@ def survey_of(azure: Azure, request: InstanceUpgradeRequest) -> tuple[Survey, Re
         explicit_ids(request.batch)
     policy = upgrade_plan_info.policy_of(request, whole_model=request.whole_model)
     selection = upgrade_plan_info.selection_of(request)
-    scale_set = with_model(azure.scale_set(request.resource_group, request.name))
+    known = just.scale_set if just else None
+    scale_set = with_model(known or azure.scale_set(request.resource_group, request.name))
     wanted = images.parse(request.image) if request.image else None
     if request.rollout and wanted is not None and scale_set.image is not None:
         target = images.complete(wanted, scale_set.image)
     else:
         target = _target(scale_set, wanted, whole_model=policy.whole_model)
-    instances = tuple(azure.instances(scale_set))
+    there = just.instances if just else None
+    instances = tuple(azure.instances(scale_set)) if there is None else there
     if not (request.batch or request.wait_only or request.earlier_batches or request.touched):
         selection.check(instances, scale_set.name)  # of a rollout that goes on, some may be gone meanwhile
     standing, found = record.standing(scale_set), record.read(scale_set.tags)

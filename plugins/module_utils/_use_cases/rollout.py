@@ -17,6 +17,7 @@ from .._arm.client import Azure, Clock
 from .._arm.errors import AzureError
 from .._facts import commands, images
 from .._facts.images import ImageError
+from .._facts.just_read import JustRead
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import merge
 from .._facts.times import timestamp
@@ -113,6 +114,7 @@ class Driver:
         self.images: list[t.Any] = []  # that the model named, before this call and after it
         self.warnings: list[str] = []
         self._journal: Journal | None = None
+        self._read: JustRead | None = None
 
     def run(self) -> tuple[Result, Failure | None]:
         """Steps until one is not ours to do. What is kept is the memory of the step in progress."""
@@ -164,7 +166,9 @@ class Driver:
         request = self.request
         wanted = _way_back(self.azure, request) if request.back and not request.image else request.image
         asked = part(UpgradePlanInfoRequest, request, image=wanted, going_back=request.back)
+        began = self.clock.now()
         made = upgrade_plan_info.make(self.azure, asked)
+        self._read = JustRead(began, image=made.image)
         shown = upgrade_plan_info.as_result(made)
         self.findings = shown["findings"]
         planned = _planned(made, shown)
@@ -207,7 +211,9 @@ class Driver:
             latest_must_mean=dict(memory.planned.target) if step.why == "latest" else None,
             journal=t.cast(t.Any, self._path(memory)),
         )
-        change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode)
+        known = self._read.now(self.clock.now()).image if self._read else None
+        change = image.set_image(self.azure, self.clock, asked, check_mode=self.check_mode, known=known)
+        self._read = JustRead(self.clock.now(), change.after)
         self.changed = self.changed or change.changed
         self.warnings += change.warnings
         written = memory.planned.write_model and memory.result["outcome"] != "unchanged"
@@ -290,7 +296,9 @@ class Driver:
         return Seen()
 
     def _brought(self, asked: InstanceUpgradeRequest, memory: Memory) -> Seen:
-        result, failure = instance_upgrade.upgrade(self.azure, self.clock, asked, check_mode=False)
+        result, failure, self._read = instance_upgrade.upgrade_next(
+            self.azure, self.clock, asked, check_mode=False, read=self._read
+        )
         self.changed = self.changed or result["changed"]
         self.warnings += result["warnings"]
         done, failed = result["rollout_result"], None
@@ -315,7 +323,7 @@ class Driver:
 
     def _open_journal(self, plan: Planned) -> None:
         """Raises Refused where it cannot be written."""
-        if self.check_mode and self.request.journal_dir:
+        if self.request.journal_dir:
             refuse_unwritable(self.request.journal_dir)
         path = self._path(Memory(Rules(), plan=plan))
         self._journal = Journal(path, scale_set=plan.scale_set, rollout=plan.record["id"])

@@ -60,6 +60,7 @@ class Plan:
     unproven: t.Sequence[str] = ()
     security_type: str | None = None
     abandoned: bool = False
+    image: ImageFacts | None = None  # what the catalogue knows of the target
 
     @property
     def to_suspend(self) -> list[str]:
@@ -88,8 +89,6 @@ class Plan:
 def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
     """Raises Refused for limits that cannot be."""
     canary = request.canary
-    if canary is not None and canary < 0:
-        raise Refused("option_invalid", f"canary {canary} is negative; 0 turns it off.")
     return Policy(
         max_unavailable=read_limit(request.max_unavailable, "max_unavailable"),
         batch_sizes=tuple(size for text in request.batch_size if (size := parse_limit(text, "batch_size"))),
@@ -214,6 +213,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         write_model=write_model,
         close_record=closes_own or abandoned is not None,
         abandoned=abandoned is not None,
+        image=facts,
         all_on_target=names_target and not survey.to_do,
         replaces_rollout=on_set.id if on_set else "",
         follow_latest=stays_on_latest and not (settled and follows),

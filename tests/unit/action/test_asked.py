@@ -111,3 +111,37 @@ def test_hosts_that_would_do_the_same(own: dict[str, Any], refused: str | None) 
     found = _asked.once_per_host("a", list(own), own.__getitem__)
     assert (found is None) == (refused is None)
     assert found is None or f"the hosts {refused}." in found[1]
+
+
+WRONG_TYPE = "argument '{}' is of type str and we were unable to convert to {}: \"'x'\" cannot be converted"
+
+
+@pytest.mark.parametrize(
+    ("said", "args", "plain"),
+    [
+        (WRONG_TYPE.format("canary", "int"), {"canary": "50%"}, "rollout_canary is '50%', but must be a whole number."),
+        (WRONG_TYPE.format("pause", "float"), {"pause": "5m"}, "rollout_pause is '5m', but must be a number."),
+        (
+            "value of busy must be one of: wait, skip, got: yes",
+            {"busy": "yes"},
+            "rollout_busy is 'yes', but must be one of wait, skip.",
+        ),
+        ("max_unavailable '0' would never do.", {}, "rollout_max_unavailable '0' would never do."),
+        ("healthy_for is -3, but must be 0 or more.", {}, "rollout_healthy_for is -3, but must be 0 or more."),
+        ("journal_dir '/x' cannot be used.", {}, "rollout_journal_dir '/x' cannot be used."),
+        ("image 'x' names none.", {"back": True}, "rollback_image 'x' names none."),
+        ("image Canonical:x does not exist.", {}, "image Canonical:x does not exist."),
+        ("the image is gone.", {}, "the image is gone."),
+    ],
+)
+def test_an_option_is_told_by_the_name_of_its_variable(said: str, args: dict[str, Any], plain: str) -> None:
+    assert _asked.by_variable(said, args) == plain
+    unwritten = _asked.by_variable(_asked.unwritten(said), args)
+    assert unwritten == f"{plain} Nothing was written." and _asked.unwritten(unwritten) == unwritten
+
+
+def test_a_word_of_the_extra_variables_that_belongs_to_none_is_refused() -> None:
+    """`-e rollout_instance_ids=1 3`: Ansible keeps the 3 apart."""
+    code, words = _asked.nameless({"rollout_instance_ids": "1", "_raw_params": "3"}) or ("", "")
+    assert code == "option_invalid" and words.startswith("'3' ") and "rollout_instance_ids=1,3" in words
+    assert _asked.nameless({"rollout_instance_ids": "1"}) is None

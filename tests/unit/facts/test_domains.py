@@ -45,6 +45,8 @@ def test_ranges_name_each_once(numbers: set[int]) -> None:
         (select(None, None, None, None), "012345", "all"),
         (select([], ["", " "], None, ""), "012345", "all"),
         (select([5, " 2 "], None, None, None), "25", "instances 2,5"),
+        (select(["0-2", "5"], None, None, None), "0125", "instances 0-2,5"),
+        (select(None, ["0-1"], None, None), "0134", "update domains 0-1"),
         (select(None, ["1"], None, None), "14", "update domains 1"),
         (select(None, None, [0], None), "024", "fault domains 0"),
         (select(None, None, None, ["2"]), "135", "zones 2"),

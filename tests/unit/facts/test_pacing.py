@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.pacing import INSTANCES, OPERATION, glance, next_read
+from ansible_collections.steady.vmss.plugins.module_utils._facts.pacing import (
+    INSTANCES,
+    OPERATION,
+    glance,
+    next_look,
+    next_poll,
+)
+
+
+def next_read(kind: str, waited: float, earlier: list[float], left: int | None) -> float:
+    if kind == INSTANCES:
+        return next_look(waited, [(0.9 * one, one) for one in earlier], left)
+    return next_poll(waited, earlier, left)
 
 
 def reads(kind: str, took: float, earlier: list[float], left: int | None = None) -> list[float]:
@@ -31,7 +43,7 @@ def test_a_wait_is_neither_nothing_nor_for_ever(
     kind: str, waited: float, earlier: list[float], left: int | None
 ) -> None:
     seconds = next_read(kind, waited, earlier, left)
-    assert 1 <= seconds <= max(60, *earlier, 0)
+    assert 1 <= seconds <= 1.01 * max(60, *earlier, 0)
     if left is not None and left <= 10:
         assert seconds >= {OPERATION: 4, INSTANCES: 6}[kind], "only what Azure gives back is used"
 
@@ -41,7 +53,9 @@ def test_a_wait_is_neither_nothing_nor_for_ever(
 def test_an_answer_is_noticed_soon_after_few_reads(took: float, earlier: list[float]) -> None:
     found = reads(OPERATION, took, [share * took for share in earlier])
     late = found[-1] / took
-    assert late <= (1.15 if earlier else 1.21)
+    assert late <= (1.22 if not earlier or min(earlier) > 1 else 1.08), (
+        "quicker than all before is noticed when they ended"
+    )
     assert len(found) <= (9 if earlier else 40)
 
 
@@ -50,7 +64,7 @@ def test_an_answer_is_noticed_soon_after_few_reads(took: float, earlier: list[fl
 def test_health_is_looked_for_every_few_seconds_however_long_it_took_before(earlier: list[float], took: float) -> None:
     found = [0.0, *reads(INSTANCES, took, earlier)]
     gaps = [later - sooner for sooner, later in pairwise(found)]
-    assert max(gaps) <= 5.5 and found[-1] - took <= 5.5
+    assert max(gaps) <= 7 and found[-1] - took <= 7
 
 
 def test_a_read_comes_when_health_came_before() -> None:

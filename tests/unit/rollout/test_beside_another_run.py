@@ -67,7 +67,7 @@ def test_no_domain_starts_while_another_run_works_in_another(shown: dict[str, ob
     if not said:
         assert isinstance(found, Batch) and found.instance_ids == ("0", "5") and not found.adopted
         return
-    reason = f"another client is still upgrading instances 8 ({said})"
+    reason = f"another client is still upgrading instance 8 ({said})"
     assert found == Wait("instances_busy", reason, busy=True)
     assert not survey.in_progress and not survey.in_doubt and "8" in survey.remaining
     for not_theirs in (
@@ -113,7 +113,7 @@ def test_what_another_run_left_unhealthy_counts_as_this_runs_failures_do(
         assert found is None if nothing_left else isinstance(found, Batch)
         return
     assert isinstance(found, Wait) and found.code == "unhealthy_on_target" and not found.busy
-    assert found.reason.endswith("Another run of this rollout has upgraded instances 8 (health unhealthy)")
+    assert found.reason.endswith("Another run of this rollout has upgraded instance 8 (health unhealthy)")
     for not_theirs in (replace(survey, verified=frozenset({"8"})), replace(survey, inherited=None)):
         assert not not_theirs.left_unhealthy, "what this run has seen healthy has fallen sick by itself"
 

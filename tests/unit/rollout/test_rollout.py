@@ -381,7 +381,7 @@ def test_who_was_prepared_and_not_taken_back_is_named() -> None:
     """The first batch went through; the second failed between the tasks before and the tasks after it."""
     ended = second_batch_fails()[1]
     assert ended.walk.drained == ("1",)
-    assert "rollout_before_batch ran for instances 1, and rollout_after_batch did not" in messages.ending(ended, WAYS)
+    assert "rollout_before_batch ran for instance 1, and rollout_after_batch did not" in messages.ending(ended, WAYS)
 
 
 def test_a_stop_is_one_block_in_one_order() -> None:
@@ -390,7 +390,7 @@ def test_a_stop_is_one_block_in_one_order() -> None:
         "It was not allowed.",
         "The model names",
         "As last read.",
-        "ran for instances",
+        "ran for instance",
         "Continue",
         "Roll back",
         "journal",

@@ -208,7 +208,7 @@ def test_earlier_batches_number_this_run_and_tell_its_pace() -> None:
     upgrade.accepted(START)
     assert upgrade.next(START) == Look(START + 100), "half of what the batch before took"
     upgrade.saw(START + 100, down(fleet))
-    assert upgrade.next(START + 100) == Poll(START + 190)
+    assert upgrade.next(START + 100) == Poll(START + 202)
     assert [event["batch"] for event in upgrade.report.events if event["event"] == "upgrade_sent"] == [2]
 
 

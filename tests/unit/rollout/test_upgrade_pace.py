@@ -111,9 +111,9 @@ def test_a_settle_time_that_is_all_lag_is_not_learned() -> None:
         upgrade.next(START)
         upgrade.accepted(START)
         upgrade.saw(START + 30, down(fleet))
-        upgrade.saw_operation(START + 60, Operation("Succeeded"))
+        upgrade.saw_operation(START + 60, Operation("Succeeded", start=START, end=START + 60))
         looks[settled] = upgrade.next(START + 60)
-    assert looks == {20.0: Look(START + 65), 120.1: Look(START + 62)}
+    assert looks == {20.0: Look(START + 60 + 20 / 3), 120.1: Look(START + 63)}
 
 
 def test_an_end_that_azure_told_too_early_proves_no_health() -> None:

@@ -52,7 +52,7 @@ def test_what_another_client_upgrades_meanwhile_passes_the_check_too(healthy: bo
         assert (run.outcome, found.state) == ("upgraded", "finished")
         return
     assert (run.outcome, run.codes, named(azure)) == ("stopped", {"hook_failed"}, OLD), run.why
-    assert "because of instances 4, which this run has not upgraded" in run.why
+    assert "because of instance 4, which this run has not upgraded" in run.why
     before = writes(azure), disks(azure)
     again = play(azure, check=check)
     assert again.outcome == "refused" and (writes(azure), disks(azure)) == before, again.why
