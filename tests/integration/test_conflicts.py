@@ -124,7 +124,7 @@ def test_a_refusal_that_waiting_does_not_cure_stops_and_names_azures_code(simula
     message = run.failures[-1]
     for word in (
         "scale set web",
-        "instances 0",
+        "instance 0",
         "OperationNotAllowed",
         refusal["message"],
         "ansible-playbook steady.vmss",

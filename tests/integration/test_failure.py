@@ -96,7 +96,8 @@ def test_rollback_failed_puts_only_those_back_and_lists_the_rest(simulator: Star
     back = sorted(key for key, outcome in outcomes.items() if outcome == "rolled_back")
     rest = {key for key, outcome in outcomes.items() if outcome == "upgraded"}
     assert back and rest
-    assert f"Instances {', '.join(back)} are back on the previous image" in text
+    are = f"Instances {', '.join(back)} are" if len(back) > 1 else f"Instance {back[0]} is"
+    assert f"{are} back on the previous image" in text
     still = text.partition("Still on the new one: ")[2].partition(".")[0]
     assert set(still.split(", ")) == rest
     versions = scenes.versions(sim)

@@ -107,7 +107,7 @@ def stopped_by(sim: harness.Simulator, path: Path, name: str, **variables: Any) 
         "the shop answers 503",
         "scale set web (resource group shop)",
         scenes.NEW,
-        "instances 0",
+        "instance 0",
     ):
         assert word in message
     # The command that goes on obeys the same rules as the run that stopped.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._facts import availability, pacing, problems, running_image
+from .._facts import availability, pacing, problems, running_image, sentences
 from .._facts.codes import Code
 from .._facts.problems import Operation, Problem
 from .._facts.report import BatchReport, End, InstanceOutcome, InstanceReport, Report
@@ -436,7 +436,7 @@ class Upgrade:
             self._sending = None
             if not self._batch_sent:
                 self._abandon()
-            words = f"Azure refused to {send.kind} instances {', '.join(send.instance_ids)}: {problem}"
+            words = f"Azure refused to {send.kind} {sentences.instances(send.instance_ids)}: {problem}"
             self._stop(now, problem.failure_code, words, problem=problem)
             return 0.0
         if problem.kind == problems.LOST:
