@@ -164,6 +164,8 @@ class Driver:
 
     def _plan(self, _step: Plan, _memory: Memory) -> Seen:
         request = self.request
+        if request.journal_dir:
+            refuse_unwritable(request.journal_dir)
         wanted = _way_back(self.azure, request) if request.back and not request.image else request.image
         asked = part(UpgradePlanInfoRequest, request, image=wanted, going_back=request.back)
         began = self.clock.now()
@@ -323,8 +325,6 @@ class Driver:
 
     def _open_journal(self, plan: Planned) -> None:
         """Raises Refused where it cannot be written."""
-        if self.request.journal_dir:
-            refuse_unwritable(self.request.journal_dir)
         path = self._path(Memory(Rules(), plan=plan))
         self._journal = Journal(path, scale_set=plan.scale_set, rollout=plan.record["id"])
 
