@@ -30,7 +30,8 @@ class ModelWrite:
     read whether it stands. `judge` raises Refused where it must not go onto this document; it is asked before each
     `send`, of the very document whose ETag the write carries: what was true of an earlier one proves nothing. Where
     the API has no ETag (`has_etag` False), the set is read again right before it is sent, and must still be the same.
-    `tell`: gets an event of the journal and its facts.
+    `tell`: gets an event of the journal and its facts. `awaits`: the operation's end as well, as before any action, for
+    Azure takes one at a time.
     """
 
     what: str
@@ -40,6 +41,7 @@ class ModelWrite:
     otherwise: str | None = None
     has_etag: bool = True
     tell: t.Callable[..., None] = lambda _event, **_facts: None
+    awaits: bool = True
 
 
 def write_model_until(
@@ -89,7 +91,7 @@ def _until(azure: Azure, clock: Clock, scale_set: ScaleSet, deadline: float, wri
         else:
             waits = False
             write.judge(scale_set)
-            operation, problem = _send(azure, clock, scale_set, deadline, counted)
+            operation, problem = _send(azure, clock, scale_set, deadline, counted, awaits=write.awaits)
             in_vain += bool(operation and operation.status == "Succeeded" and not problem)
             cancelled = operation.problem if operation and operation.status == "Canceled" else None
         scale_set = azure.scale_set(scale_set.resource_group, scale_set.name)
@@ -133,14 +135,16 @@ def _send(
     scale_set: ScaleSet,
     deadline: float,
     send: t.Callable[[ScaleSet], OperationRef | None],
+    *,
+    awaits: bool,
 ) -> tuple[Operation | None, Problem | None]:
-    """The operation's end, and why nothing more is sent.
+    """The operation's end where it is awaited, and why nothing more is sent.
 
     Returns for whatever a fresh read decides about: 412, Conflict, a lost answer, preemption, failure.
     """
     try:
         ref = send(scale_set)
-        operation = operations.wait_for_operation(azure, clock, ref, deadline) if ref else None
+        operation = operations.wait_for_operation(azure, clock, ref, deadline) if ref and awaits else None
     except AzureError as error:
         if error.problem.kind not in RETRYABLE or clock.now() > deadline:
             raise

@@ -21,14 +21,14 @@ OPERATION = "operation"
 INSTANCES = "instances"
 
 _SHARE = {OPERATION: 0.06, INSTANCES: 0.04}
-_FIRST_SHARE = 0.2  # of an operation, while no earlier one tells how long it takes
+_FIRST_SHARE = 0.25  # of an operation, while no earlier one tells how long it takes
 _LATER = 1.01  # of what the quickest of the recent operations took: just after such an end
 _SHORTEST = {OPERATION: 1.0, INSTANCES: 3.0}
 _FIRST = 2.0
-STEP = 3.0  # at least, between two polls while nothing tells when it ends
+_STEP = 5.0  # between two polls at first, while nothing tells when it ends
 _SETTLE = 5.0  # at most, between two reads of the instances while nothing tells when they are healthy
-_NEAR = 3.0  # so well it is known when they were healthy
-_EVEN = 7.0  # the same where an earlier batch tells
+_NEAR = 2.0  # so well it is known when they were healthy
+_EVEN = 7.5  # the same where an earlier batch tells
 _REFILL = {OPERATION: 4.0, INSTANCES: 6.0}  # seconds in which Azure gives one read back
 _SCARCE = 10  # reads left, from where on only what is given back is used
 _LONGEST = 60.0
@@ -56,7 +56,7 @@ def next_look(waited: float, earlier: t.Sequence[Between] = (), left: int | None
 
 def _to_poll(waited: float, earlier: t.Sequence[float]) -> float:
     if not earlier:
-        return _FIRST if waited <= 0 else min(_LONGEST, max(STEP, waited * _FIRST_SHARE))
+        return _FIRST if waited <= 0 else _STEP if waited < _GLANCE else min(_LONGEST, waited * _FIRST_SHARE)
     soonest = min(earlier[-3:]) * _LATER
     return soonest - waited if waited < soonest else min(_LONGEST, waited * _SHARE[OPERATION])
 

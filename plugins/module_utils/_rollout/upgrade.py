@@ -490,9 +490,8 @@ class Upgrade:
         return self._batch.number if self._batch else None
 
     def _next_poll(self) -> float:
-        since_sent, earlier = max(self._polled, self._sent) - self._sent, self._like_this_one()
-        at = since_sent + pacing.next_poll(since_sent, earlier, self._operation_reads_remaining)
-        return at if earlier else max(at, pacing.glance(0) + pacing.STEP)  # no instance is upgraded sooner
+        since_sent = max(self._polled, self._sent) - self._sent
+        return since_sent + pacing.next_poll(since_sent, self._like_this_one(), self._operation_reads_remaining)
 
     def _next_glance(self) -> float | None:
         """When to look at the instances while the operation runs, None where each was seen down or has no health.

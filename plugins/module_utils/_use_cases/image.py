@@ -280,7 +280,9 @@ class _Write:
             self.requested = self.clock.now()
             return self.azure.write_model(fresh, body(fresh), what=what)
 
-        write = model_write.ModelWrite(what, done, judge, send, tell=self.journal.teller(self.clock.now))
+        tell = self.journal.teller(self.clock.now)
+        # Nothing follows the end of a rollout, so it is enough that Azure shows it.
+        write = model_write.ModelWrite(what, done, judge, send, tell=tell, awaits=not self.ends)
         written, _note = model_write.write_model_until(self.azure, self.clock, scale_set, self.deadline, write)
         return written
 
