@@ -106,5 +106,6 @@ def left(case: Case, world: World, outcome: str, target: str) -> Iterator[str]:
         one.setdefault(TYPE, STANDARD)
     if outcome in ("upgraded", "unchanged", "failed") and named.endswith(target) and now[TYPE] != wanted:
         yield f"it ended {outcome}, and the security type is {now[TYPE]}, not {wanted}"
-    if not named.endswith(target) and now != was and any(of_image(write) for write in world.writes()):
+    theirs = any(of_image(write) for write in world.writes("another client"))  # with their image the type stays
+    if not named.endswith(target) and now != was and any(of_image(write) for write in world.writes()) and not theirs:
         yield f"the model names {named} with {now}, and it was {was}"

@@ -814,6 +814,13 @@ def kept_as_azure_refuses(rollout: Rollout) -> None:
     end_with(rollout, {"encryptionAtHost": True, **SECURE})
 
 
+def secured_and_then_their_image(rollout: Rollout) -> None:
+    secured(rollout)
+    rollout.stops(1, model=THIRD)
+    rollout.written.append(theirs(150, {VERSION: [NEW, THIRD]}))
+    end_with(rollout, {"encryptionAtHost": True, **SECURE})
+
+
 def refuses_for_data_disks(rollout: Rollout) -> None:
     refused_for_a_type_that_is_allowed(rollout)
     rollout.case.scale_set["properties"] = {"virtualMachineProfile": {"storageProfile": {"dataDisks": [{"lun": 0}]}}}
@@ -831,6 +838,7 @@ FINE = [
     secured,
     taken_back,
     kept_as_azure_refuses,
+    secured_and_then_their_image,
     refuses_for_data_disks,
     protected_by_another_client,
     repaired_after_the_upgrade,
