@@ -41,7 +41,9 @@ def skips(case: Case, before: World, world: World, run: Warned, result: dict[str
     if found and not asked_for(case):
         yield f"{sorted(found)} are skipped, and nobody has asked for that"
     look = world.last_read
-    idle = sorted(key for key in found if not _busy(before, world, key, look - LOOK, look))
+    # A stop names whom it had skipped by then, and the way back may take long.
+    since = look - LOOK if outcome in SUCCESS else world.first_read
+    idle = sorted(key for key in found if not _busy(before, world, key, since, look))
     if idle:
         yield f"{idle} are skipped as busy, and were idle when they were last looked at"
     ours = {key for one in world.metrics["actions"] if one["by"] == "client" for key in one["instance_ids"]}

@@ -446,6 +446,12 @@ def skipped_though_free_again(rollout: Rollout) -> None:
     is_free(rollout, 200)
 
 
+def idle_all_the_time_and_skipped_by_a_stop(rollout: Rollout) -> None:
+    skipped_by_a_stop(rollout)
+    rollout.before.instances["1"] = instance(OLD, 1)
+    rollout.after.timeline[2:] = []
+
+
 def skipped_its_own_work(rollout: Rollout) -> None:
     skipping(rollout)
     rollout.after.metrics["actions"].append(action("1", time=150))
@@ -639,6 +645,7 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
     (skipped_unasked, "nobody has asked for that"),
     (skipped_though_free_again, "['1'] are skipped as busy, and were idle"),
+    (idle_all_the_time_and_skipped_by_a_stop, "['1'] are skipped as busy, and were idle"),
     (skipped_its_own_work, "has begun work on them itself"),
     (skipped_unchosen, "['1'] are skipped, and were not chosen"),
     (skipped_in_silence, "['1'] were skipped, and no warning names them"),
@@ -783,6 +790,13 @@ def free_again_at_the_last_look(rollout: Rollout) -> None:
     is_free(rollout, rollout.after.last_read - 10)
 
 
+def skipped_by_a_stop(rollout: Rollout) -> None:
+    """And free again during the way back."""
+    skipping(rollout)
+    rollout.stops(1)
+    is_free(rollout, 200)
+
+
 def skipped_and_shown_in_other_words(rollout: Rollout) -> None:
     skipping(rollout)
     is_free(rollout, 50)
@@ -831,6 +845,7 @@ FINE = [
     skipping,
     skipping_a_stopped_one,
     free_again_at_the_last_look,
+    skipped_by_a_stop,
     skipped_and_shown_in_other_words,
     stopped_for_one_that_was_idle,
     upgraded_again_though_stopped,
