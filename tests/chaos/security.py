@@ -31,7 +31,8 @@ def refused(case: Case) -> bool:
 
 def may_stay(case: Case, said: str) -> bool:
     """Whether a stop may leave the new image in the model, as Azure does not take the type back, and it says so."""
-    return bool(asked_for(case)) and _no_way_back(case) and "not set back" in said
+    on = asked_for(case) == "TrustedLaunch" and _kind(before(case)) == STANDARD
+    return on and _no_way_back(case) and "not set back" in said
 
 
 def _no_way_back(case: Case) -> bool:

@@ -562,6 +562,11 @@ def kept_in_silence(rollout: Rollout) -> None:
     rollout.run.failures = [f"scale set {NAME}"]
 
 
+def kept_though_azure_takes_it_back(rollout: Rollout) -> None:
+    kept_as_azure_refuses(rollout)
+    rollout.case.scale_set["knobs"] = {"security_back": "accept"}
+
+
 def refused_for_a_type_that_is_allowed(rollout: Rollout) -> None:
     refuses(rollout)
     rollout.case.variables["rollout_security_type"] = "TrustedLaunch"
@@ -664,6 +669,7 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (not_taken_back, "with security type TrustedLaunch, not Standard"),
     (taken_back_with_less, f"the model names {OLD} with"),
     (kept_in_silence, f"stopped, and the model names {NEW}"),
+    (kept_though_azure_takes_it_back, f"stopped, and the model names {NEW}"),
     (refused_for_a_type_that_is_allowed, "refused without a reason"),
 ]
 
