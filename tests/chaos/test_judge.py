@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from draw import NAME, NEW, OLD, RECORD, THIRD
 from good_rollout import OURS, SECRET, THEIRS, VERSION, Rollout, action, changed, document, instance, theirs, write
-from security import SECURITY, TYPE
 from world import MODE
-
-UEFI = {"secureBootEnabled": False, "vTpmEnabled": True}
 
 
 def one_too_many(rollout: Rollout) -> None:
@@ -329,65 +325,6 @@ def made_of_their_image(rollout: Rollout) -> None:
     rollout.after.instances["2"] = instance(THIRD, 0)
 
 
-def refuses(rollout: Rollout, accepted: int = 0) -> None:
-    """Before anything was done; another client has written a tag of its own."""
-    rollout.case.scenario["events"].append({"do": "write", "patch": {"tags": {"owner": "another team"}}})
-    rollout.stops(0)
-    rollout.result["outcome"] = "refused"
-    rollout.written.clear()
-    rollout.after.metrics["non_get"].clear()
-    rollout.after.metrics["accepted_writes"] = accepted
-
-
-def refuses_for_what_did_not_come(rollout: Rollout) -> None:
-    refuses(rollout)
-    rollout.case.events.extend(
-        [{"do": "fail"}, {"do": "rolling_upgrade"}, {"do": "write", "patch": {"properties": {}}}]
-    )
-
-
-def refuses_for_what_is_waited_for(rollout: Rollout) -> None:
-    refuses(rollout)
-    rollout.happens(3, "scale")
-    rollout.happens(4, "work", "1")
-    rollout.after.timeline.extend(
-        [
-            changed(4, "1", "provisioning", "Updating"),
-            changed(4, "1", "available", False),
-            changed(9, "1", "provisioning", "Succeeded"),
-            changed(9, "1", "available", True),
-        ]
-    )
-
-
-def sickens(rollout: Rollout) -> None:
-    rollout.happens(4, "canceled", "1")
-    rollout.after.timeline.extend([changed(4, "1", "provisioning", "Canceled"), changed(4, "1", "available", False)])
-
-
-def refuses_for_the_sick_that_are_allowed(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.case.variables["rollout_max_unhealthy"] = "100%"
-
-
-def refuses_for_one_of_many(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    for world in (rollout.before, rollout.after):
-        world.instances.update({str(key): instance(OLD, key) for key in range(5)})
-
-
-def refuses_for_another_reason(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.run.failures = ["preflight_failed: upgrade mode Automatic upgrades every instance at once"]
-
-
-def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
-    refuses(rollout, accepted=2)
-
-
 def old_image_left_in_the_model(rollout: Rollout) -> None:
     rollout.after.scale_set["document"] = document(OLD)
 
@@ -407,169 +344,6 @@ def traceback(rollout: Rollout) -> None:
 
 def secret_shown(rollout: Rollout) -> None:
     rollout.run.output = f"Authorization: {SECRET}"
-
-
-def skipping(rollout: Rollout, why: str = "provisioning Updating") -> None:
-    """Another client works on instance 1 from before the rollout until after it, so it is skipped."""
-    rollout.case.variables["rollout_busy"] = "skip"
-    rollout.result |= {"id": OURS, "busy": {"1": why}}
-    rollout.result["instances"].pop("1")
-    rollout.run.warnings = [f"[WARNING]: Instances 1 ({why}) of scale set web were skipped, because another client"]
-    at_work = {"busy": "another client", "provisioning": "Updating", "available": False}
-    rollout.before.instances["1"] |= at_work
-    rollout.after.instances["1"] = instance(OLD, 1) | at_work
-    rollout.after.timeline[2:] = []
-    for name in ("batches", "actions", "non_get"):
-        rollout.after.metrics[name][1:] = []
-    rollout.after.scale_set["document"]["tags"] |= {RECORD: OURS, "steady-vmss-state": "in_progress"}
-
-
-def skipping_a_stopped_one(rollout: Rollout) -> None:
-    skipping(rollout, "power stopped")
-    for world in (rollout.before, rollout.after):
-        world.instances["1"] |= {"busy": None, "provisioning": "Succeeded", "power": "stopped"}
-
-
-def is_free(rollout: Rollout, time: float) -> None:
-    rollout.after.timeline.extend(
-        [changed(time, "1", "provisioning", "Succeeded"), changed(time, "1", "busy", None)],
-    )
-
-
-def skipped_unasked(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.case.variables["rollout_busy"] = "wait"
-
-
-def skipped_though_free_again(rollout: Rollout) -> None:
-    skipping(rollout)
-    is_free(rollout, 200)
-
-
-def idle_all_the_time_and_skipped_by_a_stop(rollout: Rollout) -> None:
-    skipped_by_a_stop(rollout)
-    rollout.before.instances["1"] = instance(OLD, 1)
-    rollout.after.timeline[2:] = []
-
-
-def skipped_its_own_work(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.after.metrics["actions"].append(action("1", time=150))
-
-
-def skipped_unchosen(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.case.variables["rollout_instance_ids"] = ["0"]
-
-
-def skipped_in_silence(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.run.warnings = ["[WARNING]: Instances 10 of scale set web were skipped"]
-
-
-def skipped_and_called_upgraded(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.result["instances"]["1"] = {"outcome": "upgraded", "image_after": {"version": NEW}}
-
-
-def skipped_and_finished(rollout: Rollout) -> None:
-    skipping(rollout)
-    rollout.after.scale_set["document"]["tags"]["steady-vmss-state"] = "finished"
-
-
-def skipped_and_another_missed(rollout: Rollout) -> None:
-    skipping(rollout)
-    one_forgotten(rollout)
-
-
-def stopped_for_the_busy(rollout: Rollout) -> None:
-    skipping(rollout)
-    busy = rollout.after.instances["1"]
-    rollout.stops(1)
-    rollout.after.instances["1"] = busy
-    rollout.result |= {"code": "instances_busy", "busy": {}}
-
-
-def upgraded_though_stopped(rollout: Rollout) -> None:
-    rollout.case.variables["rollout_busy"] = "skip"
-    rollout.after.metrics["actions"][1]["stopped"] = ["1"]
-
-
-SECURE = {"securityType": "TrustedLaunch", "uefiSettings": UEFI}
-
-
-def secured(rollout: Rollout, asked: str = "TrustedLaunch") -> None:
-    """The type goes with the image, on a set that encrypts at its hosts."""
-    profile = {"virtualMachineProfile": {"securityProfile": {"encryptionAtHost": True}}}
-    rollout.case.scale_set["properties"] = profile
-    rollout.case.variables["rollout_security_type"] = asked
-    rollout.written[0]["changes"] |= {TYPE: [None, "TrustedLaunch"], f"{SECURITY}.uefiSettings": [None, UEFI]}
-    end_with(rollout, {"encryptionAtHost": True, **SECURE})
-
-
-def end_with(rollout: Rollout, profile: dict[str, Any]) -> None:
-    rollout.after.scale_set["document"]["properties"]["virtualMachineProfile"]["securityProfile"] = profile
-
-
-def taken_back(rollout: Rollout) -> None:
-    secured(rollout)
-    rollout.stops(1)
-    rollout.written[-1]["changes"] |= {TYPE: ["TrustedLaunch", "Standard"], f"{SECURITY}.uefiSettings": [UEFI, None]}
-    end_with(rollout, {"encryptionAtHost": True, "securityType": "Standard"})
-
-
-def secured_unasked(rollout: Rollout) -> None:
-    secured(rollout, "")
-
-
-def secured_as_another_type(rollout: Rollout) -> None:
-    secured(rollout, "ConfidentialVM")
-
-
-def secured_before_the_image(rollout: Rollout) -> None:
-    secured(rollout)
-    image = {VERSION: rollout.written[0]["changes"].pop(VERSION)}
-    rollout.written.append(write(20, image, tags={RECORD: OURS}))
-
-
-def not_secured(rollout: Rollout) -> None:
-    rollout.case.variables["rollout_security_type"] = "TrustedLaunch"
-
-
-def encryption_lost(rollout: Rollout) -> None:
-    secured(rollout)
-    rollout.written[0]["changes"][f"{SECURITY}.encryptionAtHost"] = [True, None]
-
-
-def secure_boot_of_the_user_s_changed(rollout: Rollout) -> None:
-    secured(rollout)
-    rollout.written[0]["changes"][f"{SECURITY}.uefiSettings"] = [{"secureBootEnabled": True}, UEFI]
-
-
-def not_taken_back(rollout: Rollout) -> None:
-    taken_back(rollout)
-    for path in (TYPE, f"{SECURITY}.uefiSettings"):
-        rollout.written[-1]["changes"].pop(path)
-
-
-def taken_back_with_less(rollout: Rollout) -> None:
-    taken_back(rollout)
-    end_with(rollout, {"securityType": "Standard"})
-
-
-def kept_in_silence(rollout: Rollout) -> None:
-    kept_as_azure_refuses(rollout)
-    rollout.run.failures = [f"scale set {NAME}"]
-
-
-def kept_though_azure_takes_it_back(rollout: Rollout) -> None:
-    kept_as_azure_refuses(rollout)
-    rollout.case.scale_set["knobs"] = {"security_back": "accept"}
-
-
-def refused_for_a_type_that_is_allowed(rollout: Rollout) -> None:
-    refuses(rollout)
-    rollout.case.variables["rollout_security_type"] = "TrustedLaunch"
 
 
 SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
@@ -641,36 +415,6 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (fallen_once_more, "does not name them"),
     (made_of_their_image, "['2'] do not run"),
     (old_image_left_in_the_model, f"it ended upgraded, and the model names {OLD}"),
-    (refuses, "refused without a reason"),
-    (refuses_for_what_did_not_come, "refused without a reason"),
-    (refuses_for_what_is_waited_for, "refused without a reason"),
-    (refuses_for_the_sick_that_are_allowed, "refused without a reason"),
-    (refuses_for_one_of_many, "refused without a reason"),
-    (refuses_for_another_reason, "refused without a reason"),
-    (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
-    (skipped_unasked, "nobody has asked for that"),
-    (skipped_though_free_again, "['1'] are skipped as busy, and were idle"),
-    (idle_all_the_time_and_skipped_by_a_stop, "['1'] are skipped as busy, and were idle"),
-    (skipped_its_own_work, "has begun work on them itself"),
-    (skipped_unchosen, "['1'] are skipped, and were not chosen"),
-    (skipped_in_silence, "['1'] were skipped, and no warning names them"),
-    (skipped_and_called_upgraded, "['1'] were skipped, and are called ['upgraded']"),
-    (skipped_and_finished, "the record says finished"),
-    (skipped_and_another_missed, "['2'] do not run"),
-    (stopped_for_the_busy, "it stopped for ['1']"),
-    (upgraded_though_stopped, "upgrade of ['1'], which somebody has stopped"),
-    (secured_unasked, "our write changed " + TYPE),
-    (secured_as_another_type, "with security type TrustedLaunch, not ConfidentialVM"),
-    (secured_before_the_image, "written without the image"),
-    (not_secured, "with security type Standard, not TrustedLaunch"),
-    (not_secured, "the security type is Standard, not TrustedLaunch"),
-    (encryption_lost, f"our write changed {SECURITY}.encryptionAtHost"),
-    (secure_boot_of_the_user_s_changed, f"our write changed {SECURITY}.uefiSettings.secureBootEnabled"),
-    (not_taken_back, "with security type TrustedLaunch, not Standard"),
-    (taken_back_with_less, f"the model names {OLD} with"),
-    (kept_in_silence, f"stopped, and the model names {NEW}"),
-    (kept_though_azure_takes_it_back, f"stopped, and the model names {NEW}"),
-    (refused_for_a_type_that_is_allowed, "refused without a reason"),
 ]
 
 
@@ -784,90 +528,13 @@ def not_all_called_back(rollout: Rollout) -> None:
     rollout.stops(2, said="Not all of instances 0, 1 are back.")
 
 
-def refuses_for_the_sick(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.run.failures = ["preflight_failed: 1 of 2 instances are unhealthy, and max_unhealthy 20 % allows 0"]
-
-
-def free_again_at_the_last_look(rollout: Rollout) -> None:
-    """A look takes a while."""
-    skipping(rollout)
-    is_free(rollout, rollout.after.last_read - 10)
-
-
-def skipped_by_a_stop(rollout: Rollout) -> None:
-    """And free again during the way back."""
-    skipping(rollout)
-    rollout.stops(1)
-    is_free(rollout, 200)
-
-
-def skipped_and_shown_in_other_words(rollout: Rollout) -> None:
-    skipping(rollout)
-    is_free(rollout, 50)
-    rollout.happens(60, "show", "1")
-    rollout.after.metrics["events"][-1]["seconds"] = 500
-
-
-def stopped_for_one_that_was_idle(rollout: Rollout) -> None:
-    """It may be another run's of this rollout."""
-    stopped_for_the_busy(rollout)
-    rollout.before.instances["1"] = instance(OLD, 1)
-    rollout.after.timeline.append(changed(150, "1", "busy", "another client"))
-
-
-def upgraded_again_though_stopped(rollout: Rollout) -> None:
-    """By somebody, after this rollout had begun on it."""
-    rollout.case.variables["rollout_busy"] = "skip"
-    rollout.after.metrics["actions"].append(action("1", "reimage", stopped=["1"]))
-
-
-def stopped_and_not_skipped(rollout: Rollout) -> None:
-    rollout.after.metrics["actions"][1]["stopped"] = ["1"]
-
-
-def kept_as_azure_refuses(rollout: Rollout) -> None:
-    secured(rollout)
-    rollout.case.scale_set["knobs"] = {"security_back": "refuse"}
-    rollout.stops(1, model=NEW, said="The model was not set back to the previous image")
-    end_with(rollout, {"encryptionAtHost": True, **SECURE})
-
-
-def secured_and_then_their_image(rollout: Rollout) -> None:
-    secured(rollout)
-    rollout.stops(1, model=THIRD)
-    rollout.written.append(theirs(150, {VERSION: [NEW, THIRD]}))
-    end_with(rollout, {"encryptionAtHost": True, **SECURE})
-
-
-def refuses_for_data_disks(rollout: Rollout) -> None:
-    refused_for_a_type_that_is_allowed(rollout)
-    rollout.case.scale_set["properties"] = {"virtualMachineProfile": {"storageProfile": {"dataDisks": [{"lun": 0}]}}}
-    rollout.run.failures = ["security_type_data_disks: the model has data disks"]
-
-
 FINE = [
-    skipping,
-    skipping_a_stopped_one,
-    free_again_at_the_last_look,
-    skipped_by_a_stop,
-    skipped_and_shown_in_other_words,
-    stopped_for_one_that_was_idle,
-    upgraded_again_though_stopped,
-    stopped_and_not_skipped,
-    secured,
-    taken_back,
-    kept_as_azure_refuses,
-    secured_and_then_their_image,
-    refuses_for_data_disks,
     protected_by_another_client,
     repaired_after_the_upgrade,
     moved_by_others_after_the_last_look,
     made_by_others_after_the_last_look,
     canceled_while_azure_rolls,
     not_all_called_back,
-    refuses_for_the_sick,
     other_members_written,
     an_image_from_before,
     an_image_planned_on,
