@@ -170,14 +170,14 @@ def _busy(rng: Random, case: Case) -> None:
     case.variables["rollout_busy"] = "skip"
     for _number in range(rng.choice([0, 1, 1, 1, 2, 3])):
         long = rng.choice([600, 1500, 3000, LONG, LONG, LONG])
-        event = rng.choice(
+        event: dict[str, Any] = rng.choice(
             [
                 {"do": "work", "seconds": long, "ends": rng.choice(["Succeeded", "Succeeded", "Failed", "Canceled"])},
                 {"do": "work", "seconds": long, "ends": "Succeeded"},
                 {"do": "power", "power": "stopped"},
             ]
         )
-        when = rng.choice(
+        when: dict[str, Any] = rng.choice(
             [{"at": 1}, {"at": 1}, {"at": 1}, {"when": {"calls": {SETS + "UpdateInstances": rng.randint(1, 3)}}}]
         )
         pick = rng.randrange(1000)
