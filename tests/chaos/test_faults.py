@@ -153,7 +153,8 @@ def the_rest(
     """
     found = skipped.named(result)
     others = [one for key, one in judge.mine(case, after).items() if key not in found]
-    hindered = case.check is not None or case.scenario["instance_faults"] or after.writes("another client")
+    theirs = {path for write in after.writes("another client") for path in write["changes"]} - {"sku.capacity"}
+    hindered = case.check is not None or case.scenario["instance_faults"] or theirs
     target = judge.target_of(case, after)
     calm = after.model_image().endswith(target) and all(one["available"] for one in others)
     if not found or hindered or not calm or not result or result["outcome"] not in skipped.SUCCESS:
