@@ -24,6 +24,8 @@ GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Micros
 TIME_SCALE = 60
 OTHER_TAG = "written-by-another-client"
 RECORD = "steady-vmss-rollout"
+# Simulated seconds that outlast any rollout.
+LONG = 200_000
 APPLIANCE = {"publisher": "other", "offer": "appliance", "sku": "standard", "version": "7.0.1"}
 AGENT = {"name": "AzureMonitorLinuxAgent", "properties": {"publisher": "Microsoft.Azure.Monitor", "type": "Agent"}}
 DATA_DISKS = [
@@ -153,7 +155,76 @@ def case(seed: int) -> Case:
         variables["rollout_instance_ids"] = [str(n) for n in sorted(rng.sample(numbers, max(2, capacity * 2 // 3)))]
     if kind == "zonal" and rng.random() < 0.2:
         variables["rollout_zones"] = ["1", "3"]
-    return Case(seed, scenario, variables, limit, order_by, _check(rng, capacity))
+    drawn = Case(seed, scenario, variables, limit, order_by, _check(rng, capacity))
+    # From streams of their own, so that a seed keeps the play that it had before these were drawn.
+    _busy(Random(f"chaos/busy/{seed}"), drawn)
+    _security(Random(f"chaos/security/{seed}"), drawn, gallery)
+    _notification(Random(f"chaos/notification/{seed}"), drawn)
+    return drawn
+
+
+def _busy(rng: Random, case: Case) -> None:
+    """Every fourth rollout skips who is busy: mostly some are from the start, be it for a while or for ever."""
+    if rng.random() >= 0.25 or "rollout_busy" not in role_variables():
+        return
+    case.variables["rollout_busy"] = "skip"
+    for _number in range(rng.choice([0, 1, 1, 1, 2, 3])):
+        long = rng.choice([600, 1500, 3000, LONG, LONG, LONG])
+        event: dict[str, Any] = rng.choice(
+            [
+                {"do": "work", "seconds": long, "ends": rng.choice(["Succeeded", "Succeeded", "Failed", "Canceled"])},
+                {"do": "work", "seconds": long, "ends": "Succeeded"},
+                {"do": "power", "power": "stopped"},
+            ]
+        )
+        when: dict[str, Any] = rng.choice(
+            [{"at": 1}, {"at": 1}, {"at": 1}, {"when": {"calls": {SETS + "UpdateInstances": rng.randint(1, 3)}}}]
+        )
+        pick = rng.randrange(1000)
+        case.events.append({**event, **when, "pick": pick})
+        if event["do"] == "power" and rng.random() < 0.3:
+            case.events.append({"do": "power", "power": "running", "at": rng.randint(600, 2400), "pick": pick})
+
+
+def _security(rng: Random, case: Case, gallery: bool) -> None:
+    """Every fifth rollout writes a security type with the image, half of those to Trusted Launch with a generation."""
+    knobs, profile = case.scale_set["knobs"], case.scale_set["properties"].get("virtualMachineProfile", {})
+    knobs["security_back"] = rng.choice(["accept", "accept", "refuse"])
+    # What has data disks is refused: that is seen soon.
+    chance = 0.05 if "dataDisks" in profile.get("storageProfile", {}) else 0.25
+    if rng.random() >= chance or "rollout_security_type" not in role_variables():
+        return
+    security: dict[str, Any] = {"encryptionAtHost": True} if rng.random() < 0.5 else {}
+    wanted = rng.choice(["TrustedLaunch", "TrustedLaunch", "TrustedLaunch", "Standard"])
+    case.variables["rollout_security_type"] = wanted
+    if wanted == "Standard":
+        firmware = {"secureBootEnabled": rng.random() < 0.5, "vTpmEnabled": True}
+        security |= {"securityType": "TrustedLaunch", "uefiSettings": firmware}
+    elif rng.random() < 0.5:
+        _first_generation(case, gallery)
+    if security:
+        case.scale_set["properties"].setdefault("virtualMachineProfile", {})["securityProfile"] = security
+
+
+def _first_generation(case: Case, gallery: bool) -> None:
+    """The set's old image is one of generation 1, which has an image of its own."""
+    images = case.scenario["images"]
+    if gallery:
+        images["galleries"][0]["images"].append({"name": "web-gen1", "generation": "V1", "versions": [_version(OLD)]})
+        case.scale_set["image"] = {"id": f"{GALLERY}-gen1/versions/{OLD}"}
+    else:
+        first = {**SERIES, "sku": "server-gen1"}
+        images["platform"].append({**first, "generation": "V1", "versions": [OLD]})
+        case.scale_set["image"] = {**first, "version": OLD}
+
+
+def _notification(rng: Random, case: Case) -> None:
+    """In every seventh set the instances are told of a new image, and may hold it up."""
+    case.scale_set["knobs"]["notification_holds"] = rng.choice(["reimage", "reimage", "all", "nothing"])
+    if rng.random() < 0.15:
+        asked = {"osImageNotificationProfile": {"enable": True, "notBeforeTimeout": "PT15M"}}
+        profile = case.scale_set["properties"].setdefault("virtualMachineProfile", {})
+        profile["scheduledEventsProfile"] = asked
 
 
 def _check(rng: Random, capacity: int) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ class Ended:
     rc: int = 0
     output: str = "PLAY RECAP"
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Secretive:
@@ -66,7 +67,7 @@ def theirs(time: float, changes: dict[str, list[Any]], **met: Any) -> dict[str, 
 
 
 def action(key: str, what: str = "upgrade", time: float = 390.0, **flags: list[str]) -> dict[str, Any]:
-    none: dict[str, list[str]] = {"spared": [], "protected": [], "attached": [], "fallen": []}
+    none: dict[str, list[str]] = {name: [] for name in ("spared", "protected", "stopped", "attached", "fallen")}
     return {"time": time, "by": "client", "action": what, "instance_ids": [key], **none, **flags}
 
 
@@ -151,7 +152,7 @@ class Rollout:
         self.after.scale_set["document"] = document(model)
         for key in "01"[after:]:
             self.after.instances[key] = instance(OLD, int(key))
-            self.result["instances"].pop(key)
+            self.result["instances"].pop(key, None)
         self.after.timeline[2 * after :] = []
         for name in ("batches", "actions"):
             self.after.metrics[name][after:] = []

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import security
+import skipped
 from draw import NAME, NEW, NEWER, OLD, RECORD, Case
 from reasons import OS_UPGRADE, excuses, is_justified
 from world import IMAGE, MODE, World, image_change, moved_by_others, new_tags, of_image, worker
@@ -48,6 +50,9 @@ class Ran(Protocol):
     @property
     def output(self) -> str: ...
 
+    @property
+    def warnings(self) -> list[str]: ...
+
 
 class KnowsSecrets(Protocol):
     def secrets(self) -> list[str]: ...
@@ -73,6 +78,8 @@ def everything(
     yield from domains(case, after, result)
     yield from sizes(case, after, result)
     yield from writes(case, after)
+    yield from security.left(case, after, result["outcome"] if result else "refused", target_of(case, after))
+    yield from skipped.skips(case, before, after, run, result)
     yield from services(case, before, after, run)
     yield from hands_off(case, before, after)
     yield from other_clients(after)
@@ -145,6 +152,7 @@ def writes(case: Case, world: World) -> Iterator[str]:
     """Rules 3 and 10: the image and our tags are written and nothing else, in mode Manual, over nobody else's image or
     record. An image that was there when the rollout was planned is what it starts from.
     """
+    yield from security.writes(case, world, target_of(case, world))
     # The rollouts whose record it is: its own ones, and what was there before it wrote the image.
     records, begun = {""}, False
     their_image = -math.inf  # when another client wrote the image that is there
@@ -174,7 +182,8 @@ def _not_ours(case: Case, changes: dict[str, Any]) -> Iterator[str]:
     for path, (old, new) in changes.items():
         asked_for = path == MODE and new == "Manual" and case.variables.get("rollout_upgrade_mode")
         lost = _lost(case) and path.endswith(_lost(case)) and new is None
-        if not (IMAGE.match(path) or path.startswith(f"tags.{OUR_TAGS}") or asked_for or lost):
+        known = IMAGE.match(path) or path.startswith(f"tags.{OUR_TAGS}") or security.is_security(path)
+        if not (known or asked_for or lost):
             yield f"our write changed {path} from {old} to {new}"
 
 
@@ -388,7 +397,7 @@ def truth(case: Case, world: World, result: dict[str, Any]) -> Iterator[str]:
         late = {key for key in world.instances if moved_by_others(world, key, world.last_read)}
         if any(of_image(write) for write in world.writes("another client")):
             late |= {e["instance"] for e in world.changes("exists") if e["to"] and e["time"] > world.last_read}
-        accounted = {*_failed(result), *late}
+        accounted = {*_failed(result), *late, *skipped.named(result)}
         behind = [key for key, i in mine(case, world).items() if i["version"] != target and key not in accounted]
         if behind:
             yield f"{result['outcome']}, but {behind} do not run {target}"
@@ -437,7 +446,8 @@ def ending(case: Case, before: World, world: World, run: Ran, result: dict[str, 
     if outcome == "failed" and not (case.tolerates and failed and NAME in run.failures[-1]):
         yield f"failed without a failure that was to be tolerated: {run.failures[-1]}"
     if outcome in ("stopped", "rolled_back"):
-        if not any(world.model_image().endswith(image) for image in _may_be_left(case, world)):
+        known = security.may_stay(case, run.failures[-1])
+        if not known and not any(world.model_image().endswith(image) for image in _may_be_left(case, world)):
             yield f"{outcome}, and the model names {world.model_image()}"
         if NAME not in run.failures[-1]:
             yield f"{outcome} without naming the scale set: {run.failures[-1]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import security
 from draw import RECORD, Case
 from world import MODE, World, new_tags, of_image
 
@@ -21,6 +22,7 @@ SAID = {
     "a rolling upgrade of its own": "mode",
     "during this rollout": "mode",
     "permission_missing": "forbidden",
+    "security_type": "security",
 }
 
 
@@ -42,6 +44,7 @@ def excuses(case: Case, before: World, world: World) -> dict[str, bool]:
         # What was there before the first read is what the rollout starts from.
         "image": any(of_image(one) and one["time"] >= world.first_read for one in theirs),
         "record": any(RECORD in new_tags(one) for one in theirs),
+        "security": security.refused(case),
         "gone": any(key not in world.instances or world.instances[key]["leaving"] for key in chosen),
     }
 

@@ -15,6 +15,7 @@ from draw import NAME, NEW, OLD, RECORD, Case
 from good_rollout import Rollout, instance
 
 RECORDED, OPEN, ADDED = "is not recorded", "stays open, and its next run closes it", "since the write scale set"
+SKIPPED = "were skipped, because"
 
 
 def case(*events: dict[str, Any], faults: tuple[dict[str, Any], ...] = ()) -> Case:
@@ -36,6 +37,13 @@ def case(*events: dict[str, Any], faults: tuple[dict[str, Any], ...] = ()) -> Ca
     ],
 )
 def test_a_warning_needs_what_was_drawn(drawn: Case, allowed: list[str]) -> None:
+    assert test_faults.warnings(drawn) == allowed
+
+
+@pytest.mark.parametrize(("busy", "allowed"), [("skip", [SKIPPED]), ("wait", [])])
+def test_only_a_rollout_that_skips_the_busy_warns_of_them(busy: str, allowed: list[str]) -> None:
+    drawn = case({"do": "work"})
+    drawn.variables["rollout_busy"] = busy
     assert test_faults.warnings(drawn) == allowed
 
 

@@ -23,6 +23,7 @@ import checks
 import draw
 import judge
 import pytest
+import skipped
 from harness import Result, Simulator, run_playbook, simulator
 from world import World
 
@@ -69,6 +70,7 @@ def warnings(case: draw.Case) -> list[str]:
         ),
         "stays open, and its next run closes it": bool(case.scenario["faults"]) or writes,
         "since the write scale set": bool(written) or case.did("policy"),
+        "were skipped, because": case.variables.get("rollout_busy") == "skip",
     }
     return [words for words, may_be in drawn.items() if may_be]
 
@@ -91,6 +93,8 @@ def test_the_rules_hold(seed: int, tmp_path: Path) -> None:
         wrong = list(judge.everything(case, before, after, run, result, sim, tmp_path / "journal", asked))
         if not wrong:
             wrong += the_same_again(case, sim, after, result, options, tmp_path)
+        if not wrong:
+            wrong += the_rest(case, sim, after, result, options, tmp_path)
     said = result["outcome"] if result else "refused"
     figures = f"{run.seconds:.0f} s, {after.metrics['arm_calls']} ARM calls"
     sys.stdout.write(f"seed {seed}: {said} in {figures} {run.failures[-1:]}\n")
@@ -134,6 +138,41 @@ def the_same_again(
         if services != world.scale_set["services"] and not (closes and not number):
             yield f"the same command again made the services {world.scale_set['services']} of {services}"
         yield from judge.secrets(sim, run, tmp_path / "journal")
+
+
+def the_rest(
+    case: draw.Case,
+    sim: Simulator,
+    after: World,
+    result: dict[str, Any] | None,
+    options: dict[str, Any],
+    tmp_path: Path,
+) -> Iterator[str]:
+    """The same command continues with those that a rollout has skipped, once they are free: where nothing but them is
+    in its way.
+    """
+    found = skipped.named(result)
+    others = [one for key, one in judge.mine(case, after).items() if key not in found]
+    theirs = {path for write in after.writes("another client") for path in write["changes"]} - {"sku.capacity"}
+    hindered = case.check is not None or case.scenario["instance_faults"] or theirs
+    target = judge.target_of(case, after)
+    calm = after.model_image().endswith(target) and all(one["available"] for one in others)
+    if not found or hindered or not calm or not result or result["outcome"] not in skipped.SUCCESS:
+        return
+    sim.event({"do": "quiet"})
+    sim.faults(clear=True)
+    for key in found.keys() & sim.state()["scale_sets"][draw.NAME]["instances"].keys():
+        sim.event({"do": "power", "power": "running", "instance": key})
+    time.sleep(2)  # until they are healthy again
+    run = run_playbook("steady.vmss.upgrade_image", sim, timeout=DEADLINE, directory=tmp_path / "rest", **options)
+    world, ended = World.of(sim), outcome_of(run)
+    said = ended["outcome"] if ended else "refused"
+    behind = [key for key in judge.mine(case, world) if world.instances[key]["version"] != target]
+    if run.rc or behind or skipped.named(ended):
+        yield f"the same command, once {sorted(found)} were free, ended {said} without {behind}: {run.failures[-1:]}"
+    yield from judge.availability(case, world)
+    yield from judge.explicit(world)
+    yield from judge.once(world)
 
 
 def _refused(case: draw.Case, instance: dict[str, Any], key: str) -> bool:

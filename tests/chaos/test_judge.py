@@ -325,65 +325,6 @@ def made_of_their_image(rollout: Rollout) -> None:
     rollout.after.instances["2"] = instance(THIRD, 0)
 
 
-def refuses(rollout: Rollout, accepted: int = 0) -> None:
-    """Before anything was done; another client has written a tag of its own."""
-    rollout.case.scenario["events"].append({"do": "write", "patch": {"tags": {"owner": "another team"}}})
-    rollout.stops(0)
-    rollout.result["outcome"] = "refused"
-    rollout.written.clear()
-    rollout.after.metrics["non_get"].clear()
-    rollout.after.metrics["accepted_writes"] = accepted
-
-
-def refuses_for_what_did_not_come(rollout: Rollout) -> None:
-    refuses(rollout)
-    rollout.case.events.extend(
-        [{"do": "fail"}, {"do": "rolling_upgrade"}, {"do": "write", "patch": {"properties": {}}}]
-    )
-
-
-def refuses_for_what_is_waited_for(rollout: Rollout) -> None:
-    refuses(rollout)
-    rollout.happens(3, "scale")
-    rollout.happens(4, "work", "1")
-    rollout.after.timeline.extend(
-        [
-            changed(4, "1", "provisioning", "Updating"),
-            changed(4, "1", "available", False),
-            changed(9, "1", "provisioning", "Succeeded"),
-            changed(9, "1", "available", True),
-        ]
-    )
-
-
-def sickens(rollout: Rollout) -> None:
-    rollout.happens(4, "canceled", "1")
-    rollout.after.timeline.extend([changed(4, "1", "provisioning", "Canceled"), changed(4, "1", "available", False)])
-
-
-def refuses_for_the_sick_that_are_allowed(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.case.variables["rollout_max_unhealthy"] = "100%"
-
-
-def refuses_for_one_of_many(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    for world in (rollout.before, rollout.after):
-        world.instances.update({str(key): instance(OLD, key) for key in range(5)})
-
-
-def refuses_for_another_reason(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.run.failures = ["preflight_failed: upgrade mode Automatic upgrades every instance at once"]
-
-
-def refuses_with_repairs_suspended_meanwhile(rollout: Rollout) -> None:
-    refuses(rollout, accepted=2)
-
-
 def old_image_left_in_the_model(rollout: Rollout) -> None:
     rollout.after.scale_set["document"] = document(OLD)
 
@@ -474,13 +415,6 @@ SPOILT: Iterable[tuple[Callable[[Rollout], None], str]] = [
     (fallen_once_more, "does not name them"),
     (made_of_their_image, "['2'] do not run"),
     (old_image_left_in_the_model, f"it ended upgraded, and the model names {OLD}"),
-    (refuses, "refused without a reason"),
-    (refuses_for_what_did_not_come, "refused without a reason"),
-    (refuses_for_what_is_waited_for, "refused without a reason"),
-    (refuses_for_the_sick_that_are_allowed, "refused without a reason"),
-    (refuses_for_one_of_many, "refused without a reason"),
-    (refuses_for_another_reason, "refused without a reason"),
-    (refuses_with_repairs_suspended_meanwhile, "refused after it had written"),
 ]
 
 
@@ -594,12 +528,6 @@ def not_all_called_back(rollout: Rollout) -> None:
     rollout.stops(2, said="Not all of instances 0, 1 are back.")
 
 
-def refuses_for_the_sick(rollout: Rollout) -> None:
-    refuses(rollout)
-    sickens(rollout)
-    rollout.run.failures = ["preflight_failed: 1 of 2 instances are unhealthy, and max_unhealthy 20 % allows 0"]
-
-
 FINE = [
     protected_by_another_client,
     repaired_after_the_upgrade,
@@ -607,7 +535,6 @@ FINE = [
     made_by_others_after_the_last_look,
     canceled_while_azure_rolls,
     not_all_called_back,
-    refuses_for_the_sick,
     other_members_written,
     an_image_from_before,
     an_image_planned_on,

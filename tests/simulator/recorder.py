@@ -84,6 +84,7 @@ class SetFigures:
     unavailable_when_read: frozenset[str] = frozenset()
     spared_when_read: frozenset[str] = frozenset()
     protected_when_read: frozenset[str] = frozenset()
+    stopped_when_read: frozenset[str] = frozenset()
     model_read: dict[str, float] = field(default_factory=dict)
     last_read: float = 0.0
     planned_on: dict[str, float] = field(default_factory=dict)
@@ -178,11 +179,17 @@ class Recorder:
         figures.unavailable_when_read = frozenset(figures.unavailable)
         figures.spared_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._spared(i))
         figures.protected_when_read = frozenset(i.instance_id for i in owner.instances.values() if i.protect_actions)
+        figures.stopped_when_read = frozenset(i.instance_id for i in owner.instances.values() if self._stopped(i))
 
     @staticmethod
     def _spared(instance: Instance) -> bool:
         """Protected, or deallocated by somebody's wish."""
         return instance.protect_actions or (instance.power == "deallocated" and not instance.fell)
+
+    @staticmethod
+    def _stopped(instance: Instance) -> bool:
+        """By somebody's wish, and not by a failure."""
+        return instance.power == "stopped" and instance.provisioning == "Succeeded"
 
     def read_model(self, now: float, owner: ScaleSet, client: str = "") -> None:
         """A client reads the set now; it may have a name, where there are two."""
@@ -191,9 +198,10 @@ class Recorder:
     def named(self, now: float, owner: ScaleSet, action: str, instances: list[Instance], by: str) -> None:
         """An action on these instances was accepted. Call it before anything is done to them. `spared`: those that
         were protected or deallocated when a client last read them, and still are; `protected`: those of them that were
-        protected then, and still are.
+        protected then, and still are; `stopped`: those that were stopped then, and still are.
         """
         known, guarded = self.of(owner.name).spared_when_read, self.of(owner.name).protected_when_read
+        asleep = self.of(owner.name).stopped_when_read
         self.actions.append(
             {
                 "time": now,
@@ -203,6 +211,7 @@ class Recorder:
                 "instance_ids": [i.instance_id for i in instances],
                 "spared": [i.instance_id for i in instances if self._spared(i) and i.instance_id in known],
                 "protected": [i.instance_id for i in instances if i.protect_actions and i.instance_id in guarded],
+                "stopped": [i.instance_id for i in instances if self._stopped(i) and i.instance_id in asleep],
                 "attached": [i.instance_id for i in instances if i.attached],
                 "fallen": [i.instance_id for i in instances if i.fell],
             }

@@ -349,6 +349,17 @@ class TestFigures:
         assert (action["spared"], action["attached"], action["fallen"]) == (["1"], [], [])
         assert world.recorder.batches[0].as_dict()["model_read"] == 0
 
+    def test_an_action_on_what_was_stopped_when_it_was_read_is_kept_as_such(self) -> None:
+        world, owner = started(3, events=[{"at": 60, "do": "power", "power": "stopped", "instances": ["0", "1"]}])
+        later(world, 100)
+        world.recorder.read(world.now, owner)
+        events.trigger(world, {"do": "power", "power": "running", "instance": "0"})
+        events.trigger(world, {"do": "power", "power": "stopped", "instance": "2"})
+        later(world, 100)
+        patch(world, owner, image(NEW))
+        upgrade(world, owner, "0", "1", "2")
+        assert world.recorder.actions[-1]["stopped"] == ["1"]
+
     def test_what_another_client_did_is_kept_with_its_time_and_whom_it_struck(self) -> None:
         world, owner = started(3, events=[{"at": 60, "do": "canceled", "pick": 1}, {"at": 9999, "do": "unhealthy"}])
         later(world)
