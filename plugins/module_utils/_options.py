@@ -28,6 +28,13 @@ OnFailure = t.Literal["stop", "rollback_failed", "rollback_all"]
 OrderBy = t.Literal["domain", "fault_domain", "zone", "none"]
 RecordState = t.Literal["in_progress", "going_back", "finished", "stopped", "rolled_back"]
 SecurityType = t.Literal["TrustedLaunch", "Standard"]
+RecordedSecurity = t.Literal[
+    "TrustedLaunch",
+    "Standard",
+    "TrustedLaunch-secure-boot",
+    "TrustedLaunch-no-vtpm",
+    "TrustedLaunch-secure-boot-no-vtpm",
+]
 Service = t.Literal["AutomaticRepairs", "AutomaticZoneRebalancing"]
 
 _TYPES = {str: "str", int: "int", float: "float", bool: "bool", FilePath: "path", t.Any: "raw"}
@@ -129,7 +136,7 @@ class RecordOptions:
     selection: str | None = None
     started: str | None = None
     suspended: t.Sequence[str] | None = None
-    security: SecurityType | None = None
+    security: RecordedSecurity | None = None
     state: RecordState = "in_progress"
 
 

@@ -90,9 +90,16 @@ options:
         type: list
         elements: str
       security:
-        description: The security type of the model before, where the rollout changes it.
+        description:
+          - The security type of the model before, where the rollout changes it, with what of its firmware is not as
+            usual (secure boot off, a virtual TPM).
         type: str
-        choices: [TrustedLaunch, Standard]
+        choices:
+          - TrustedLaunch
+          - Standard
+          - TrustedLaunch-secure-boot
+          - TrustedLaunch-no-vtpm
+          - TrustedLaunch-secure-boot-no-vtpm
       state:
         description: Whether the rollout is in progress, is rolling back, or how it ended.
         type: str

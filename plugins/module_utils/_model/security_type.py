@@ -14,6 +14,9 @@ from .._facts.scale_set import ScaleSet
 STANDARD: t.Final = "Standard"
 TRUSTED_LAUNCH: t.Final = "TrustedLaunch"
 TYPES = (STANDARD, TRUSTED_LAUNCH)
+_SECURE_BOOT, _NO_VTPM = "-secure-boot", "-no-vtpm"
+# What a record keeps of a model: a type, with what of its firmware is not as usual.
+WORDS = (*TYPES, *(f"{TRUSTED_LAUNCH}{more}" for more in (_SECURE_BOOT, _NO_VTPM, _SECURE_BOOT + _NO_VTPM)))
 
 # What `az vmss update --security-type` sets where nobody says otherwise.
 _UEFI = {"secureBootEnabled": False, "vTpmEnabled": True}
@@ -26,8 +29,22 @@ def current(scale_set: ScaleSet) -> str:
     return str(at(profile(scale_set), "securityProfile", "securityType") or STANDARD)
 
 
+def word(scale_set: ScaleSet) -> str:
+    """One of WORDS, by which a rollout that changes the type goes back; another type of Azure's as it is."""
+    kind, uefi = current(scale_set), at(profile(scale_set), "securityProfile", "uefiSettings") or {}
+    if kind != TRUSTED_LAUNCH:
+        return kind
+    boot = _SECURE_BOOT if uefi.get("secureBootEnabled") else ""
+    return f"{kind}{boot}{_NO_VTPM if uefi.get('vTpmEnabled') is False else ''}"
+
+
+def kind_of(wanted: str) -> str:
+    """The type alone."""
+    return wanted.partition("-")[0]
+
+
 def stands(scale_set: ScaleSet, wanted: str | None) -> bool:
-    return wanted is None or current(scale_set).lower() == wanted.lower()
+    return wanted is None or current(scale_set).lower() == kind_of(wanted).lower()
 
 
 def desired(document: Document, wanted: str) -> dict[str, t.Any]:
@@ -35,7 +52,11 @@ def desired(document: Document, wanted: str) -> dict[str, t.Any]:
     before = at(document, "properties", "virtualMachineProfile", "securityProfile") or {}
     if wanted == STANDARD:
         return {**before, "securityType": STANDARD, "uefiSettings": None}
-    return {**before, "securityType": wanted, "uefiSettings": {**_UEFI, **(before.get("uefiSettings") or {})}}
+    recorded = {}
+    if kind_of(wanted) != wanted:
+        recorded = {"secureBootEnabled": _SECURE_BOOT in wanted, "vTpmEnabled": _NO_VTPM not in wanted}
+    uefi = {**_UEFI, **(before.get("uefiSettings") or {}), **recorded}
+    return {**before, "securityType": kind_of(wanted), "uefiSettings": uefi}
 
 
 def written(document: Document, wanted: str) -> dict[str, t.Any]:

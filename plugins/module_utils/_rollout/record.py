@@ -20,7 +20,7 @@ from .._facts.images import Image, ImageError
 from .._facts.problems import Refused
 from .._facts.scale_set import Instance, ScaleSet
 from .._facts.times import seconds_of, timestamp
-from .._model.security_type import TYPES
+from .._model.security_type import WORDS
 from .._options import RecordState
 
 PREFIX = "steady-vmss-"
@@ -49,7 +49,7 @@ _OURS = re.compile(f"{PREFIX}({'|'.join((*_KEYS, _SECURITY))})(-[0-9]+)?")
 class Record:
     """`started`: when the model was made to name the target, seconds on Azure's clock. `target`, `previous`: images as
     one string, a VHD without its SAS. `selection`: in words, or their digest where they are longer than a tag.
-    `security`: the model's security type before, where the rollout changes it, else ""."""
+    `security`: the model's security type before, where the rollout changes it, in one of its words, else ""."""
 
     id: str
     target: str
@@ -175,7 +175,7 @@ def read(tags: t.Mapping[str, str]) -> Record | None:
         started or 0.0,
         tuple(name for name in ours.get("suspended", "").split(",") if name in SERVICES),
         state,
-        ours.get(_SECURITY, "") if ours.get(_SECURITY) in TYPES else "",
+        ours.get(_SECURITY, "") if ours.get(_SECURITY) in WORDS else "",
     )
     return record if _is_sound(record) else None
 

@@ -51,7 +51,8 @@ class ImageChange:
 
     @property
     def shown_after(self) -> dict[str, str]:
-        kind = self.security_type if self.changed and self.security_type else security_type.current(self.after)
+        wanted = self.security_type if self.changed else None
+        kind = security_type.kind_of(wanted) if wanted else security_type.current(self.after)
         return {**(images.show(self.target) or {}), "security_type": kind}
 
 
@@ -196,7 +197,8 @@ class _Write:
                     "stays pinned"
                 )
         security = self.security_to_write(fresh)
-        request = preflight.Request(to_manual=to_manual, managed_elsewhere=True, security_type=security)
+        kind = security_type.kind_of(security) if security else None
+        request = preflight.Request(to_manual=to_manual, managed_elsewhere=True, security_type=kind)
         observed = preflight.Observed(Known(facts), self._rolling_upgrade(fresh))
         found = preflight.findings(Survey(fresh, (), exact), observed, request)
         if errors := [str(finding) for finding in found if finding.severity == preflight.ERROR]:
@@ -259,7 +261,7 @@ class _Write:
             return image_patch(fresh, image, self.record, self.security_to_write(fresh))
 
         security = self.security_to_write(scale_set)
-        with_type = f" with security type {security}" if security else ""
+        with_type = f" with security type {security_type.kind_of(security)}" if security else ""
         what = (
             f"write the record of rollout {self.record.id} on scale set {scale_set.name}"
             if self.record and self.model_stands(scale_set)

@@ -181,7 +181,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         started=ours.started if ours else azure.server_time or 0.0,
         suspended=_suspended(scale_set, services, suspend and (not settled or ours is not None or replaces)),
         state=record.GOING_BACK if request.going_back else record.IN_PROGRESS,
-        security=security_type.current(scale_set) if security else ours.security if ours else "",
+        security=security_type.word(scale_set) if security else ours.security if ours else "",
     )
     if ours and (not survey.remaining or (ours.open and ours.selects(selection))):
         mine = ours
@@ -203,7 +203,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         protected=request.protected,
         repairs_suspended=_REPAIRS in mine.suspended or services.get(_REPAIRS) == SUSPENDED,
         passed=passed or request.going_back,
-        security_type=security,
+        security_type=security_type.kind_of(security) if security else None,
     )
     plan = Plan(
         survey=survey,

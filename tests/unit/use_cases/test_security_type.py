@@ -98,6 +98,26 @@ def test_another_run_that_goes_on_takes_it_back_too() -> None:
     assert run.outcome == "stopped" and model(azure)["securityProfile"] == {**AT_HOST, "securityType": "Standard"}
 
 
+@pytest.mark.parametrize("by", ["stop", "rollback"])
+@pytest.mark.parametrize("vtpm", [True, False])
+@pytest.mark.parametrize("secure_boot", [True, False])
+def test_the_firmware_settings_come_back_with_the_type(secure_boot: bool, vtpm: bool, by: str) -> None:
+    firmware = {"secureBootEnabled": secure_boot, "vTpmEnabled": vtpm}
+    before = {**AT_HOST, "securityType": "TrustedLaunch", "uefiSettings": firmware}
+    azure = simulated({"securityProfile": before, "storageProfile": {"imageReference": {**SECOND, "version": NEW}}})
+    to = {**FIRST, "version": OLD}
+    options = {"security_type": "Standard", "canary": 0, "max_unavailable": "50%", "downgrade": True}
+    if by == "stop":
+        run = play(azure, to, check=fails, **options)
+        assert run.outcome == "stopped", run.why
+    else:
+        assert play(azure, to, **options).outcome == "upgraded"
+        assert model(azure)["securityProfile"] == {**AT_HOST, "securityType": "Standard"}
+        run = play(azure, {**SECOND, "version": NEW}, back=True, canary=0)
+        assert run.outcome == "rolled_back", run.why
+    assert model(azure)["securityProfile"] == before, run.why
+
+
 @pytest.mark.parametrize(
     ("properties", "options", "code"),
     [
