@@ -319,7 +319,10 @@ def claims(world: World, run: Ran, result: dict[str, Any] | None) -> Iterator[st
             one = world.instances.get(key)
             if one is not None and not (OLD in str(one["version"]) and one["available"]):
                 yield f"instance {key} is called back; it runs {one['version']}, available: {one['available']}"
-    if re.search(r"Not all of instances|nstance \S+ is not back", said) and (result or {}).get("outcome") == "rolled_back":
+    if (
+        re.search(r"Not all of instances|nstance \S+ is not back", said)
+        and (result or {}).get("outcome") == "rolled_back"
+    ):
         yield f"it ended rolled_back, and says: {said}"
     mode = (world.scale_set["document"]["properties"].get("upgradePolicy") or {}).get("mode", "Manual")
     if re.search(r"mode is Manual now", said) and mode != "Manual":

@@ -14,8 +14,6 @@ import pytest
 import scenes
 from scenes import NEW, OLD, StartSimulator
 
-pytestmark = pytest.mark.both_ends
-
 LATEST = {**scenes.SERIES, "version": "latest"}
 KNOBS = {"automatic_delay": 1, "automatic_first_delay": 1}
 

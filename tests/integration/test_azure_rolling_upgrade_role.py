@@ -116,9 +116,10 @@ def test_a_broken_image_by_hand_offers_the_way_back_and_the_offer_works(simulato
     assert scenes.judged(sim)["unavailable"]["now"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("automatic", "on_failure"),
-    [pytest.param(False, "rollback_failed", marks=pytest.mark.long), (True, "rollback_all")],
+    [(False, "rollback_failed"), (True, "rollback_all")],
 )
 def test_the_role_goes_back_where_it_may(simulator: StartSimulator, automatic: bool, on_failure: str) -> None:
     members: dict[str, Any] = {"properties": AUTOMATIC} if automatic else {}
@@ -166,7 +167,8 @@ def test_a_broken_image_by_itself_is_put_back_by_azure(simulator: StartSimulator
     assert run.of("rollout") == []
 
 
-@pytest.mark.parametrize("on_failure", [pytest.param("rollback_all", marks=pytest.mark.long), "rollback_failed"])
+@pytest.mark.long
+@pytest.mark.parametrize("on_failure", ["rollback_all", "rollback_failed"])
 def test_what_an_upgrade_did_before_it_was_adopted_goes_back_too(simulator: StartSimulator, on_failure: str) -> None:
     """As after a kill: the first play is gone, the second adopts what runs, and then it breaks."""
     sim = simulator(world(10, instance_faults=[{**SICK, "instance": i} for i in ("6", "7", "8", "9")]), 20)

@@ -58,6 +58,7 @@ def refused(sim: harness.Simulator, variables: dict[str, Any]) -> str:
     return run.failures[-1]
 
 
+@pytest.mark.long
 def test_a_rerun_does_not_walk_past_a_failing_check(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(3, tags={"environment": "production"}), 120)
     variables = {"rollout_max_unavailable": 1, "rollout_health_check": hook(tmp_path / "check.yml", SHOWN, CHECK)}

@@ -26,6 +26,7 @@ def fault(scale_set: str, action: str = "error", **more: Any) -> dict[str, Any]:
     return {"operation": UPGRADE, "scale_set": scale_set, "action": action, "times": 1, **more}
 
 
+@pytest.mark.long
 def test_whatever_becomes_of_a_request_no_instance_is_upgraded_twice(simulator: StartSimulator) -> None:
     both = {"max_unavailable": 2}
     # By scale set: its knobs, the module's options, and the conflicts that it meets.

@@ -15,8 +15,6 @@ import pytest
 import scenes
 from scenes import GROUP, NAME, NEW, OLD, StartSimulator
 
-pytestmark = pytest.mark.both_ends
-
 VARIABLES = {
     "rollout_subscription_id": "AZURE_SUBSCRIPTION_ID",
     "rollout_client_id": "AZURE_CLIENT_ID",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+import pytest
 import side_by_side
 from scenes import NEW, OLD, SERIES, StartSimulator
 
@@ -60,6 +61,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.long
 def test_fleets(simulator: StartSimulator) -> None:
     azure = simulator(SCENARIO, time_scale=300)
     cases = {

@@ -113,7 +113,8 @@ def test_from_binary_to_rich_and_to_tcp(simulator: StartSimulator) -> None:
     assert set(mine["settings"]) == {"protocol", "port", "intervalInSeconds", "numberOfProbes"}
 
 
-@pytest.mark.parametrize("patch", ["merge", pytest.param("replace", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("patch", ["merge", "replace"])
 def test_one_source_takes_the_place_of_the_other_only_where_asked(simulator: StartSimulator, patch: str) -> None:
     knobs = {"patch_members": patch, "protected_settings": "drop"}
     sim = simulator(scenes.scenario(1, knobs, **{**BARE, "health": "rich"}), 60)

@@ -44,7 +44,6 @@ def model_version(sim: harness.Simulator) -> str:
     return version
 
 
-@pytest.mark.both_ends
 def test_task_files_see_the_batch_before_and_after_it(simulator: StartSimulator, tmp_path: Path) -> None:
     """One lies beside the playbook, one where Ansible was started, one is named by its whole path."""
     project, started_in, elsewhere = (tmp_path / name for name in ("project", "started in", "elsewhere"))
@@ -151,6 +150,7 @@ def test_a_failing_task_before_the_batch_stops_and_the_model_may_be_kept(
     assert operations == ["VirtualMachineScaleSets_Update"] * 2  # the image with its record, and how it ended
 
 
+@pytest.mark.long
 def test_only_the_batch_whose_check_failed_is_put_back(simulator: StartSimulator, tmp_path: Path) -> None:
     """What failed before batch 2 blames nobody, and what fails after it blames that batch alone."""
     variables = {"rollout_max_unavailable": 1, "rollout_canary": 0, "rollout_on_failure": "rollback_failed"}
@@ -172,9 +172,8 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize(
-    "task", [pytest.param(HIDDEN[0], id="0"), *(pytest.param(one, marks=pytest.mark.long) for one in HIDDEN[1:])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("task", HIDDEN)
 def test_of_a_task_that_is_no_log_only_its_name_is_told(
     simulator: StartSimulator, tmp_path: Path, task: dict[str, Any]
 ) -> None:

@@ -23,9 +23,8 @@ UNREACHABLE = {
 END_HOST = {"name": "Leave", "ansible.builtin.meta": "end_host"}
 
 
-@pytest.mark.parametrize(
-    "task", [UNREACHABLE, pytest.param(END_HOST, marks=pytest.mark.long)], ids=["unreachable", "end_host"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("task", [UNREACHABLE, END_HOST], ids=["unreachable", "end_host"])
 def test_the_same_command_continues(simulator: StartSimulator, tmp_path: Path, task: dict[str, Any]) -> None:
     playbook = hook(tmp_path / "roll.yml", *ROLLOUT)
     check = hook(tmp_path / "check.yml", task)

@@ -222,6 +222,7 @@ def test_each_broken_precondition_is_named_with_its_remedy_and_nothing_is_writte
     assert "c2VjcmV0" not in runs["expired"].output
 
 
+@pytest.mark.long
 def test_what_is_only_said(simulator: StartSimulator) -> None:
     sim = simulator({**SCENARIO, "scale_sets": scale_sets(SAID)}, 60)
     said = [words for _members, words in SAID.values() if words]

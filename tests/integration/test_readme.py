@@ -116,6 +116,7 @@ def examples(module: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("modules", "version"), [(MODULES - FOLLOWING, VERSIONS[0]), (FOLLOWING, "latest")], ids=["pinned", "following"]
 )

@@ -111,6 +111,7 @@ def test_new_credentials_reach_every_instance_the_failed_ones_first(simulator: S
     assert sim.metrics()["non_get"] == []
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on(simulator: StartSimulator) -> None:
     """The model has the new credentials and no instance has: the second run writes no model, and upgrades."""
     sim = failed_batch(simulator)

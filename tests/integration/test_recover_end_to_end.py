@@ -113,6 +113,7 @@ def stops_at_the_failed_instance(sim: harness.Simulator, run: harness.Result) ->
     return [f"{name}: {said[0]}"] if not all(one in said[0] for one in words) else []
 
 
+@pytest.mark.long
 def test_a_condition_is_broken_and_repaired(simulator: StartSimulator) -> None:
     broken_and_repaired(simulator, SAMPLE, "Flexible")
 

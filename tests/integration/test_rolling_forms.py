@@ -39,6 +39,7 @@ def test_flexible(simulator: StartSimulator) -> None:
     assert upgrade(sim)["changed"] is False
 
 
+@pytest.mark.long
 def test_zones_label_what_was_seen(simulator: StartSimulator) -> None:
     sim = simulator(world(6, zones=["1", "2", "3"]), 60)
     done = upgrade(sim)
@@ -92,6 +93,7 @@ def test_a_killed_run_goes_on_with_the_upgrade_that_runs(simulator: StartSimulat
     assert set(scenes.judged(sim)["disks_replaced"].values()) == {1}
 
 
+@pytest.mark.long
 def test_throttled_and_broken_reads_do_not_end_the_wait(simulator: StartSimulator) -> None:
     faults = [
         {"operation": "*_GetLatest", "action": "throttle", "retry_after": 1, "times": 2, "after_calls": 2},
@@ -116,6 +118,7 @@ def test_a_history_that_may_not_be_read_is_no_failure(simulator: StartSimulator)
     assert (done["failed"], done["rollout_result"]["outcome"], done["started_by"]) == (False, "upgraded", ""), done
 
 
+@pytest.mark.long
 def test_an_upgrade_that_waits_for_a_word_says_so(simulator: StartSimulator) -> None:
     enabled = {"enableAutomaticOSUpgrade": True, "osRollingUpgradeDeferral": True}
     properties = {"upgradePolicy": {"automaticOSUpgradePolicy": enabled}}

@@ -144,6 +144,7 @@ def test_polls_are_few(simulator: StartSimulator) -> None:
     assert polls <= 2 * minutes + 3  # the first look, the look that sees the start, and the one at its end
 
 
+@pytest.mark.long
 def test_azures_own_start_is_awaited_and_adopted(simulator: StartSimulator) -> None:
     sim = simulator(
         world(10, {"automatic_delay": 600, "automatic_first_delay": 600}, running=None, properties=AUTOMATIC), 120
@@ -336,6 +337,7 @@ def test_a_start_that_meets_another_hand_waits_for_it(simulator: StartSimulator)
     assert (done["failed"], set(scenes.versions(sim).values())) == (False, {NEW}), done
 
 
+@pytest.mark.long
 def test_a_lost_answer_is_not_sent_again(simulator: StartSimulator) -> None:
     fault = {"operation": "*_StartOSUpgrade", "action": "lost_answer", "times": 1}
     sim = simulator(world(4, faults=[fault]), 120)

@@ -66,6 +66,7 @@ def test_nothing_that_azure_says_too_early_makes_an_instance_done(simulator: Sta
     assert scenes.versions(sim, "sick")["1"] == scenes.OLD
 
 
+@pytest.mark.long
 def test_an_old_disk_is_reimaged_once_and_a_late_version_is_awaited(simulator: StartSimulator) -> None:
     kept = {"upgrade_keeps_disk": True}
     late = {"exact_version_late": 60}

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import pytest
 import scenes
 from scenes import NEW, OLD, SERIES, StartSimulator
 
 
+@pytest.mark.long
 def test_a_rolling_upgrade_of_azure_delays_the_way_back_and_refuses_the_way_forth(simulator: StartSimulator) -> None:
     sim = simulator(scenes.scenario(1), 60)
     sim.event({"do": "rolling_upgrade", "seconds": 36000})
