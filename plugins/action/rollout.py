@@ -17,7 +17,6 @@ from types import MappingProxyType
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
-from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     BACK,
@@ -26,8 +25,6 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
     HookOptions,
     SelectionOptions,
 )
-from ansible_collections.steady.vmss.plugins.module_utils._rollout import hooks
-from ansible_collections.steady.vmss.plugins.module_utils._rollout.memory import remembered
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
@@ -52,8 +49,6 @@ class ActionModule(WaitingModule):
             return with_result({"failed": True, "code": said[0], "msg": said[1]})
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
-            if due := at_once(args):
-                return with_result(due)
         if not self._in_sight():
             return with_result(super(WaitingModule, self).execute(args, task_vars), args)
         with work_directory() as directory:
@@ -115,17 +110,6 @@ def kept(args: Args) -> Args:
         return args  # the module says that this is no memory
     again = {name: args[name] for name in (*_SIGN_IN, *BETWEEN_CALLS, "image") if name in args}
     return {**again, **{name: value for name, value in place.items() if value is not None}}
-
-
-def at_once(args: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-    """The result of a call for which no module has to start."""
-    if args["hook"]["outcome"] != "done":
-        return None
-    try:
-        due = hooks.at_once(remembered(args["memory"]))
-    except (Refused, AttributeError, KeyError, TypeError):
-        return None  # the module says that this is no memory
-    return due and {"changed": False, "warnings": [], "findings": [], **due}
 
 
 def unchosen(args: Args) -> tuple[Code, str] | None:

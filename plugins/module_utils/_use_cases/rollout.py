@@ -37,7 +37,7 @@ from .._options import (
     part,
     set_by_user,
 )
-from .._rollout import hooks, messages, record, rollout
+from .._rollout import messages, record, rollout
 from .._rollout.memory import Memory, Planned, Rules, remembered
 from .._rollout.messages import Ways
 from .._rollout.steps import (
@@ -71,8 +71,9 @@ def roll_out(azure: Azure, clock: Clock, request: RolloutRequest, *, check_mode:
 def _entry(request: RolloutRequest, *, check_mode: bool) -> tuple[Memory, Seen | None]:
     """Where this call begins, and what came of the last step of the one before. Raises Refused."""
     if request.memory is None:
+        hooks = tuple(name for name in _HOOKS if getattr(request, name))
         rules = Rules(
-            hooks=tuple(t.cast(t.Any, name) for name in _HOOKS if getattr(request, name)),
+            hooks=t.cast(t.Any, hooks),
             on_failure=request.on_failure,
             keep_model=request.keep_model,
             pause=request.pause,
@@ -84,7 +85,14 @@ def _entry(request: RolloutRequest, *, check_mode: bool) -> tuple[Memory, Seen |
     memory = remembered(request.memory)
     if request.died:
         return memory, Seen(failed=Failed("task_failed", messages.died(memory)))
-    return memory, hooks.ended(memory, request.hook)
+    ended = request.hook
+    if ended is None or ended.outcome == "done":
+        return memory, Seen()
+    task = ended.task or "a task without a name"
+    if memory.phase == "on_failure_tasks":
+        return memory, Seen(failed=Failed("hook_failed", messages.hook_failed_at_the_stop(task, ended.words)))
+    hook = t.cast(t.Any, "health_check" if memory.phase in ("check", "check_others") else memory.phase)
+    return memory, Seen(failed=Failed("hook_failed", messages.hook_failed(memory, hook, task, ended.words)))
 
 
 _HOOKS = [one.name for one in dataclasses.fields(HookOptions)]
@@ -336,7 +344,9 @@ class Driver:
         journal = self._path(memory) if self.request.journal_dir and memory.plan else None
         said = messages.ending(memory, ways(self.request, memory, journal))
         if isinstance(step, RunHook):
-            return {**common, **hooks.due(step, memory, said if memory.stop else "")}, None
+            file, failure = getattr(self.request, step.hook), said if memory.stop else ""
+            due = {"hook": step.hook, "file": file, "batch": step.batch, "failure": failure}
+            return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
         whole["warnings"] = (

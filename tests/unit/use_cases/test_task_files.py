@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.steady.vmss.plugins.action import rollout as action
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Failure
 from ansible_collections.steady.vmss.plugins.module_utils._options import RolloutRequest
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import rollout
@@ -133,23 +132,3 @@ def test_a_broken_memory_is_refused_with_words(path: str, value: Any) -> None:
     with refused("memory_not_usable", "memory of a rollout"):
         call(azure, memory=memory, hook=DONE)
     assert len(azure.operations()) == before
-
-
-# -- tasks with nothing of Azure's between them ---------------------------------------------------
-
-
-def test_tasks_that_follow_each_other_need_no_module_in_between() -> None:
-    azure = simulated(2)
-    files = {"health_check": "check.yml", "after_batch": "after.yml"}
-    answer, _failure = call(azure, before_batch=None, **files)
-    assert answer["next"]["hook"] == "health_check"
-    memory = json.loads(json.dumps(answer["memory"]))
-    told = action.at_once({"memory": memory, "hook": DONE})
-    by_module, _failure = call(azure, memory=memory, hook=DONE)
-    assert told is not None
-    assert told["next"]["hook"] == "after_batch" and told["next"]["file"] == "after.yml"
-    assert json.loads(json.dumps(told)) == json.loads(json.dumps({name: by_module[name] for name in told}))
-    failed = {"outcome": "failed", "task": "Check", "words": "no"}
-    assert action.at_once({"memory": memory, "hook": failed}) is None, "a stop is the module's"
-    assert action.at_once({"memory": told["memory"], "hook": DONE}) is None, "the next batch is Azure's"
-    assert action.at_once({"memory": {"version": 0}, "hook": DONE}) is None, "the module refuses it"
