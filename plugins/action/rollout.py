@@ -64,7 +64,7 @@ class ActionModule(WaitingModule):
             args["work_dir"] = directory
             if args.get("journal_dir"):
                 args["journal_dir"] = self._path(args["journal_dir"])
-            with self._shown(_journals(args, directory), task_vars):
+            with self.showing(_journals(args, directory), task_vars):
                 result = super(WaitingModule, self).execute(args, task_vars)
                 if "module_stdout" in result and (memory := _kept(directory)):
                     again = {**args, "memory": memory, "died": True, "hook": None}

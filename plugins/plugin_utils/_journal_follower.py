@@ -48,14 +48,14 @@ class ActionModule(TiedModule):
             return super().execute(args, task_vars)
         with work_directory(kept=self._is_on_map()) as directory:
             args["journal"] = self._path(args["journal"]) if args.get("journal") else f"{directory}/shown.jsonl"
-            with self._shown(of_file(_place(args), args["journal"]), task_vars):
+            with self.showing(of_file(_place(args), args["journal"]), task_vars):
                 return super().execute(args, task_vars)
 
     def _path(self, given: object) -> str:
         """A connection to the controller itself works in the playbook's directory."""
         return str(unfrackpath(str(given), follow=False, basedir=self._loader.get_basedir()))
 
-    def _shown(
+    def showing(
         self, journals: Journals, task_vars: t.Mapping[str, t.Any] | None
     ) -> contextlib.AbstractContextManager[None]:
         known = task_vars or {}

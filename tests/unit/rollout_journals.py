@@ -4,7 +4,8 @@
 
 """Journals of rollouts of every outcome, as the real code writes them against the simulated Azure.
 
-`.venv/bin/python -m tests.unit.rollout_journals` writes those that are stored in tests/unit/journals again.
+`PYTHONPATH=. .venv/bin/python -c "import conftest, tests.unit.rollout_journals as j; j.main()"` writes those that are
+stored in tests/unit/journals again.
 """
 
 from __future__ import annotations
@@ -143,7 +144,3 @@ def main() -> None:
     middle = len(whole) // 2
     cut = "\n".join([*whole[:middle], whole[middle][:70]])
     (STORED / "cut_off.jsonl").write_text(cut, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -38,7 +38,7 @@ class Commands:
 
     def error(self, title: str, code: str, message: str) -> str:
         """An annotation of the job."""
-        said = _data(printable(message), self.service)
+        said = _data(message, self.service)
         if self.service == "azure":
             return f"##vso[task.logissue type=error;code={_property(code, 'azure')}]{_data(title, 'azure')}: {said}"
         return f"::error title={_property(f'{title}: {code}', 'github')}::{said}"
@@ -46,11 +46,11 @@ class Commands:
 
 def _data(text: str, service: Service) -> str:
     percent = "%25" if service == "github" else "%AZP25"
-    return text.replace("%", percent).replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", percent)  # without a line's end, which would need another escape
 
 
 def _property(text: str, service: Service) -> str:
-    escaped = _data(printable(text), service)
+    escaped = _data(text, service)
     if service == "azure":
         return escaped.replace(";", "%3B").replace("]", "%5D")
     return escaped.replace(":", "%3A").replace(",", "%2C")

@@ -10,6 +10,7 @@ import typing as t
 from collections import defaultdict
 
 from .._facts import availability, running_image
+from .._facts.domains import instance_order
 from .._facts.scale_set import Instance
 from .survey import Survey
 
@@ -33,15 +34,16 @@ _WITH_A_REASON = ("failed", "unhealthy", "skipped")
 
 def states(survey: Survey, at_work: t.Collection[str] = ()) -> dict[str, State]:
     """By instance id. `at_work`: what this rollout has asked Azure to upgrade, and has not seen to the end."""
-    return {i.instance_id: _state(survey, i, i.instance_id in at_work) for i in survey.instances}
+    ordered = sorted(survey.instances, key=instance_order)
+    return {i.instance_id: _state(survey, i, i.instance_id in at_work) for i in ordered}
 
 
 def snapshot(survey: Survey, at_work: t.Collection[str] = ()) -> dict[str, t.Any]:
     """The facts of the event `instances`: all of them, by domain in the order of the rollout, and by state."""
     now = states(survey, at_work)
     by_domain = defaultdict(list)
-    for instance_id, domain in survey.domain_of.items():
-        by_domain[domain].append(instance_id)
+    for instance_id in now:
+        by_domain[survey.domain_of[instance_id]].append(instance_id)
     domains = {domain.label: ids for domain, ids in sorted(by_domain.items())}
     return {"domains": domains, **_shown(survey, now, at_work)}
 

@@ -76,13 +76,13 @@ def header(view: View, now: float) -> list[str]:
     plan, unavailable, calls = view.plan, view.unavailable, view.calls
     counted = f"{len(view.states)} instances"
     what = ", ".join(filter(None, (plan.orchestration_mode, counted, plan.domains, plan.location)))
-    target = f"   to {short_image(plan.target)}" if plan.target else ""
+    target = f"to {short_image(plan.target)}   " if plan.target else ""
     down = f"unavailable {unavailable.now} now, {unavailable.most} at most, {unavailable.allowed} allowed"
     throttled = f"throttled for {calls.throttled:.0f} s" if calls.throttled else "not throttled"
     return [
-        f"{view.title}  {what}{target}",
+        f"{view.title}  {what}",
         f"{_batch(view, now)}{_done(view)}",
-        _times(view, now),
+        f"{target}{_times(view, now)}",
         f"{down}   {calls.all} calls, {throttled}",
     ]
 
@@ -121,7 +121,7 @@ def _summary(view: View, width: int, now: float) -> Line:
 
 def _last_events(view: View, many: int) -> list[str]:
     said = [one for one in view.said if one[1]]
-    return [f"{clock(at)}  {printable(words)}" for at, words in said[len(said) - many :]] if many else []
+    return [f"{clock(at)}Z  {printable(words)}" for at, words in said[len(said) - many :]] if many else []
 
 
 # -- the rows -----------------------------------------------------------------------------------------

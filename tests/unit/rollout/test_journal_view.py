@@ -64,7 +64,7 @@ def test_a_stored_journal_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["upgraded", "refused", "stopped_unhealthy"])
 def test_what_is_stored_is_what_the_code_writes(name: str, tmp_path: Path) -> None:
-    """Else: .venv/bin/python -m tests.unit.rollout_journals"""
+    """Else write them again, as the head of rollout_journals.py says."""
 
     def told(lines: list[str]) -> list[tuple[str, ...]]:
         return [(event["event"], *sorted(event)) for event in events(lines)]

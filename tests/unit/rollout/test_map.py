@@ -40,26 +40,26 @@ def of(domains: dict[str, int], state: str = "outdated", prefix: str = "") -> Vi
 
 def test_the_map_in_the_middle_of_a_rollout() -> None:
     assert shown(view(stored("cut_off"))) == [
-        "shop/web  Uniform, 3 instances, 3 update domains, westeurope   to 24.4.20261118",
+        "shop/web  Uniform, 3 instances, 3 update domains, westeurope",
         "batch 2/3 UD 1 for 10s   1/3 instances done",
-        "elapsed 1m32s   end about 02:03Z, by the last batch",
+        "to 24.4.20261118   elapsed 1m32s   end about 02:03Z, by the last batch",
         "unavailable 1 now, 1 at most, 1 allowed   43 calls, not throttled",
         "UD 0  c0",
         "UD 1  D1",
         "UD 2  o2",
         "D 1 down  o 1 outdated  c 1 current",
-        "02:01:22  batch 1 of 3 ended upgraded after 77 s; remaining: 2 instances",
-        "02:01:22  batch 2 of 3 begins: update domain 1, instances 1",
-        "02:01:22  Azure accepted the upgrade of instances 1",
+        "02:01:22Z  batch 1 of 3 ended upgraded after 77 s; remaining: 2 instances",
+        "02:01:22Z  batch 2 of 3 begins: update domain 1, instances 1",
+        "02:01:22Z  Azure accepted the upgrade of instances 1",
     ]
 
 
 def test_the_map_of_zones() -> None:
     rows = shown(view(stored("zonal")))
     assert rows[4:8] == [
-        "zone 1 UD 0  c0  c12 c15 c18 c21 c24 c27 c3  c6  c9",
-        "zone 2 UD 0  p1  c10 c13 c16 c19 c22 c25 c28 z4  c7",
-        "zone 3 UD 0  c11 c14 c17 c2  c20 c23 c26 c29 c5  c8",
+        "zone 1 UD 0  c0  c3  c6  c9  c12 c15 c18 c21 c24 c27",
+        "zone 2 UD 0  p1  z4  c7  c10 c13 c16 c19 c22 c25 c28",
+        "zone 3 UD 0  c2  c5  c8  c11 c14 c17 c20 c23 c26 c29",
         "c 28 current  p 1 protected  z 1 deallocated",
     ]
 
