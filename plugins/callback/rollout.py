@@ -189,6 +189,7 @@ class CallbackModule(CallbackBase):
         """Where nothing runs any more that is shown."""
         if self._at_work:
             return
+        self._progress.pause()
         if self._ci and self._grouped:
             self._grouped = False
             display.display(self._ci.end_group(), stderr=True)

@@ -44,6 +44,7 @@ class Progress:
         self.views: dict[str, View] = {}
         self._endings: list[str] = []
         self._noted = 0
+        self._current: set[str] = set()
         self._journals: dict[str, Journals] = {}  # by scale set
         self._offsets: dict[str, int] = {}
 
@@ -56,6 +57,7 @@ class Progress:
                 lines += self._read_all(before)
             self._offsets = {**(journals.offsets or {}), **self._offsets}
             self._journals[journals.scale_set] = journals
+            self._current.add(journals.scale_set.lower())
         return lines + [line for journals in self._journals.values() for line in self._read_all(journals)]
 
     def _read_all(self, journals: Journals) -> list[str]:
@@ -77,4 +79,8 @@ class Progress:
         return taken
 
     def running(self) -> list[View]:
-        return [view for view in self.views.values() if not view.outcome]
+        return [view for key, view in self.views.items() if key in self._current and not view.outcome]
+
+    def pause(self) -> None:
+        """Nothing runs until something is noted again; what was cut off is not running then."""
+        self._current = set()

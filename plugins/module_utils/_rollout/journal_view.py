@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """The one in progress. `begun`: POSIX seconds."""
+    """The one in progress. `of`: 0 where nobody has planned how many. `begun`: POSIX seconds."""
 
     number: int
     of: int
@@ -160,7 +160,8 @@ def _calls(before: Calls, event: Event) -> Calls:
 def _instances(view: View, event: Event) -> View:
     """All of them, so that what was told of others before is over."""
     domains = {str(one): str(label) for label, ids in event["domains"].items() for one in ids}
-    return _states(replace(view, states={}, domains=domains), event)
+    started = view.last if view.started is None else view.started
+    return _states(replace(view, states={}, domains=domains, started=started), event)
 
 
 def _states(view: View, event: Event) -> View:
@@ -187,6 +188,14 @@ def _batch_begins(view: View, event: Event) -> View:
     ids = tuple(str(one) for one in event["instances"])
     batch = Batch(int(event["number"]), int(event["of"]), str(event["label"]), ids, view.last or 0.0)
     return replace(view, batch=batch)
+
+
+def _upgrade_asked(view: View, event: Event) -> View:
+    """Where a module upgrades instances without a rollout nothing else says that a batch begins."""
+    if view.plan.batches or (view.batch and view.batch.number == event["batch"]):
+        return view
+    ids = tuple(str(one) for one in event["instances"])
+    return replace(view, batch=Batch(int(event["batch"]), 0, view.domains.get(ids[0], ""), ids, view.last or 0.0))
 
 
 def _batch_ended(view: View, event: Event) -> View:
@@ -235,6 +244,7 @@ FOLDS: t.Final[dict[str, t.Callable[[View, Event], View]]] = {
     "states": _states,
     "planned": _planned,
     "batch_begins": _batch_begins,
+    "upgrade_asked": _upgrade_asked,
     "batch_ended": _batch_ended,
     "task_file_due": _task_file_due,
     "task_file_ended": _task_file_ended,

@@ -93,7 +93,8 @@ def _batch(view: View, now: float) -> str:
         return view.outcome + (f" ({view.code})" if view.code else "")
     if batch is None:
         return f"{view.plan.batches} batches planned" if view.plan.batches else "no batch yet"
-    return f"batch {batch.number}/{batch.of} {short_label(batch.label)} for {lasted(now - batch.begun)}"
+    of = f"/{batch.of}" if batch.of else ""
+    return f"batch {batch.number}{of} {short_label(batch.label)} for {lasted(now - batch.begun)}"
 
 
 def _done(view: View) -> str:

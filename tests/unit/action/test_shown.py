@@ -117,6 +117,19 @@ def test_what_earlier_runs_have_written_is_not_shown(tmp_path: Path) -> None:
     assert progress.read()[-1].startswith("UNCHANGED")
 
 
+def test_what_was_cut_off_is_not_shown_beside_the_next(tmp_path: Path) -> None:
+    progress = Progress()
+    note(Journals("shop/web", str(tmp_path), "web-*.jsonl"))
+    journal(tmp_path, "cut_off")
+    progress.read()
+    assert len(progress.running()) == 1
+    progress.pause()
+    assert progress.running() == [] and len(progress.views) == 1
+    note(Journals("shop/web", str(tmp_path), "web-*.jsonl"))
+    progress.read()
+    assert len(progress.running()) == 1
+
+
 def test_other_scale_sets_in_the_file_are_not_shown(tmp_path: Path) -> None:
     note(Journals("other/web", str(tmp_path), "web-*.jsonl"))
     journal(tmp_path)

@@ -121,6 +121,14 @@ def test_a_run_that_goes_on_begins_its_view_anew() -> None:
     assert again.started == again.last
 
 
+def test_instances_that_are_upgraded_without_a_rollout() -> None:
+    lines = [line for line in stored("cut_off") if not re.search('"(planned|batch_begins|batch_ended)"', line)]
+    found = view(lines)
+    assert found.batch is not None and (found.batch.number, found.batch.of) == (2, 0)
+    assert heat_map.header(found, (found.last or 0.0) + 5)[1] == "batch 2 UD 1 for 5s"
+    assert found.started is not None and letters(found) == "cDo"
+
+
 def test_what_the_user_checks_is_shown_as_being_checked() -> None:
     seen = set()
     found = View()
