@@ -100,7 +100,7 @@ def watch(
     arguments: tuple[str, ...] = (),
     timeout: float = 120,
 ) -> Seen:
-    """Run a playbook in a terminal of this size. `answers`: what is typed once a text stands there."""
+    """Run a playbook in a terminal of this size. `answers`: what is typed once a text stands last."""
     variables = {**environment(None, directory, directory / "collections"), **CALLBACK, "TERM": "xterm-256color"}
     variables |= {"ANSIBLE_NOCOLOR": None, "PYTHONFAULTHANDLER": "1", **(env or {})}
     pid, terminal = pty.fork()
@@ -110,7 +110,7 @@ def watch(
         os.execve(command[0], command, {name: value for name, value in variables.items() if value is not None})
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     try:
-        output, screens = _read(terminal, pid, size, dict(answers or {}), time.monotonic() + timeout)
+        output, screens = _read(terminal, pid, size, answers or {}, time.monotonic() + timeout)
     finally:
         os.close(terminal)
     _pid, status = os.waitpid(pid, 0)
@@ -118,15 +118,16 @@ def watch(
 
 
 def _read(
-    terminal: int, pid: int, size: tuple[int, int], answers: dict[str, str], deadline: float
+    terminal: int, pid: int, size: tuple[int, int], answers: Mapping[str, str], deadline: float
 ) -> tuple[str, list[str]]:
     output, screens, screen = b"", [""], Screen(*size)
     while True:
         if time.monotonic() > deadline:  # its threads say where they hang
             os.kill(pid, signal.SIGABRT)
             deadline += 1000
-        ready, _write, _error = select.select([terminal], [], [], 1)
+        ready, _write, _error = select.select([terminal], [], [], 2)
         if not ready:
+            _answer(terminal, screens[-1], answers)
             continue
         try:
             read = os.read(terminal, 65536)
@@ -138,10 +139,13 @@ def _read(
         screen.show(read.decode("utf-8", "replace"))
         if screen.text() != screens[-1]:
             screens.append(screen.text())
-        for text, answer in list(answers.items()):
-            if text in screens[-1]:
-                del answers[text]
-                os.write(terminal, answer.encode())
+
+
+def _answer(terminal: int, screen: str, answers: Mapping[str, str]) -> None:
+    """Once nothing moves any more: a prompt throws away what is typed while it begins."""
+    for text, answer in answers.items():
+        if screen.rstrip().endswith(text):
+            os.write(terminal, answer.encode())
 
 
 class Screen:

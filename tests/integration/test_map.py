@@ -11,8 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import harness
 import pytest
 import replay
+import scenes
+from scenes import StartSimulator
 
 ESCAPE = "\x1b"
 WORKED_ON = re.compile(r"^UD \d  [DSK]\d", re.MULTILINE)
@@ -73,11 +76,31 @@ def test_a_prompt_is_readable_and_answered(place: Path) -> None:
     say = {"name": "Say", "ansible.builtin.debug": {"msg": "heard: {{ said.user_input }}"}}
     first, second = replay.play(seconds=0.02), replay.play(seconds=0.02)
     tasks = [*first["tasks"], pause, say, *second["tasks"]]
-    answers = {"Go on with the next batch?": "yes please\r"}
+    answers = {"Go on with the next batch?:": "yes please\r"}
     seen = replay.watch(written(place, {**first, "tasks": tasks}), place, answers=answers)
     assert seen.rc == 0 and "heard: yes please" in seen.output, seen.output
     asked = [screen for screen in seen.screens if screen.rstrip().endswith("Go on with the next batch?:")]
     assert asked and not any(HEADER in screen for screen in asked)
+
+
+def test_a_real_rollout_with_a_prompt_in_its_health_check(simulator: StartSimulator, tmp_path: Path) -> None:
+    """The module is called once a batch, and the map goes on where the call before has left it."""
+    sim = simulator(scenes.scenario(2, update_domains=2), 20)
+    ask = {"name": "Ask", "ansible.builtin.pause": {"prompt": "Is {{ rollout_batch.label }} well?"}}
+    (tmp_path / "check.yml").write_text(json.dumps([ask]), encoding="utf-8")
+    variables = {"resource_group": scenes.GROUP, "scale_set": scenes.NAME, "image": {"version": scenes.NEW}}
+    variables |= {"health_check": str(tmp_path / "check.yml"), "max_unavailable": 1, "health_lag": 5}
+    given = {f"rollout_{name}": value for name, value in variables.items()}
+    play = {"hosts": "localhost", "gather_facts": False, "roles": ["steady.vmss.rollout"], "vars": given}
+    answers = {f"Is update domain {number} well?:": "\r" for number in range(2)}
+    env = {**harness.environment(sim, tmp_path), **replay.CALLBACK, "TERM": "xterm"}
+    seen = replay.watch(written(tmp_path, play), tmp_path, env=env, answers=answers)
+    assert seen.rc == 0 and scenes.versions(sim) == dict.fromkeys("01", scenes.NEW), seen.output
+    for row in ("UD 0  D0\nUD 1  o1", "UD 0  c0\nUD 1  D1"):
+        assert any(row in screen for screen in seen.screens), seen.output
+    assert any("batch 2/2 UD 1" in screen and "1/2 instances done" in screen for screen in seen.screens)
+    assert not any("unavailable" in screen for screen in seen.screens if screen.rstrip().endswith("well?:"))
+    assert "DONE  shop/web on 24.04.202611180: 2/2 in" in seen.output
 
 
 @pytest.mark.parametrize("size", [(40, 12), (200, 50)])

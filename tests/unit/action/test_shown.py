@@ -104,7 +104,7 @@ def test_the_view_goes_on_where_the_next_call_writes_elsewhere(tmp_path: Path) -
         note(Journals("shop/web", str(tmp_path / place), "web-*.jsonl"))
         journal(tmp_path / place, first=first, last=last)
     progress.read()
-    (view,) = progress.views.values()
+    view = progress.views["shop/web"]
     assert (view.outcome, view.batches_done, view.done) == ("upgraded", 3, 3)
 
 
