@@ -15,6 +15,7 @@ touch "$work/ansible.cfg"
 export HOME=$work/home
 export ANSIBLE_COLLECTIONS_PATH=$collections ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false ANSIBLE_CONFIG=$work/ansible.cfg
 export ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
+export ANSIBLE_CALLBACKS_ENABLED=steady.vmss.rollout  # in a terminal a live map
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(AZURE|ARM)_')
 
 if [ $# -eq 0 ]; then

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule
+from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 
-__all__ = ["ActionModule"]
+
+class ActionModule(WaitingModule):
+    on_map = True

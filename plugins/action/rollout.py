@@ -9,6 +9,7 @@ ended, and lets a rollout whose module was killed alone come to its end.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import typing as t
 from pathlib import Path
@@ -28,6 +29,8 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
+from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Journals
+from ansible_collections.steady.vmss.plugins.plugin_utils._progress import progress_lines
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 _HOOKS = list(HookOptions.__dataclass_fields__)
@@ -39,6 +42,11 @@ Args = dict[str, t.Any]
 
 
 class ActionModule(WaitingModule):
+    on_map = True
+
+    def _say(self, lines: t.Iterable[bytes], journals: Journals) -> t.Iterable[str]:
+        return progress_lines(lines, journals)
+
     def refused(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         return with_result(result)
 
@@ -51,12 +59,11 @@ class ActionModule(WaitingModule):
             args["hook"] = ended(args["hook"])
         if not self._in_sight():
             return with_result(super(WaitingModule, self).execute(args, task_vars), args)
-        with work_directory() as directory:
+        with work_directory(kept=self._is_on_map()) as directory:
             args["work_dir"] = directory
             if args.get("journal_dir"):
                 args["journal_dir"] = self._path(args["journal_dir"])
-            where, name = Path(args.get("journal_dir") or directory), args.get("name")
-            with self._shown(args, lambda: sorted(where.glob(f"{name}-*.jsonl"))):
+            with self.showing(_journals(args, directory), task_vars):
                 result = super(WaitingModule, self).execute(args, task_vars)
                 if "module_stdout" in result and (memory := _kept(directory)):
                     again = {**args, "memory": memory, "died": True, "hook": None}
@@ -100,6 +107,12 @@ class ActionModule(WaitingModule):
             f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Give the path of a file "
             "of tasks, not the tasks themselves and no directory. Nothing was written."
         )
+
+
+def _journals(args: Args, work_dir: str) -> Journals:
+    kept_in, name = args.get("journal_dir"), str(args.get("name"))
+    place = f"{args.get('resource_group')}/{name}"
+    return Journals(place, kept_in or work_dir, f"{glob.escape(name)}-*.jsonl", kept=bool(kept_in))
 
 
 def kept(args: Args) -> Args:

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ._facts.foreign_text import all_printable
+from ._facts.journal_lines import SCHEMA
 from ._facts.problems import Refused
 from ._facts.times import timestamp
 
@@ -54,7 +55,8 @@ class Journal:
                 ) from exc
 
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
-        lines = [json.dumps(all_printable({**event, **self._common}), default=str) + "\n" for event in events]
+        common = {**self._common, "schema": SCHEMA}
+        lines = [json.dumps(all_printable({**event, **common}), default=str) + "\n" for event in events]
         if self._path and lines:
             try:
                 with open(_open(self._path), "a", encoding="utf-8") as file:  # a descriptor has no path

@@ -18,5 +18,5 @@ def test_a_rollout_of_five_batches_is_few_tasks_and_none_skipped(simulator: Star
     headers = [line for line in run.stdout.splitlines() if line.startswith("TASK [")]
     assert 0 < len(headers) <= 15, headers
     assert [task.name for task in run.tasks if task.status == "skipped"] == [] and "skipping:" not in run.stdout
-    begun = [line for line in run.stderr.splitlines() if " begins: " in line]
+    begun = [line for line in run.stderr.splitlines() if "Z  batch " in line]
     assert len(begun) == 5, run.stderr

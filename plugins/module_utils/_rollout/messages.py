@@ -282,7 +282,10 @@ def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
 
 def progress(event: t.Mapping[str, t.Any]) -> str:
     """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
-    known = {name: sentences.instances(value) if isinstance(value, list) else value for name, value in event.items()}
+    known = {
+        name: sentences.instances([str(one) for one in value]) if isinstance(value, list) else value
+        for name, value in event.items()
+    }
     said = {
         "planned": "instances to upgrade to {target}: {instances}, in batches: {batches}",
         "batch_begins": "batch {number} of {of} begins: {label}, {instances}",

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.steady.vmss.plugins.action import rolling_upgrade
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import messages
 from ansible_collections.steady.vmss.plugins.plugin_utils import _journal_follower as follower
+from ansible_collections.steady.vmss.plugins.plugin_utils import _journals as journals
 
 SETS = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/virtualMachineScaleSets/{}"
 
@@ -46,14 +47,14 @@ def test_only_this_scale_sets_lines_are_shown() -> None:
 
 def test_lines_are_read_whole_and_once(tmp_path: Path) -> None:
     file = tmp_path / "journal.jsonl"
-    assert follower.new_lines(file, 0) == ([], 0)
+    assert journals.new_lines(file, 0) == ([], 0)
     file.write_bytes(b"one\ntw")
-    assert follower.new_lines(file, 0) == ([b"one"], 4)
+    assert journals.new_lines(file, 0) == ([b"one"], 4)
     file.write_bytes(b"one\ntwo\nthree\n")
-    assert follower.new_lines(file, 4) == ([b"two", b"three"], 14)
+    assert journals.new_lines(file, 4) == ([b"two", b"three"], 14)
     file.write_bytes(b"new\n")  # rotated
-    assert follower.new_lines(file, 14) == ([b"new"], 4)
-    assert follower.new_lines(tmp_path, 0) == ([], 0)
+    assert journals.new_lines(file, 14) == ([b"new"], 4)
+    assert journals.new_lines(tmp_path, 0) == ([], 0)
 
 
 def test_no_failure_of_azures_upgrade_goes_without_a_code() -> None:
