@@ -50,7 +50,7 @@ def test_the_map_in_the_middle_of_a_rollout() -> None:
         "D 1 down  o 1 outdated  c 1 current",
         "02:01:22Z  batch 1 of 3 ended upgraded after 77 s; remaining: 2 instances",
         "02:01:22Z  batch 2 of 3 begins: update domain 1, instance 1",
-        "02:01:22Z  Azure accepted the upgrade of instances 1",
+        "02:01:22Z  Azure accepted the upgrade of instance 1",
     ]
 
 
