@@ -12,9 +12,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from PIL import Image, ImageDraw, ImageFont
+
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import map as heat_map
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.journal_view import view
-from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (100, 24)  # columns and lines
 GROUND, TEXT = (30, 30, 30), (220, 220, 220)
