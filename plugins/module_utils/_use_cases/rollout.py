@@ -340,7 +340,8 @@ class Driver:
             due = {"hook": step.hook, "file": file, "batch": step.batch, "failure": failure}
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
-        whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
+        ended = {"next": None, "hooks_due": 0, "memory": None}
+        whole = {**common, **ended, "rollout_result": result, "journal": journal}
         whole["warnings"] = (
             [*self.warnings, *messages.skipped(memory), *messages.unclosed(memory)] if memory.plan else self.warnings
         )
