@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -81,6 +82,30 @@ def refuse_unwritable(directory: str) -> None:
             "journal_not_writable",
             f"the journal in {directory} cannot be written: {there} is no directory that this user may write to.",
         )
+
+
+def earlier(directory: str, scale_set: str, scale_set_id: str, most: int = 5) -> list[list[dict[str, t.Any]]]:
+    """The events of the newest journals of this scale set, oldest first each; none of what cannot be read."""
+    found: list[list[dict[str, t.Any]]] = []
+    try:
+        files = [one for one in Path(directory).expanduser().glob(f"{glob.escape(scale_set)}-*.jsonl") if one.is_file()]
+        for file in sorted(files, key=lambda one: one.stat().st_mtime, reverse=True):
+            if len(found) < most and (events := _events(file, scale_set_id)):
+                found.append(events)
+    except OSError:
+        pass
+    return found
+
+
+def _events(file: Path, scale_set_id: str) -> list[dict[str, t.Any]]:
+    """Those of this scale set. A line that is cut off, as by a kill, is passed over."""
+    events = []
+    for line in file.read_bytes().splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and str(event.get("scale_set")).lower() == scale_set_id.lower():
+                events.append(event)
+    return events
 
 
 def keep(path: str, what: t.Mapping[str, t.Any]) -> None:

@@ -364,6 +364,11 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, H
     take_over: bool = False
     managed_elsewhere: bool = False
     going_back: bool = False
+    seconds_per_instance: float | None = None
+    journal_dir: FilePath | None = None
+    healthy_for: float = PatienceOptions.healthy_for
+    pause: float = RolloutRequest.pause
+    format: t.Literal["text", "json", "markdown"] = "text"
 
 
 @dataclass(frozen=True, kw_only=True)
