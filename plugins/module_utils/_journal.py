@@ -15,7 +15,9 @@ import stat
 import typing as t
 from pathlib import Path
 
+from ._facts import journal_lines
 from ._facts.foreign_text import all_printable
+from ._facts.journal_lines import SCHEMA, Event
 from ._facts.problems import Refused
 from ._facts.times import timestamp
 
@@ -55,7 +57,8 @@ class Journal:
                 ) from exc
 
     def write(self, events: t.Iterable[t.Mapping[str, t.Any]]) -> None:
-        lines = [json.dumps(all_printable({**event, **self._common}), default=str) + "\n" for event in events]
+        common = {**self._common, "schema": SCHEMA}
+        lines = [json.dumps(all_printable({**event, **common}), default=str) + "\n" for event in events]
         if self._path and lines:
             try:
                 with open(_open(self._path), "a", encoding="utf-8") as file:  # a descriptor has no path
@@ -84,9 +87,9 @@ def refuse_unwritable(directory: str) -> None:
         )
 
 
-def earlier(directory: str, scale_set: str, scale_set_id: str, most: int = 5) -> list[list[dict[str, t.Any]]]:
+def earlier(directory: str, scale_set: str, scale_set_id: str, most: int = 5) -> list[list[Event]]:
     """The events of the newest journals of this scale set, oldest first each; none of what cannot be read."""
-    found: list[list[dict[str, t.Any]]] = []
+    found: list[list[Event]] = []
     try:
         files = [one for one in Path(directory).expanduser().glob(f"{glob.escape(scale_set)}-*.jsonl") if one.is_file()]
         for file in sorted(files, key=lambda one: one.stat().st_mtime, reverse=True):
@@ -97,15 +100,13 @@ def earlier(directory: str, scale_set: str, scale_set_id: str, most: int = 5) ->
     return found
 
 
-def _events(file: Path, scale_set_id: str) -> list[dict[str, t.Any]]:
-    """Those of this scale set. A line that is cut off, as by a kill, is passed over."""
-    events = []
-    for line in file.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and str(event.get("scale_set")).lower() == scale_set_id.lower():
-                events.append(event)
-    return events
+def _events(file: Path, scale_set_id: str) -> list[Event]:
+    """Those of this scale set; none of a journal that this release cannot read."""
+    try:
+        found = list(journal_lines.events(file.read_bytes().splitlines()))
+    except Refused:
+        return []
+    return [one for one in found if str(one.get("scale_set")).lower() == scale_set_id.lower()]
 
 
 def keep(path: str, what: t.Mapping[str, t.Any]) -> None:

@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import LONGEST_MESSAGE, printable
+from ansible_collections.steady.vmss.plugins.module_utils._facts.journal_lines import place
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
 from ansible_collections.steady.vmss.plugins.plugin_utils._tied import ActionModule as TiedModule
 
@@ -114,13 +115,7 @@ def shown(lines: t.Iterable[bytes], scale_set: str, words: t.Callable[[t.Mapping
             event = json.loads(line)
         except ValueError:
             continue
-        if not isinstance(event, dict) or _place(str(event.get("scale_set"))) != scale_set.lower():
+        if not isinstance(event, dict) or place(event.get("scale_set")) != scale_set.lower():
             continue
         if said := words(event):
             yield printable(f"{str(event.get('time'))[11:]} {scale_set}: {said}", LONGEST_MESSAGE)
-
-
-def _place(resource_id: str) -> str:
-    """The group and the name in a scale set's id."""
-    parts = resource_id.lower().split("/")
-    return f"{parts[4]}/{parts[8]}" if len(parts) == 9 else ""

@@ -28,7 +28,12 @@ def test_a_journal_is_for_its_owner_alone(tmp_path: Path) -> None:
         "0o700",
         "0o700",
     ]
-    assert json.loads(path.read_text("utf-8")) == {"event": "\\u001b[2J", "time": 1, "rollout": "1"}
+    assert json.loads(path.read_text("utf-8")) == {
+        "event": "\\u001b[2J",
+        "time": 1,
+        "rollout": "1",
+        "schema": 1,
+    }
 
 
 def test_a_journal_goes_on_where_it_ended(tmp_path: Path) -> None:

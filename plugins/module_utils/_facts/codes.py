@@ -16,6 +16,7 @@ Code = t.Literal[
     "instance_ids_invalid",
     "selection_not_found",
     "journal_not_writable",
+    "journal_not_readable",
     "hook_not_found",
     "memory_not_usable",
     "variables_overridden",

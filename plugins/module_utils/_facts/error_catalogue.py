@@ -41,6 +41,10 @@ CATALOGUE: dict[str, dict[Code, Entry]] = {
             "The scale set has no such instance, domain or zone.", "Choose one that the message lists."
         ),
         "journal_not_writable": Entry("The journal cannot be written.", "Name a directory that can be written to."),
+        "journal_not_readable": Entry(
+            "The journal is of a schema that this release does not read.",
+            "Read it with the release that wrote it.",
+        ),
         "hook_not_found": Entry(
             "A task file was not found.",
             "Put the file beside the playbook, or give its whole path.",

@@ -275,7 +275,10 @@ def report(memory: Memory, result: t.Mapping[str, t.Any]) -> str:
 
 def progress(event: t.Mapping[str, t.Any]) -> str:
     """One event of the journal for somebody who waits; "" for what tells nothing new and for what others wrote."""
-    known = {name: sentences.named(value) if isinstance(value, list) else value for name, value in event.items()}
+    known = {
+        name: sentences.named([str(one) for one in value]) if isinstance(value, list) else value
+        for name, value in event.items()
+    }
     said = {
         "planned": "{batches} batches, {instances} instances to upgrade to {target}",
         "batch_begins": "batch {number} of {of} begins: {label}, instances {instances}",

@@ -140,6 +140,11 @@ class Upgrade:
         """When the instances were read last."""
         return self._looked
 
+    @property
+    def at_work(self) -> frozenset[str]:
+        """The instances of the batch that Azure was asked to upgrade, and that are not seen to the end."""
+        return frozenset(self._open) if self._batch_sent else frozenset()
+
     def give_up(self, now: float, code: Code, problem: Problem, attempted: str) -> None:
         """Azure keeps refusing what must be known to go on."""
         self._stop(now, code, f"could not {attempted}: {problem}", problem=problem)

@@ -18,9 +18,10 @@ from .._facts.images import Image
 from .._facts.problems import Cancelled, Failure, Refused
 from .._facts.report import BatchReport
 from .._facts.scale_set import Instance, ScaleSet
+from .._facts.times import timestamp
 from .._journal import Journal
 from .._options import InstanceUpgradeRequest
-from .._rollout import record, upgrade_messages
+from .._rollout import instance_states, record, upgrade_messages
 from .._rollout.batches import Batch, next_batch, on_target
 from .._rollout.record import Record
 from .._rollout.survey import Survey
@@ -48,7 +49,8 @@ def upgrade(
     if check_mode:
         planned = _result(azure, machine, rollout, earlier, planned=machine.planned())
         return {**planned, "warnings": [*untold, *upgrade_messages.down_on_target(survey)]}, None
-    journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=rollout.id if rollout else None)
+    of_rollout = rollout.id if rollout else request.rollout or None
+    journal = Journal(request.journal, scale_set=survey.scale_set.id, rollout=of_rollout)
     read_at = None
     try:
         carry_out(azure, clock, machine, journal)
@@ -203,11 +205,10 @@ def start(survey: Survey, request: InstanceUpgradeRequest, now: float) -> Upgrad
 def carry_out(azure: Azure, clock: Clock, upgrade: Upgrade, journal: Journal) -> None:
     """Run the state machine to its end. A read that Azure keeps refusing ends it with AzureError."""
     ref: OperationRef | None = None
-    told = 0
+    telling = _Telling(azure, clock, upgrade, journal)
     while True:
         step = upgrade.next(clock.now())
-        journal.write(upgrade.report.events[told:])
-        told = len(upgrade.report.events)
+        telling.tell()
         if isinstance(step, Finished):
             return
         if isinstance(step, Send):
@@ -218,6 +219,36 @@ def carry_out(azure: Azure, clock: Clock, upgrade: Upgrade, journal: Journal) ->
         elif isinstance(step, Look):
             _sleep_until(clock, step.at)
             _look(azure, clock, upgrade, step)
+
+
+class _Telling:
+    """Writes into the journal what the machine says, and each state that an instance takes."""
+
+    def __init__(self, azure: Azure, clock: Clock, upgrade: Upgrade, journal: Journal) -> None:
+        self._azure, self._clock, self._upgrade, self._journal = azure, clock, upgrade, journal
+        self._told = 0
+        self._states: instance_states.States | None = None
+        self._judged: tuple[Survey, frozenset[str]] | None = None
+
+    def tell(self) -> None:
+        events = self._upgrade.report.events
+        lines = [*events[self._told :], *self._of_instances(self._upgrade.survey, self._upgrade.at_work)]
+        self._told = len(events)
+        usage = self._azure.usage
+        calls = {"calls": usage.calls, "throttled_seconds": round(usage.throttled_seconds, 1)}
+        self._journal.write({**line, **calls} for line in lines)
+
+    def _of_instances(self, survey: Survey, at_work: frozenset[str]) -> t.Iterator[dict[str, t.Any]]:
+        if self._judged is not None and self._judged[0] is survey and self._judged[1] == at_work:
+            return
+        if self._states is None:
+            yield self._line("instances", instance_states.snapshot(survey, at_work))
+        elif changed := instance_states.changes(self._states, survey, at_work):
+            yield self._line("states", changed)
+        self._judged, self._states = (survey, at_work), instance_states.states(survey, at_work)
+
+    def _line(self, event: str, facts: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {"time": timestamp(self._clock.now()), "event": event, **facts}
 
 
 def _sleep_until(clock: Clock, at: float) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import typing as t
 from dataclasses import replace
+from pathlib import PurePath
 
 from .._arm.client import Azure, Clock
 from .._arm.errors import AzureError
@@ -36,7 +37,7 @@ from .._options import (
     part,
     set_by_user,
 )
-from .._rollout import messages, record, rollout
+from .._rollout import instance_states, journal_facts, messages, record, rollout
 from .._rollout.memory import Memory, Planned, Rules, remembered
 from .._rollout.messages import Ways
 from .._rollout.steps import (
@@ -120,8 +121,12 @@ class Driver:
         memory, seen = self.memory, self.seen
         if memory.plan is not None:
             self._open_journal(memory.plan)
+            self._note_entry()
         while True:
+            stopped = memory.stop
             step, memory = rollout.decide(seen, memory)
+            if memory.stop is not None and stopped is None:
+                self.note("rollout_stops", code=memory.stop.code, why=memory.stop.why, refused=memory.stop.refused)
             if isinstance(step, RunHook | Finished):
                 return self.answer(step, memory)
             if request.work_dir and not check_mode:
@@ -182,7 +187,8 @@ class Driver:
         self.changed = works and not planned.errors if self.check_mode else self.changed
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
-        self.note("planned", batches=len(planned.batches), instances=len(left), target=messages.named(planned.target))
+        self.note("instances", **instance_states.snapshot(made.survey))
+        self.note("planned", **journal_facts.planned(made.survey, planned, request.image, shown))
         others = {name: shown[name] for name in ("busy", "on_target")}
         seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], **others)
         return Seen(plan=planned, result=result, instances=seen)
@@ -242,10 +248,9 @@ class Driver:
 
     def _upgrade(self, step: Upgrade, memory: Memory) -> Seen:
         batch, began = memory.walk.batch, self.clock.now()
-        of = max(len(memory.planned.batches), len(memory.result["batches"]) + 1)
+        begins = journal_facts.batch_begins(memory, batch) if batch else {}
         if batch:
-            facts = {"number": batch["number"], "of": of, "label": batch["label"]}
-            self.note("batch_begins", **facts, instances=list(step.instance_ids))
+            self.note("batch_begins", **begins)
         asked = self._of_instances(
             memory,
             batch=list(step.instance_ids),
@@ -257,13 +262,15 @@ class Driver:
         )
         seen = self._brought(asked, memory)
         if batch and seen.instances:
-            ended = {"outcome": seen.result["outcome"], "remaining": len(seen.instances.left)}
-            self.note("batch_ended", number=batch["number"], of=of, seconds=round(self.clock.now() - began), **ended)
+            now, left = self.clock.now(), len(seen.instances.left)
+            ended = {"number": batch["number"], "of": begins["of"], "seconds": round(now - began)}
+            self.note("batch_ended", **ended, **journal_facts.batch_ended(memory, seen.result, left, now))
         return seen
 
     def _put_back(self, step: PutBack, memory: Memory) -> Seen:
         """Those that are gone by now are passed over."""
         ids = list(step.instance_ids)
+        self.note("rollback_begins", instances=ids, target=messages.named(memory.planned.previous))
         asked = self._of_instances(
             memory,
             image=dict(memory.planned.previous or {}),
@@ -322,7 +329,22 @@ class Driver:
 
     def note(self, event: str, **facts: t.Any) -> None:
         if self._journal is not None:
-            self._journal.write([{"time": timestamp(self.clock.now()), "event": event, **facts}])
+            usage = self.azure.usage
+            calls = {"calls": usage.calls, "throttled_seconds": round(usage.throttled_seconds, 1)}
+            self._journal.write([{"time": timestamp(self.clock.now()), "event": event, **facts, **calls}])
+
+    def _note_entry(self) -> None:
+        """How the user's task file ended that the last call has asked for."""
+        memory, ended = self.memory, self.request.hook
+        if self.request.died:
+            self.note("module_died", phase=memory.phase)
+        elif ended is not None:
+            facts = {"task": ended.task, "words": ended.words} if ended.outcome != "done" else {}
+            self.note("task_file_ended", **self._task_file(memory.phase), outcome=ended.outcome, **facts)
+
+    def _task_file(self, phase: str) -> dict[str, t.Any]:
+        hook = "health_check" if phase in ("check", "check_others") else phase
+        return {"hook": hook, "file": PurePath(str(getattr(self.request, hook, ""))).name}
 
     # -- the result -----------------------------------------------------------------------------
 
@@ -338,8 +360,12 @@ class Driver:
         if isinstance(step, RunHook):
             file, failure = getattr(self.request, step.hook), said if memory.stop else ""
             due = {"hook": step.hook, "file": file, "batch": step.batch, "failure": failure}
+            ids = [one["instance_id"] for one in (step.batch or {}).get("instances", ())]
+            self.note("task_file_due", **self._task_file(step.hook), instances=ids)
             return {**common, "next": due, "hooks_due": rollout.hooks_due(memory), "memory": memory.as_dict()}, None
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
+        if memory.plan:
+            self.note("ended", **journal_facts.ended(memory, result))
         ended = {"next": None, "hooks_due": 0, "memory": None}
         whole = {**common, **ended, "rollout_result": result, "journal": journal}
         whole["warnings"] = (

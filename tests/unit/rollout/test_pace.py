@@ -92,13 +92,14 @@ def test_what_the_user_says(has_health_source: bool, healthy_for: float, batch_p
 def test_the_newest_journals_of_this_scale_set(tmp_path: Path) -> None:
     def write(name: str, events: list[dict[str, Any]], age: int, more: str = "") -> None:
         file = tmp_path / name
-        file.write_text("".join(json.dumps(one) + "\n" for one in events) + more, encoding="utf-8")
+        file.write_text("".join(json.dumps({"schema": 1, **one}) + "\n" for one in events) + more, encoding="utf-8")
         os.utime(file, (1e9 - age, 1e9 - age))
 
     for number in range(7):
         write(f"web-{number}.jsonl", [{"event": number, "scale_set": WEB.upper()}], number, '[1]\n{"event": "cut o')
     write("web-other.jsonl", [{"event": "other", "scale_set": WEB.replace("shop", "bar")}], 0)
     write("api-1.jsonl", [{"event": "api", "scale_set": WEB}], 0)
+    write("web-future.jsonl", [{"event": "future", "scale_set": WEB, "schema": 99}], 0)
     (tmp_path / "web-directory.jsonl").mkdir()
     found = earlier(str(tmp_path), "web", WEB)
     assert [[one["event"] for one in events] for events in found] == [[0], [1], [2], [3], [4]]
