@@ -349,8 +349,11 @@ class ScaleSetInfoRequest(ConnectionOptions):
     image: t.Any = None
     instances: bool = True
     newest: bool = False
+    also_read: t.Sequence[t.Literal["rolling_upgrade", "services", "automatic_upgrades"]] = ()
     instance_ids: t.Sequence[str] = ()
     addresses: bool = False
+    format: t.Literal["text", "json"] = "text"
+    watch: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

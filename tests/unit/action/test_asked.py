@@ -42,6 +42,8 @@ def test_the_names_are_those_that_the_role_documents(role: str) -> None:
         ("rollout_upgrade_instances", "enable_automatic_upgrades", None),
         ("rollout_upgrade_instances", "upgrade_image", "is no variable"),
         ("rollout_format", "plan", None),
+        ("rollout_watch", "status", None),
+        ("rollout_watched", "status", "did you mean rollout_watch?"),
         ("rollout_second_per_instance", "plan", "did you mean rollout_seconds_per_instance?"),
         ("rollout_format", "upgrade_image", "is no variable"),
         ("health_monitor_prot", "", None),
