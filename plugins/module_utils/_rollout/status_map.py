@@ -157,7 +157,8 @@ def _automatic(shown: Shown) -> str:
     answer = shown.get("automatic_upgrades")
     if not answer:
         return ""
-    return " ".join([answer["sentence"], *answer["in_the_way"]])
+    prevents = f" What prevents it: {' '.join(answer['in_the_way'])}" if answer["in_the_way"] else ""
+    return f"{answer['sentence']}{prevents}"
 
 
 def _image(shown: t.Mapping[str, str] | None) -> str:

@@ -55,6 +55,7 @@ def test_the_map() -> None:
     assert lines[-1] == "  c 1 current  z 1 deallocated  o 2 outdated  p 1 protected  U 2 unhealthy"
     assert line(lines, "newest").endswith(f":{NEWER} is published, and 0 of 7 instances run it")
     assert "Automatic OS upgrade is off" in line(lines, "automatic")
+    assert "What prevents it: the model of scale set web" in line(lines, "automatic")
     assert "health unhealthy" in "".join(one for one in lines if one.startswith("  down       5"))
     assert found["shown"] == lines
     assert status(azure, format="json")["shown"] == status(azure, format="json")["scale_sets"]
