@@ -18,7 +18,8 @@ from types import MappingProxyType
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
+from ansible_collections.steady.vmss.plugins.module_utils._facts.commands import TO_FILL_IN
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge, stats
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     BACK,
     BETWEEN_CALLS,
@@ -48,13 +49,13 @@ class ActionModule(WaitingModule):
         return progress_lines(lines, journals)
 
     def refused(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        return with_result(result)
+        return with_result(result, self._task.args)
 
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         if args.get("memory"):  # it goes on as it was asked at its start, whatever its task files have set since
             args = kept(args)
         elif said := unchosen(args) or self.overridden(args) or self.found(args, task_vars or {}):
-            return with_result({"failed": True, "code": said[0], "msg": said[1]})
+            return with_result({"failed": True, "code": said[0], "msg": said[1]}, args)
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
         if not self._in_sight():
@@ -159,7 +160,7 @@ def _same(extra: t.Any, own: t.Any) -> bool:
 
 
 def with_result(result: dict[str, t.Any], args: t.Mapping[str, t.Any] = MappingProxyType({})) -> dict[str, t.Any]:
-    """What ends a rollout has a `rollout_result`, also where the module did not come so far."""
+    """What ends a rollout has a `rollout_result`, also where the module did not come so far, and `stats` of it."""
     if result.get("failed") and not result.get("rollout_result"):
         code = result.setdefault("code", "task_failed" if "module_stdout" in result else "option_invalid")
         if code != "task_failed" and not args.get("memory"):
@@ -169,4 +170,6 @@ def with_result(result: dict[str, t.Any], args: t.Mapping[str, t.Any] = MappingP
     if result.get("failed"):
         result["msg"] = _asked.by_variable(str(result.get("msg")), args)
     failure = f"{result.get('code', 'task_failed')}: {result.get('msg')}" if result.get("failed") else ""
-    return {**result, "failure": failure}
+    place = "/".join(str(args.get(name) or TO_FILL_IN) for name in ("resource_group", "name"))
+    kept = stats(place, result["rollout_result"], result.get("journal")) if result.get("rollout_result") else {}
+    return {**result, "failure": failure, "stats": kept}

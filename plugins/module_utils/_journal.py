@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -14,8 +15,9 @@ import stat
 import typing as t
 from pathlib import Path
 
+from ._facts import journal_lines
 from ._facts.foreign_text import all_printable
-from ._facts.journal_lines import SCHEMA
+from ._facts.journal_lines import SCHEMA, Event
 from ._facts.problems import Refused
 from ._facts.times import timestamp
 
@@ -83,6 +85,28 @@ def refuse_unwritable(directory: str) -> None:
             "journal_not_writable",
             f"journal_dir '{directory}' cannot be used: {there} is no directory that this user may write to.",
         )
+
+
+def earlier(directory: str, scale_set: str, scale_set_id: str, most: int = 5) -> list[list[Event]]:
+    """The events of the newest journals of this scale set, oldest first each; none of what cannot be read."""
+    found: list[list[Event]] = []
+    try:
+        files = [one for one in Path(directory).expanduser().glob(f"{glob.escape(scale_set)}-*.jsonl") if one.is_file()]
+        for file in sorted(files, key=lambda one: one.stat().st_mtime, reverse=True):
+            if len(found) < most and (events := _events(file, scale_set_id)):
+                found.append(events)
+    except OSError:
+        pass
+    return found
+
+
+def _events(file: Path, scale_set_id: str) -> list[Event]:
+    """Those of this scale set; none of a journal that this release cannot read."""
+    try:
+        found = list(journal_lines.events(file.read_bytes().splitlines()))
+    except Refused:
+        return []
+    return [one for one in found if str(one.get("scale_set")).lower() == scale_set_id.lower()]
 
 
 def keep(path: str, what: t.Mapping[str, t.Any]) -> None:

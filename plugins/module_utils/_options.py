@@ -357,8 +357,11 @@ class ScaleSetInfoRequest(ConnectionOptions):
     image: t.Any = None
     instances: bool = True
     newest: bool = False
+    also_read: t.Sequence[t.Literal["rolling_upgrade", "services", "automatic_upgrades"]] = ()
     instance_ids: t.Sequence[str] = ()
     addresses: bool = False
+    format: t.Literal["text", "json"] = "text"
+    watch: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,6 +375,11 @@ class UpgradePlanInfoRequest(ScaleSetOptions, SelectionOptions, PolicyOptions, H
     take_over: bool = False
     managed_elsewhere: bool = False
     going_back: bool = False
+    seconds_per_instance: float | None = None
+    journal_dir: FilePath | None = None
+    healthy_for: float = PatienceOptions.healthy_for
+    pause: float = RolloutRequest.pause
+    format: t.Literal["text", "json", "markdown"] = "text"
 
 
 @dataclass(frozen=True, kw_only=True)

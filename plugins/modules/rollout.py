@@ -293,6 +293,17 @@ report:
   returned: when it has ended
   type: dict
   sample: {ended: "upgraded: 5 batches, 5 instances, at most 1 of 1 unavailable, 40 ARM calls."}
+journal:
+  description: The file of the journal; null where O(journal_dir) is unset, in check mode, and where the rollout was
+    refused before it was planned.
+  returned: when it has ended
+  type: str
+  sample: /var/log/rollouts/web-7f3c0b8e2d5149c0a4f1f6c2f0a7b1de.jsonl
+stats:
+  description: What the role gives to M(ansible.builtin.set_stats); empty while the rollout goes on.
+  returned: always
+  type: dict
+  sample: {steady_vmss: {shop/web: {outcome: upgraded, code: ""}}}
 failure:
   description: Why the rollout did not succeed, with its code before it; V("") where it succeeded or is in progress.
   returned: always

@@ -39,6 +39,15 @@ options:
       request more for each scale set.
     type: bool
     default: false
+  also_read:
+    description:
+      - What else may change the instances, each with one request more for each scale set.
+      - V(rolling_upgrade) is Azure's latest rolling upgrade, V(services) the orchestration services, as automatic
+        repairs, and V(automatic_upgrades) what an automatic OS upgrade would do now.
+    type: list
+    elements: str
+    choices: [rolling_upgrade, services, automatic_upgrades]
+    default: []
   instance_ids:
     description: Show only these instances. Empty means all.
     type: list
@@ -48,6 +57,19 @@ options:
     description: Whether to read the private addresses of the instances shown, which takes further requests.
     type: bool
     default: false
+  format:
+    description: The form of RV(shown).
+    type: str
+    choices: [text, json]
+    default: text
+  watch:
+    description:
+      - Look again after so many seconds until no rollout and no upgrade of Azure's own runs and nobody works on an
+        instance, and show each map that is new on stderr.
+      - It looks less often where that would take more than four requests a minute, so a scale set is read every 30 s at
+        the soonest. Where nothing changes for 30 minutes it ends too.
+      - O(newest) is read once, and of O(also_read) only V(rolling_upgrade). With C(async) it looks once.
+    type: float
 """
 
 EXAMPLES = r"""
@@ -67,6 +89,12 @@ EXAMPLES = r"""
     name: web
     image: latest
   register: published
+
+- name: Watch what runs in a scale set until it ends
+  steady.vmss.scale_set_info:
+    resource_group: shop
+    name: web
+    watch: 10
 
 - name: The instances that are not on the newest published version
   ansible.builtin.debug:
@@ -154,6 +182,22 @@ scale_sets:
     newest_problem:
       description: Why it is not known. Only with O(newest).
       type: str
+    rolling_upgrade:
+      description: Azure's latest rolling upgrade, as RV(steady.vmss.rolling_upgrade_info#module:latest); null where
+        there never was one. Only with O(also_read).
+      type: dict
+    services:
+      description: The states of the orchestration services, by name. Only with O(also_read).
+      type: dict
+    automatic_upgrades:
+      description: What an automatic OS upgrade would do now, as
+        RV(steady.vmss.image_info#module:automatic_os_upgrade). Only with O(also_read).
+      type: dict
+    map:
+      description: The domains in the order in which a rollout takes them, each as C(domain), C(instances) with their
+        C(state), and the C(command) that upgrades what is outdated of them. Only with O(instances).
+      type: list
+      elements: dict
     instances:
       description: The instances, in order of their ids.
       type: list
@@ -219,7 +263,8 @@ scale_sets:
           description: Whether the scale set's actions spare the instance.
           type: bool
     sentences:
-      description: The same in words, C(scale_set) as one sentence and C(instances) as one each; only with O(instances).
+      description: The same in words, C(scale_set) as one sentence, C(instances) as one each, and C(map) as lines, a row
+        a domain, a cell an instance lettered by its state; only with O(instances).
       type: dict
   sample:
     - name: web
@@ -230,6 +275,22 @@ scale_sets:
       health_sources: [application_health_extension]
       instances:
         - {instance_id: "0", update_domain: 0, power: running, health: healthy, outdated: true, available: true}
+lines:
+  description: The lines of the maps of all scale sets.
+  returned: success
+  type: list
+  elements: str
+  sample: ["shop/web  Uniform, 2 instances, 2 domains", "  UD 0  o0", "  UD 1  c1", "  c 1 current  o 1 outdated"]
+shown:
+  description: What a playbook shows, the RV(lines), or where O(format=json) the RV(scale_sets).
+  returned: success
+  type: list
+  elements: raw
+watched:
+  description: Why it looks no more.
+  returned: with O(watch)
+  type: str
+  sample: nothing runs there now
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always
@@ -246,7 +307,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scal
 
 
 def body(azure: Azure, request: ScaleSetInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, "scale_sets": scale_set_info.read(azure, request)}
+    return {"changed": False, **scale_set_info.as_result(scale_set_info.read(azure, request), request)}
 
 
 def main() -> None:

@@ -67,6 +67,29 @@ options:
     description: Whether this rollout is a rollback to an earlier image, which its record then states.
     type: bool
     default: false
+  seconds_per_instance:
+    description:
+      - What the time that the rollout takes is estimated from, the seconds of one instance from the request to upgrade
+        it until it is healthy.
+      - Unset, the journals in O(journal_dir) tell it. Where they do not, no time is told, and the number of calls is
+        estimated from 180.
+    type: float
+  journal_dir:
+    description: A directory with the journals of earlier rollouts; the newest five of this scale set are read.
+    type: path
+  healthy_for:
+    description: Seconds for which an instance must stay healthy after its upgrade.
+    type: float
+    default: 0
+  pause:
+    description: Seconds between two batches.
+    type: float
+    default: 0
+  format:
+    description: The form of RV(shown) and RV(lines).
+    type: str
+    choices: [text, json, markdown]
+    default: text
 seealso:
   - module: steady.vmss.image
   - module: steady.vmss.instance_upgrade
@@ -238,12 +261,13 @@ unproven:
   elements: str
   sample: []
 batches:
-  description: All batches still to do, in order, if every upgrade goes well.
+  description: All batches still to do, in order, if every upgrade goes well. C(available) instances serve while a batch
+    is upgraded; C(seconds) is how long it takes, null where nothing tells.
   returned: success
   type: list
   elements: dict
   sample:
-    - {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false}
+    - {number: 1, label: update domain 0, instance_ids: ["0"], adopted: false, available: 4, seconds: 95}
 next_batch:
   description: The batch to start now; null where nothing is to do or an error prevents it.
   returned: success
@@ -286,6 +310,47 @@ unavailable:
   returned: success
   type: dict
   sample: {max_allowed: 1, now: 0}
+counted:
+  description: The instances that count for O(max_unavailable), the deallocated ones left out.
+  returned: success
+  type: int
+  sample: 5
+lowest_available:
+  description: The fewest instances that are available at any time of the rollout, if every upgrade goes well.
+  returned: success
+  type: int
+  sample: 4
+duration:
+  description: How long the rollout takes, in C(seconds), without your task files where the time is not from journals;
+    null where nothing tells. C(rests_on) is V(given), V(journals), of so many earlier C(rollouts), or V(assumed).
+  returned: success
+  type: dict
+  sample: {seconds: 510, rests_on: journals, rollouts: 2}
+canary:
+  description: The C(batches) and C(seconds) that the canary costs; null where there is none.
+  returned: success
+  type: dict
+  sample: {batches: 1, seconds: 95}
+calls:
+  description: The requests to Azure Resource Manager that the rollout takes, without those for your task files, and how
+    many of each kind in the busiest minute, beside what Azure allows for one scale set in C(a_minute) and at once in a
+    C(burst).
+  returned: success
+  type: dict
+  sample:
+    total: 79
+    writes: 7
+    limits:
+      - {name: reads of the instances, calls: 25, busiest_minute: 8, a_minute: 10, burst: 30}
+shown:
+  description: The plan to be shown, as a list of lines, or as a dictionary where O(format=json).
+  returned: success
+  type: raw
+lines:
+  description: The lines of the same for a file.
+  returned: success
+  type: list
+  elements: str
 arm:
   description: Requests to Azure Resource Manager that this took.
   returned: always
@@ -302,7 +367,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgr
 
 
 def body(azure: Azure, request: UpgradePlanInfoRequest, *, check_mode: bool) -> dict[str, t.Any]:  # noqa: ARG001 - reads only
-    return {"changed": False, **upgrade_plan_info.as_result(upgrade_plan_info.make(azure, request))}
+    return {"changed": False, **upgrade_plan_info.look_ahead(azure, request)}
 
 
 def main() -> None:

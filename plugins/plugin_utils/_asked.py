@@ -43,6 +43,8 @@ _OF_A_PLAYBOOK = {
         "upgrade_policy": {"rolling", *_options.argument_spec(_options.AutomaticUpgradesPolicyOptions)},
         "rollout": {"upgrade_instances"},
     },
+    "status": {"rollout": {"format", "watch"}},
+    "plan": {"rollout": {"seconds_per_instance", "format", "output"}},
     "recover_credentials": {"extension": {"name", "settings", "protected_settings", "force_update_tag"}},
 }
 # What no module is asked for, so that none refuses another word.

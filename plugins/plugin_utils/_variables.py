@@ -14,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.vmss.plugins.module_utils import _options
 
-_NO_VARIABLES = {*(one.name for one in fields(_options.ConnectionOptions)), *_options.BETWEEN_CALLS}
+_NO_VARIABLES = {*(one.name for one in fields(_options.ConnectionOptions)), *_options.BETWEEN_CALLS, "going_back"}
 _PLACE = ("resource_group", "name")
 _OF_A_WAY_BACK = ("image", "instance_ids")
 

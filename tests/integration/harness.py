@@ -175,7 +175,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of ansible-playbook came to. `stats` is its recap by host; `warnings` holds deprecations too."""
+    """What a run of ansible-playbook came to. `stats` is its recap by host; `warnings` holds deprecations too.
+
+    `kept`: what set_stats has kept for the whole run, as a workflow gets it.
+    """
 
     rc: int
     stdout: str
@@ -185,6 +188,7 @@ class Result:
     tasks: list[Task] = field(default_factory=list)
     stats: dict[str, dict[str, int]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def output(self) -> str:
@@ -271,6 +275,7 @@ class Run:
             peak_memory_mb=usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024),
             tasks=[Task(**line) for line in lines if "stats" not in line],
             stats=next((line["stats"] for line in lines if "stats" in line), {}),
+            kept=next((line["kept"] for line in lines if "stats" in line), {}),
             warnings=re.findall(r"^\[(?:DEPRECATION )?WARNING\].*", stderr, re.MULTILINE),
         )
         bad = [text for text in result.warnings if not any(allowed in text for allowed in self._allow_warnings)]

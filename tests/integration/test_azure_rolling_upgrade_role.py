@@ -57,6 +57,8 @@ def test_trigger_and_again(simulator: StartSimulator, tmp_path: Path) -> None:
     (journal,) = (tmp_path / "journal").iterdir()
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     assert {"upgrade_sent", "started", "progress", "ended"} <= {line["event"] for line in lines}
+    kept = run.kept["steady_vmss"][f"{GROUP}/{NAME}"]
+    assert (kept["outcome"], kept["instances"]["upgraded"], kept["journal"]) == ("upgraded", 100, str(journal))
     sim.reset()
     again = play(sim)
     assert (again.rc, result(again)["outcome"], sim.metrics()["non_get"]) == (0, "unchanged", [])
@@ -107,6 +109,9 @@ def test_a_broken_image_by_hand_offers_the_way_back_and_the_offer_works(simulato
         assert words in text, text
     assert result(run)["outcome"] == "stopped"
     assert result(run)["instances"]["0"]["outcome"] == "failed"
+    kept = run.kept["steady_vmss"][f"{GROUP}/{NAME}"]
+    assert (kept["outcome"], kept["instances"]["failed"], kept["journal"]) == ("stopped", 1, "")
+    assert kept["code"] == result(run)["code"] != ""
     assert scenes.versions(sim) == {"0": NEW, "1": OLD, "2": OLD, "3": OLD, "4": OLD}
     command = text.partition("ansible-playbook steady.vmss.rollback ")[2].split("Continue")[0].split()
     given = dict(word.split("=", 1) for word in command if "=" in word)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import harness
@@ -36,12 +37,16 @@ def result(run: harness.Result) -> dict[str, Any]:
     return found
 
 
-def test_a_broken_image_stops_at_the_canary(simulator: StartSimulator) -> None:
+def test_a_broken_image_stops_at_the_canary(simulator: StartSimulator, tmp_path: Path) -> None:
     sim = simulator(scenes.scenario(100, instance_faults=[{**BROKEN, "chance": 1.0}]), 120)
-    run = scenes.roll(sim, variables=IMPATIENT)
+    run = scenes.roll(sim, variables={**IMPATIENT, "rollout_journal_dir": str(tmp_path)})
     text = message(run)
     judged = scenes.judged(sim)
     assert judged["disks_replaced"] == {judged["ran"][0][0]: 1}
+    kept = run.kept["steady_vmss"][f"{scenes.GROUP}/{scenes.NAME}"]
+    assert (kept["outcome"], kept["code"]) == ("stopped", "instances_failed")
+    assert (kept["instances"]["failed"], kept["instances"]["upgraded"], kept["batches"]) == (1, 0, 1)
+    assert Path(kept["journal"]).is_file() and Path(kept["journal"]).parent == tmp_path
     assert len(judged["ran"]) == 1
     canary = judged["ran"][0][0]
     for words in (

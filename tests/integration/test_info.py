@@ -113,7 +113,10 @@ def test_only_the_chosen_instances_are_touched(azure: harness.Simulator) -> None
 
     azure.reset()
     status = harness.run_playbook(
-        "steady.vmss.status", azure, extra_vars={"rollout_resource_group": GROUP, "rollout_scale_set": "ids"}
+        "steady.vmss.status",
+        azure,
+        extra_vars={"rollout_resource_group": GROUP, "rollout_scale_set": "ids"},
+        verbosity=1,
     )
     assert status.rc == 0, status.output
     assert azure.metrics()["non_get"] == []

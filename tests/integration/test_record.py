@@ -106,6 +106,8 @@ def test_a_refused_role_leaves_no_result_of_another(simulator: StartSimulator) -
     run = harness.run_playbook(plays, sim)
     assert run.rc == 2 and "Automatic" in run.failures[-1]
     assert run.fact("rollout_result")["outcome"] == "refused" and run.fact("rollout_result")["instances"] == {}
+    kept = run.kept["steady_vmss"]
+    assert {name: one["outcome"] for name, one in kept.items()} == {"shop/web": "upgraded", "shop/other": "refused"}
 
 
 @pytest.mark.long

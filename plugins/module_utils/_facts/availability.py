@@ -9,12 +9,13 @@ from __future__ import annotations
 from .scale_set import Instance
 
 HEALTHY = "healthy"
+ENDED = ("Succeeded", "Failed", "Canceled")  # provisioning states: each is the end of an operation
 _NOT_THERE = ("deallocated", "deallocating")
 
 
 def settled(instance: Instance) -> bool:
-    """Whether nobody works on it: each of these is the end of an operation."""
-    return instance.provisioning in ("Succeeded", "Failed", "Canceled")
+    """Whether nobody works on it."""
+    return instance.provisioning in ENDED
 
 
 def is_counted(instance: Instance) -> bool:

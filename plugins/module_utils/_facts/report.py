@@ -21,6 +21,8 @@ InstanceOutcome = t.Literal["upgraded", "failed", "gone", "not_started", "unprov
 BatchOutcome = t.Literal["upgraded", "failed", "cancelled"]
 
 _MERGED = ("started", "outcome", "puts_back")
+# Under this name a workflow finds it: as an extra variable of the next job it must be none of the roles' own.
+STATS: t.Final = "steady_vmss"
 ARM_COUNTERS = ("calls", "writes", "retries", "conflicts", "throttled_seconds")
 
 
@@ -189,3 +191,32 @@ def merge(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
         merged.setdefault("code", "instances_failed")
     merged.setdefault("code", None)
     return {**merged, "batches": batches, "instances": instances, "unavailable": unavailable, "arm": arm}
+
+
+def stats(scale_set: str, result: t.Mapping[str, t.Any], journal: str | None = None) -> dict[str, t.Any]:
+    """What `set_stats` keeps of a `rollout_result` for the next job of a workflow, under `scale_set`, `group/name`.
+
+    Ansible merges it with what another host or role of the play has kept, so every member is there each time, and
+    none is a dictionary whose members differ. `journal`: the path of its file.
+    """
+    outcomes = [report["outcome"] for report in (result.get("instances") or {}).values()]
+    unavailable = result.get("unavailable") or {}
+    kept = {
+        "outcome": result.get("outcome") or "refused",
+        "code": result.get("code") or "",
+        "id": result.get("id") or "",
+        "target_image": _named(result.get("target_image")),
+        "previous_image": _named(result.get("previous_image")),
+        "started": result.get("started") or "",
+        "finished": result.get("finished") or "",
+        "batches": len(result.get("batches") or ()),
+        "instances": {outcome: outcomes.count(outcome) for outcome in t.get_args(InstanceOutcome)},
+        "unavailable": {name: unavailable.get(name, 0) for name in ("max_allowed", "max_seen")},
+        "arm_calls": (result.get("arm") or {}).get("calls", 0),
+        "journal": journal or "",
+    }
+    return {STATS: {scale_set: kept}}
+
+
+def _named(shown: t.Mapping[str, t.Any] | None) -> str:
+    return ":".join(map(str, (shown or {}).values()))

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._facts import commands
-from .._facts.report import merge
+from .._facts.report import merge, stats
 from .._facts.sentences import named
 
 Result = t.Mapping[str, t.Any]
@@ -25,6 +25,7 @@ class Asked:
     type: str = "os"
     on_failure: str = "stop"
     wait_for_start: str = ""
+    journal: str = ""  # the file that the upgrade writes, "" for none
     sign_in: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     def command(self, playbook: str, **more: t.Any) -> str:
@@ -68,6 +69,7 @@ def role(done: Done, asked: Asked) -> dict[str, t.Any]:
         "goes_on_back": all(not back["failure"] for back in done.backs),
         "summary": None if "code" in plan else _summary(done, asked),
         "rollout_result": result,
+        "stats": stats(f"{asked.resource_group}/{asked.scale_set}", result, asked.journal if done.end else None),
         "failure": f"{result['code'] or 'task_failed'}: {failure}" if failure else "",
         "report": _report(done, result),
     }

@@ -195,11 +195,15 @@ def _batch_limit(survey: Survey) -> int | None:
 
 def remaining_batches(survey: Survey) -> list[Batch]:
     """All batches still to do, if every upgrade goes well: next_batch over an imagined fleet."""
-    found = []
+    return [batch for batch, _available in course(survey)]
+
+
+def course(survey: Survey) -> t.Iterator[tuple[Batch, int]]:
+    """The batches of `remaining_batches`, each with how many instances are available while it is upgraded."""
     while isinstance(batch := next_batch(survey), Batch):
-        found.append(batch)
+        down = {i.instance_id for i in survey.unavailable}.union(batch.instance_ids)
+        yield batch, sum(i.instance_id not in down for i in survey.counted)
         survey = survey.imagine(batch.instance_ids)
-    return found
 
 
 def on_target(survey: Survey) -> list[str]:

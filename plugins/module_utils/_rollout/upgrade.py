@@ -486,7 +486,7 @@ class Upgrade:
             self._batch = replace(self._batch, operation_seconds=seconds)
         status = operation.status if operation else "unknown"
         words = str(operation.problem) if operation and operation.problem else ""
-        self.report.event(now, "operation_ended", status=status, problem=words)
+        self.report.event(now, "operation_ended", status=status, problem=words, seconds=round(seconds, 1))
 
     # -- helpers ------------------------------------------------------------------------------
 

@@ -374,7 +374,8 @@ class Driver:
         result = {**rollout.endings.result(memory), "finished": timestamp(self.clock.now())}
         if memory.plan:
             self.note("ended", **journal_facts.ended(memory, result))
-        whole = {**common, "next": None, "hooks_due": 0, "memory": None, "rollout_result": result}
+        ended = {"next": None, "hooks_due": 0, "memory": None}
+        whole = {**common, **ended, "rollout_result": result, "journal": journal}
         whole["warnings"] = (
             [*self.warnings, *messages.skipped(memory), *messages.unclosed(memory)] if memory.plan else self.warnings
         )

@@ -13,10 +13,11 @@ from .._arm.errors import AzureError
 from .._facts import catalogue, images, running_image, status
 from .._facts.domains import instance_order
 from .._facts.problems import DENIED, MISSING, REFUSED, Refused
-from .._facts.scale_set import ScaleSet
+from .._facts.scale_set import ImageVersion, ScaleSet
 from .._facts.times import timestamp
 from .._options import ScaleSetInfoRequest
-from .._rollout import record, resume
+from .._orchestrator import next_upgrade
+from .._rollout import record, resume, status_map
 from .._rollout.survey import Survey
 from . import views
 
@@ -39,12 +40,44 @@ def read(azure: Azure, request: ScaleSetInfoRequest) -> list[dict[str, t.Any]]:
         if name and entry["rollout"]:
             back = None if _overtaken(azure, one) else _way_back(azure, one)
             entry["rollout"]["way_back"] = images.show(back)
+        entry |= {what: _ALSO[what](azure, one) for what in request.also_read}
         if request.instances:
-            entry["instances"] = _instances(azure, one, target, request.instance_ids, request.addresses)
+            survey = _survey(azure, one, target)
+            entry["instances"] = _instances(azure, survey, target, request.instance_ids, request.addresses)
+            entry["map"] = status_map.rows(survey, target)
             said = [status.instance(instance) for instance in entry["instances"]]
-            entry["sentences"] = {"scale_set": status.scale_set(entry), "instances": said}
+            entry["sentences"] = {
+                "scale_set": status.scale_set(entry),
+                "instances": said,
+                "map": status_map.lines(entry) if not request.instance_ids else [],
+            }
         shown.append(entry)
     return shown
+
+
+def as_result(entries: list[dict[str, t.Any]], request: ScaleSetInfoRequest) -> dict[str, t.Any]:
+    """The module's result. `lines`: of all maps."""
+    lines = [line for one in entries for line in one.get("sentences", {}).get("map", ())]
+    return {"scale_sets": entries, "lines": lines, "shown": entries if request.format == "json" else lines}
+
+
+def _automatic_upgrades(azure: Azure, one: ScaleSet) -> dict[str, t.Any]:
+    """What an automatic OS upgrade would do now."""
+    model = one.image
+    versions: t.Sequence[ImageVersion] = ()
+    try:
+        if model is not None and (model.kind == images.PLATFORM or model.is_gallery):
+            versions = azure.image_versions(model.following_latest(), one.location)
+    except AzureError as error:
+        return {"enabled": one.automatic_os_upgrade, "installs": None, "in_the_way": [], "sentence": str(error)}
+    return next_upgrade.answer(one, versions)
+
+
+_ALSO: t.Final[dict[str, t.Callable[[Azure, ScaleSet], t.Any]]] = {
+    "rolling_upgrade": lambda azure, one: views.rolling_upgrade(azure.latest_rolling_upgrade(one)),
+    "services": lambda azure, one: azure.services(one),
+    "automatic_upgrades": _automatic_upgrades,
+}
 
 
 def _target(azure: Azure, one: ScaleSet, wanted: images.Image | None) -> tuple[images.Image | None, str]:
@@ -65,25 +98,28 @@ def _newest(azure: Azure, one: ScaleSet) -> tuple[images.Image | None, str]:
     return _target(azure, one, one.image.following_latest())
 
 
-def _instances(
-    azure: Azure, one: ScaleSet, target: images.Image | None, wanted: t.Sequence[str], addresses: bool
-) -> list[dict[str, t.Any]]:
+def _survey(azure: Azure, one: ScaleSet, target: images.Image | None) -> Survey:
     found = sorted(azure.instances(one), key=instance_order)
     standing = record.standing(one)
-    nothing_proven = {} if target else {"verdict": running_image.UNPROVEN, "outdated": None}
     target = target or images.Image(images.VHD)
-    survey = Survey(
+    return Survey(
         one,
         tuple(found),
         target,
         model_names_target=images.same(one.image, target),
         since=standing.started if standing and standing.names(target) else None,
     )
-    chosen = [i for i in found if not wanted or i.instance_id in wanted]
+
+
+def _instances(
+    azure: Azure, survey: Survey, target: images.Image | None, wanted: t.Sequence[str], addresses: bool
+) -> list[dict[str, t.Any]]:
+    nothing_proven = {} if target else {"verdict": running_image.UNPROVEN, "outdated": None}
+    chosen = [i for i in survey.instances if not wanted or i.instance_id in wanted]
     shown = [{**views.instance(i, survey), **nothing_proven} for i in chosen]
     if not addresses or not shown:
         return shown
-    private = azure.addresses(one, [entry["instance_id"] for entry in shown])
+    private = azure.addresses(survey.scale_set, [entry["instance_id"] for entry in shown])
     return [{**entry, "addresses": private[entry["instance_id"]]} for entry in shown]
 
 

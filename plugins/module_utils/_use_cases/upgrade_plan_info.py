@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 import uuid
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from .._arm.client import Azure
@@ -21,10 +22,12 @@ from .._facts.limits import parse_limit, read_limit
 from .._facts.problems import Refused
 from .._facts.scale_set import MANUAL, RUNNING, SUSPENDED, ImageFacts, ImageVersion, ScaleSet, ServiceState
 from .._facts.times import seconds_of
+from .._journal import earlier
 from .._model import security_type
 from .._options import PolicyOptions, RecordOptions, SelectionOptions, UpgradePlanInfoRequest
-from .._rollout import image_preflight, preflight, record, resume, upgrade_messages
-from .._rollout.batches import Batch, Wait, next_batch, on_target, remaining_batches, unchecked_batches
+from .._rollout import image_preflight, pace, plan_document, preflight, record, resume, upgrade_messages
+from .._rollout.batches import Batch, Wait, course, next_batch, on_target, remaining_batches, unchecked_batches
+from .._rollout.forecast import LIMITS, Forecast, Frame, forecast
 from .._rollout.policy import Policy, Thresholds
 from .._rollout.record import Record
 from .._rollout.survey import Survey
@@ -61,6 +64,7 @@ class Plan:
     security_type: str | None = None
     abandoned: bool = False
     image: ImageFacts | None = None  # what the catalogue knows of the target
+    list_calls: int = 1  # that one look at the instances takes
 
     @property
     def to_suspend(self) -> list[str]:
@@ -139,7 +143,9 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
     wanted = wanted or scale_set.image
     if wanted is None:
         raise Refused("model_without_image", f"the model of scale set {scale_set.name} names no image; give one.")
+    calls = azure.usage.calls
     instances = tuple(azure.instances(scale_set))
+    list_calls = azure.usage.calls - calls
     standing = record.standing(scale_set)
     if standing is None or not standing.selects(selection):
         selection.check(instances, scale_set.name)  # of one that goes on, some may be gone meanwhile
@@ -220,6 +226,7 @@ def make(azure: Azure, request: UpgradePlanInfoRequest) -> Plan:
         services=services,
         unproven=unproven,
         security_type=security,
+        list_calls=list_calls,
     )
     observed = preflight.Observed(
         images=image_preflight.Known(
@@ -367,4 +374,124 @@ def record_from(options: RecordOptions | None) -> Record | None:
         suspended=tuple(options.suspended or ()),
         state=options.state,
         security=options.security or "",
+    )
+
+
+# -- what a rollout would take ----------------------------------------------------------------------
+
+
+def look_ahead(azure: Azure, request: UpgradePlanInfoRequest) -> dict[str, t.Any]:
+    """The module's result: the plan, what it takes, and both as a document. Raises Refused."""
+    plan = make(azure, request)
+    result = as_result(plan)
+    ahead = _ahead(plan, request, azure.usage.calls)
+    document = {**_about(plan), **result, **ahead}
+    for name in ("instances", "instances_now", "outdated", "on_target", "left", "latest_image", "next_batch", "record"):
+        document.pop(name)  # for another module, or told otherwise
+    form = request.format
+    return {
+        **result,
+        **ahead,
+        "shown": plan_document.shown(document, form),
+        "lines": plan_document.lines(document, form),
+    }
+
+
+def _about(plan: Plan) -> dict[str, t.Any]:
+    survey = plan.survey
+    scale_set = survey.scale_set
+    ran = Counter(str(running_image.running_image(i) or "not reported by Azure") for i in survey.instances)
+    return {
+        "name": scale_set.name,
+        "resource_group": scale_set.resource_group,
+        "location": scale_set.location,
+        "orchestration_mode": scale_set.orchestration_mode,
+        "domains": len(set(survey.domain_of.values())),
+        "running": [{"image": image, "instances": count} for image, count in ran.most_common()],
+        "target": str(survey.target),
+        "there": len(survey.instances),
+    }
+
+
+def _ahead(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> dict[str, t.Any]:
+    survey, steps = plan.survey, list(course(plan.survey))
+    usual, frame = _pace(plan, request), _frame(plan, request, plan_calls)
+    found = forecast([batch for batch, _available in steps], frame, usual)
+    known = usual.rests_on != "assumed"
+    numbered = enumerate(zip(steps, found.batches, strict=True), 1)
+    return {
+        "batches": [
+            {**batch.as_dict(number), "available": available, "seconds": round(seconds) if known else None}
+            for number, ((batch, available), seconds) in numbered
+        ],
+        "counted": len(survey.counted),
+        "lowest_available": min((available for _batch, available in steps), default=_available(survey)),
+        "duration": {
+            "seconds": round(found.seconds) if known else None,
+            "rests_on": usual.rests_on,
+            "rollouts": usual.rollouts,
+        },
+        "canary": _canary(survey, len(steps), found, known, lambda batches: forecast(batches, frame, usual)),
+        "calls": _calls(found),
+    }
+
+
+def _available(survey: Survey) -> int:
+    return len(survey.counted) - len(survey.unavailable)
+
+
+def _canary(
+    survey: Survey, batches: int, found: Forecast, known: bool, ahead: t.Callable[[list[Batch]], Forecast]
+) -> dict[str, t.Any] | None:
+    """What it costs: the batches and seconds that a rollout without one would not take; None where there is none."""
+    plain = remaining_batches(replace(survey, policy=replace(survey.policy, canary=0)))
+    if batches <= len(plain):
+        return None
+    seconds = round(found.seconds - ahead(plain).seconds)
+    return {"batches": batches - len(plain), "seconds": seconds if known else None}
+
+
+def _calls(found: Forecast) -> dict[str, t.Any]:
+    """Against what Azure lets one scale set be asked in a minute."""
+    limits = [
+        {
+            "name": limit.name,
+            "calls": found.calls.get(kind, 0),
+            "busiest_minute": found.peaks[kind],
+            "a_minute": limit.a_minute,
+            "burst": limit.burst,
+        }
+        for kind, limit in LIMITS.items()
+    ]
+    writes = found.calls.get("writes", 0) + found.calls.get("upgrades", 0)
+    return {"total": sum(found.calls.values()), "writes": writes, "limits": limits}
+
+
+def _pace(plan: Plan, request: UpgradePlanInfoRequest) -> pace.Pace:
+    """By what the user says, else by journals. Raises Refused."""
+    scale_set, seconds = plan.survey.scale_set, request.seconds_per_instance
+    if seconds is not None and seconds <= 0:
+        raise Refused("option_invalid", f"seconds_per_instance {seconds:g} must be more than 0.")
+    if seconds is None and request.journal_dir:
+        told = pace.of_journals(earlier(request.journal_dir, scale_set.name, scale_set.id))
+        if told:
+            return told
+    usual = pace.ASSUMED if seconds is None else seconds
+    return pace.given(usual, scale_set.has_health_source, request.healthy_for, assumed=seconds is None)
+
+
+def _frame(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> Frame:
+    survey = plan.survey
+    to_manual = request.upgrade_mode == MANUAL and survey.scale_set.upgrade_mode != MANUAL
+    works = not plan.nothing_to_do
+    return Frame(
+        plan_calls=plan_calls,
+        list_calls=plan.list_calls,
+        writes=plan.write_model + (plan.write_model and to_manual),
+        suspends=len(plan.to_suspend),
+        resumes=len(plan.record.suspended) if works else 0,
+        closes=works or plan.close_record,
+        pause=request.pause,
+        has_health_source=survey.scale_set.has_health_source,
+        health_lag=request.health_lag,
     )

@@ -53,4 +53,5 @@ class CallbackModule(CallbackBase):
         self._task(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        self._write(stats={host: stats.summarize(host) for host in sorted(stats.processed)})
+        summaries = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._write(stats=summaries, kept=stats.custom.get("_run", {}))

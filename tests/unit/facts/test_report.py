@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-import pytest
+import typing as t
 
-from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge
+import pytest
+from ansible.utils.vars import merge_hash
+
+from ansible_collections.steady.vmss.plugins.module_utils._facts.report import InstanceOutcome, merge, stats
 
 from ..fleet import FORMS, NEW, OLD, uniform
 
@@ -93,3 +96,22 @@ def test_what_was_put_back_does_not_count_as_upgraded() -> None:
     assert merged["instances"]["0"] == {"image_before": "a", "image_after": "a", "outcome": "rolled_back"}
     assert merged["instances"]["1"]["outcome"] == "failed"
     assert "puts_back" not in merged
+
+
+def test_what_a_workflow_gets() -> None:
+    fleet = uniform(5)
+    result = fleet.roll().report.as_dict("7f3c", "/set", FORMS["platform"][NEW], FORMS["platform"][OLD])
+    (kept,) = stats("shop/web", {**result, "arm": {"calls": 31}}, "/journals/web-7f3c.jsonl")["steady_vmss"].values()
+    assert (kept["outcome"], kept["code"], kept["id"], kept["batches"]) == ("upgraded", "", "7f3c", 5)
+    assert kept["instances"] == {**dict.fromkeys(t.get_args(InstanceOutcome), 0), "upgraded": 5}
+    assert (kept["arm_calls"], kept["journal"]) == (31, "/journals/web-7f3c.jsonl")
+    assert kept["target_image"].endswith(f":{NEW}") and kept["previous_image"].endswith(f":{OLD}")
+
+
+@pytest.mark.parametrize("result", [{}, merge([{"outcome": "refused", "code": "option_invalid"}])])
+def test_what_a_workflow_gets_of_a_refusal_has_the_same_members(result: dict[str, t.Any]) -> None:
+    """Ansible merges what a play keeps: a member that were missing would be that of the set's rollout before."""
+    upgraded = merge([step("upgraded", target_image={"id": "/images/1"}, id="7f3c")])
+    before, now = stats("shop/web", upgraded, "/journal"), stats("shop/web", result)
+    assert merge_hash(before, now) == now
+    assert now["steady_vmss"]["shop/web"]["outcome"] == "refused"
