@@ -18,6 +18,7 @@ RestsOn = t.Literal["given", "journals", "assumed"]
 ASSUMED = 180.0  # seconds an instance, where nothing tells: only calls are told from it, and no time
 _WRITE = 15.0  # seconds of a write of the model, as recorded traffic shows
 _SERVICE = 5.0
+_AT_ONCE = 1.0  # seconds, to a time of whole ones: healthy when the end was noticed
 _HEALTH_SHARE, _LONGEST_HEALTH = 0.2, 20.0  # of an instance's time, from the operation's end to healthy
 
 
@@ -86,17 +87,21 @@ def _batches(journal: t.Sequence[Event]) -> list[BatchPace]:
             size, times = len(instances) if isinstance(instances, list) else 0, {}
         elif what == "batch_ended":
             if size and event.get("outcome") == "upgraded" and {"upgrade_sent", "operation_ended"} <= times.keys():
-                operation, settle = times["operation_ended"] - times["upgrade_sent"], at - times["operation_ended"]
-                if operation >= 0 and settle >= 0:
-                    found.append(BatchPace(size, operation, settle))
+                found += _batch(size, times["upgrade_sent"], times["operation_ended"], times.get("seconds"), at)
             size = 0
         elif what in ("upgrade_sent", "operation_ended"):
             size = 0 if what in times else size  # more than one operation is no usual batch
-            seconds = event.get("seconds")  # that Azure worked: its end is noticed later
-            if what == "operation_ended" and isinstance(seconds, (int, float)) and "upgrade_sent" in times:
-                at = times["upgrade_sent"] + seconds
             times[str(what)] = at
+            if isinstance(seconds := event.get("seconds"), (int, float)):
+                times["seconds"] = float(seconds)
     return found
+
+
+def _batch(size: int, sent: float, noticed: float, seconds: float | None, ended: float) -> list[BatchPace]:
+    """`seconds`: that Azure worked; that it had ended was noticed later. None where the journal does not say."""
+    operation = noticed - sent if seconds is None else seconds
+    settle = ended - sent - operation if ended - noticed > _AT_ONCE else 0.0
+    return [BatchPace(size, operation, settle)] if operation >= 0 and settle >= 0 else []
 
 
 def _spans(journal: t.Sequence[Event], first: str, last: str) -> list[float]:
