@@ -11,14 +11,19 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
+import sys
 import typing as t
 from pathlib import Path
 from types import MappingProxyType
 
+from ansible import constants
+from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.codes import Code
 from ansible_collections.steady.vmss.plugins.module_utils._facts.commands import TO_FILL_IN
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._facts.report import merge, stats
 from ansible_collections.steady.vmss.plugins.module_utils._options import (
     BACK,
@@ -27,6 +32,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
     HookOptions,
     SelectionOptions,
 )
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import status_map
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
@@ -34,12 +40,17 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Journ
 from ansible_collections.steady.vmss.plugins.plugin_utils._progress import progress_lines
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
+# Of the play's own process, where Ansible loads this first: a worker has another stdin.
+AT_TERMINAL = sys.stdin is not None and sys.stdin.isatty()
+DEFAULT_LIKE = ("default", "ansible.builtin.default")
 _HOOKS = list(HookOptions.__dataclass_fields__)
 _SIGN_IN = list(ConnectionOptions.__dataclass_fields__)
 _CHOICES = list(SelectionOptions.__dataclass_fields__)
 COLLECTION = Path(__file__).resolve().parents[2]
 
 Args = dict[str, t.Any]
+
+display = Display()
 
 
 class ActionModule(WaitingModule):
@@ -54,7 +65,7 @@ class ActionModule(WaitingModule):
     def execute(self, args: Args, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         if args.get("memory"):  # it goes on as it was asked at its start, whatever its task files have set since
             args = kept(args)
-        elif said := unchosen(args) or self.overridden(args) or self.found(args, task_vars or {}):
+        elif said := self.choice(args, task_vars) or self.overridden(args) or self.found(args, task_vars or {}):
             return with_result({"failed": True, "code": said[0], "msg": said[1]}, args)
         if args.get("hook"):
             args["hook"] = ended(args["hook"])
@@ -70,6 +81,22 @@ class ActionModule(WaitingModule):
                     again = {**args, "memory": memory, "died": True, "hook": None}
                     result = super(WaitingModule, self).execute(again, task_vars)
         return with_result(result, args)
+
+    def choice(self, args: Args, task_vars: dict[str, t.Any] | None) -> tuple[Code, str] | None:
+        """Where nothing is chosen and somebody sits at a terminal, rows of the map are asked for."""
+        said = unchosen(args)
+        if said is None or not AT_TERMINAL or str(constants.DEFAULT_STDOUT_CALLBACK) not in DEFAULT_LIKE:
+            return said
+        wanted = {name: args[name] for name in (*_SIGN_IN, "resource_group", "name", "image") if name in args}
+        read = self._execute_module("steady.vmss.scale_set_info", module_args=wanted, task_vars=task_vars)
+        if read.get("failed"):
+            return read.get("code", "task_failed"), str(read.get("msg"))
+        (shown,) = read["scale_sets"]
+        try:
+            args["instance_ids"] = status_map.chosen(shown, _answer(status_map.to_choose_from(shown)))
+        except Refused as refused:
+            return refused.code, f"{refused} Nothing was written."
+        return None if args["instance_ids"] else said
 
     def overridden(self, args: Args) -> tuple[Code, str] | None:
         """Extra variables of a rollout that would say what a rollback says itself."""
@@ -134,6 +161,15 @@ def unchosen(args: Args) -> tuple[Code, str] | None:
         "Choose instances with rollout_instance_ids, rollout_update_domains, rollout_fault_domains or rollout_zones. "
         "The playbook steady.vmss.upgrade_image upgrades them all. Nothing was written."
     )
+
+
+def _answer(lines: list[str]) -> str:
+    """What is typed; "" for somebody who leaves."""
+    question = "Which rows to upgrade, such as 1,3-4? None with Enter"
+    with contextlib.suppress(AnsiblePromptInterrupt, AnsiblePromptNoninteractive):
+        typed: bytes = display.prompt_until("\n".join([*lines, f"{question}:"]))
+        return typed.decode(errors="replace").strip()
+    return ""
 
 
 def ended(hook: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

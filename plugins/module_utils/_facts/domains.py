@@ -107,7 +107,7 @@ class Selection:
         parts: dict[str, list[str]] = {}
         for part in text.split("; "):
             word, _dummy, values = part.rpartition(" ")
-            parts[word] = _spread(values)
+            parts[word] = spread(values)
         return cls(
             tuple(parts.get("instances", ())),
             tuple(int(v) if _NUMBER.fullmatch(v) else -1 for v in parts.get("update domains", ())),
@@ -128,7 +128,7 @@ def select(instance_ids: object, update_domains: object, fault_domains: object, 
 
 def _texts(values: object) -> list[str]:
     texts = (str(value).strip() for value in values or ())  # type: ignore[attr-defined]
-    return [one for text in texts for one in _spread(text)]
+    return [one for text in texts for one in spread(text)]
 
 
 def _numbers(values: object, word: str) -> list[int]:
@@ -138,7 +138,8 @@ def _numbers(values: object, word: str) -> list[int]:
     return [int(text) for text in texts]
 
 
-def _spread(text: str) -> list[str]:
+def spread(text: str) -> list[str]:
+    """The inverse of `ranges`; a range that is wider than any scale set stays one word."""
     found: list[str] = []
     for part in text.split(","):
         span = _SPAN.fullmatch(part)

@@ -10,8 +10,10 @@ import typing as t
 from collections import Counter
 
 from .._facts import commands
-from .._facts.domains import instance_order
+from .._facts.domains import instance_order, spread
+from .._facts.foreign_text import printable
 from .._facts.images import Image
+from .._facts.problems import Refused
 from .._facts.scale_set import SUSPENDED, Instance
 from .instance_states import states
 from .map import LOOKS, short_label
@@ -73,6 +75,24 @@ def lines(shown: Shown) -> list[str]:
     for row, cell in zip(shown["map"], cells, strict=True):
         found.append(f"  {short_label(row['domain']):<{label}}  {cell:<{width}}  {row['command']}".rstrip())
     return [*found, f"  {_legend(shown)}".rstrip()]
+
+
+def to_choose_from(shown: Shown) -> list[str]:
+    """The rows of one scale set, numbered."""
+    label = max((len(short_label(row["domain"])) for row in shown["map"]), default=0)
+    found = [f"{shown['resource_group']}/{shown['name']}, compared with {_image(shown['target_image'])}"]
+    for number, row in enumerate(shown["map"], 1):
+        found.append(f"{number:>3}  {short_label(row['domain']):<{label}}  {_cells(row['instances'])}".rstrip())
+    return [*found, f"     {_legend(shown)}".rstrip()]
+
+
+def chosen(shown: Shown, answer: str) -> list[str]:
+    """The ids of the instances in the rows of these numbers, as 1,3-4. Raises Refused for what is no row."""
+    numbers = [one for part in answer.replace(",", " ").split() for one in spread(part)]
+    rows = {str(number): row for number, row in enumerate(shown["map"], 1)}
+    if wrong := [one for one in numbers if one not in rows]:
+        raise Refused("option_invalid", f"'{printable(wrong[0])}' is no row of the map; there are 1 to {len(rows)}.")
+    return [one["instance_id"] for number in dict.fromkeys(numbers) for one in rows[number]["instances"]]
 
 
 def _cells(instances: t.Sequence[Shown]) -> str:

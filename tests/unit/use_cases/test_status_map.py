@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.steady.vmss.plugins.module_utils._arm.client import connect
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import ConnectionOptions, ScaleSetInfoRequest
+from ansible_collections.steady.vmss.plugins.module_utils._rollout import status_map
 from ansible_collections.steady.vmss.plugins.module_utils._use_cases import scale_set_info
 
 from ..asking import request
@@ -118,3 +120,25 @@ def test_a_set_without_instances_and_one_whose_image_is_not_known() -> None:
     assert status(azure)["scale_sets"][0]["map"] == []
     unknown = status(Simulated(scenario(2, version=OLD)), image={"version": "latest", "sku": "absent"})
     assert all(not row["command"] for row in unknown["scale_sets"][0]["map"])
+
+
+def test_rows_are_numbered_and_chosen_by_their_numbers() -> None:
+    shown = {
+        "resource_group": "shop",
+        "name": "web",
+        "target_image": {"version": "2"},
+        "map": [
+            {
+                "domain": f"update domain {domain}",
+                "instances": [{"instance_id": one, "state": "outdated"} for one in ids],
+            }
+            for domain, ids in enumerate((["0", "3"], ["1", "4"], ["2"]))
+        ],
+    }
+    assert status_map.to_choose_from(shown)[1:4] == ["  1  UD 0  o0 o3", "  2  UD 1  o1 o4", "  3  UD 2  o2"]
+    assert status_map.chosen(shown, "3, 1") == ["2", "0", "3"]
+    assert status_map.chosen(shown, "1-2 2") == ["0", "3", "1", "4"]
+    assert status_map.chosen(shown, " ") == []
+    for wrong in ("4", "0", "1-9999999", "x", "-1"):
+        with pytest.raises(Refused, match="is no row of the map; there are 1 to 3"):
+            status_map.chosen(shown, wrong)
