@@ -33,7 +33,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
     SelectionOptions,
 )
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import status_map
-from ansible_collections.steady.vmss.plugins.plugin_utils import _asked
+from ansible_collections.steady.vmss.plugins.plugin_utils import _asked, _task_files
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
 from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Journals
@@ -123,14 +123,16 @@ class ActionModule(WaitingModule):
         """The task files, looked for beside the playbook and where Ansible was started, never in this collection."""
         beside = [Path(str(task_vars.get("playbook_dir", "."))), Path.cwd()]
         places = [place for place in dict.fromkeys(beside) if not place.resolve().is_relative_to(COLLECTION)]
-        missing = []
+        missing, wrong = [], ""
         for hook in _HOOKS:
             if file := args.get(hook):
                 found = next((path for place in places if (path := place / str(file)).is_file()), None)
                 missing += [] if found else [f"rollout_{hook} = {file}"]
                 args[hook] = str(found)
+                if found and not wrong and (why := _task_files.why_none(found, self._loader)):
+                    wrong = f"rollout_{hook} = {file}: this file {why}. Nothing was written."
         if not missing:
-            return None
+            return ("option_invalid", wrong) if wrong else None
         return "hook_not_found", (
             f"{', '.join(missing)}: there is no such file in {' or '.join(map(str, places))}. Give the path of a file "
             "of tasks, not the tasks themselves and no directory. Nothing was written."

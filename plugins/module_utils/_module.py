@@ -103,7 +103,7 @@ def run(body: Body[Request], kind: type[Request], **rules: t.Any) -> None:
     module = Module(argument_spec=spec, supports_check_mode=True, **rules)
     for name, option in spec.items():
         if option.get("required") and module.params[name] == "":
-            said = f"{name} is empty{f'; {_ELSEWHERE[name]}' if name in _ELSEWHERE else ''}."
+            said = f"{name} is empty{f'; {_ELSEWHERE[name]}' if name in _ELSEWHERE else ''}. Nothing was written."
             module.fail_json(**_failure("option_invalid", said))
     if said := unusable_number(module.params):
         module.fail_json(**_failure("option_invalid", said))

@@ -48,7 +48,10 @@ _OF_A_PLAYBOOK = {
     "recover_credentials": {"extension": {"name", "settings", "protected_settings", "force_update_tag"}},
 }
 # What no module is asked for, so that none refuses another word.
-_WORDS = {"azure_rolling_upgrade_on_failure": ("stop", "rollback_failed", "rollback_all")}
+_WORDS = {
+    "azure_rolling_upgrade_on_failure": ("stop", "rollback_failed", "rollback_all"),
+    "azure_rolling_upgrade_type": ("os", "extensions"),
+}
 # Names of version 1.0 that are deprecated.
 _OLD = {f"{prefix}_{name}": f"rollout_{name}" for prefix in ("rollback", "azure_rolling_upgrade") for name in _PLACE}
 

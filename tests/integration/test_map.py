@@ -49,7 +49,7 @@ def test_a_terminal_shows_the_map_while_the_rollout_runs(place: Path, kept: bool
     assert any(WORKED_ON.search(screen) and "UD 0  c0" in screen for screen in shown), seen.output
     assert any("calls, not throttled" in screen and "end about " in screen for screen in shown)
     assert all("TASK [Roll]" in screen for screen in shown)  # what was printed before stands above it
-    done = "DONE  shop/web on 24.4.20261118: 3/3 in 4m04s, never more than 1 of 1 unavailable, 73 calls"
+    done = "DONE  shop/web on 24.4.20261118: 3/3 in 3m57s, never more than 1 of 1 unavailable, 60 calls"
     assert done in seen.last.replace("\n", "") and HEADER not in seen.last
     assert ("journal " in seen.last) == kept
     assert "batch 1/3  update domain 0" not in seen.output  # the lines are for whoever sees no map

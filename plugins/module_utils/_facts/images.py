@@ -66,6 +66,7 @@ _QUERY = re.compile(r"[?#]|%(?:25){0,3}(?:3f|23)|\\u003f", re.IGNORECASE)
 # Where a query may start, or a part of one.
 _PAIRS = re.compile(r"[?#&=]|%(?:25){0,3}(?:3f|23|26|3d)|\\u00(?:3f|23|26|3d)", re.IGNORECASE)
 _USER = re.compile(r"//[^/@]*@")
+_AS_TEXT = 'Write a URN publisher:offer:sku:version, or quote the JSON as \'{"publisher": "Canonical"}\'.'
 _FORMS = (
     "publisher, offer, sku and version of a platform image; id of a managed image or gallery image (version); "
     "shared_gallery_image_id; community_gallery_image_id; or vhd_uri"
@@ -167,7 +168,7 @@ def _parse_text(text: str) -> Image:
             raise (
                 exc
                 if isinstance(exc, ImageError)
-                else ImageError("image_invalid", f"the image looks like JSON and is not valid: {exc}")
+                else ImageError("image_invalid", f"the image looks like JSON and is not valid: {exc}. {_AS_TEXT}")
             ) from exc
     if text.lower().startswith("https://"):
         return _from_address(text) if _OF_AZURE.match(_SLASH.sub("/", text)) else _vhd(text)

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 
 from .._facts.codes import Code
 from .._facts.findings import ERROR
+from .._facts.problems import Refused
 from .._options import (
     AutomaticOsUpgradePolicyOptions,
     AutomaticUpgradesPolicyOptions,
@@ -18,6 +19,7 @@ from .._options import (
     HealthMonitorRequest,
     UpgradePolicyRequest,
     part,
+    set_by_user,
 )
 
 Findings = t.Sequence[t.Mapping[str, str]]
@@ -46,7 +48,17 @@ def policy(request: AutomaticUpgradesRequest) -> UpgradePolicyRequest:
 def source(request: AutomaticUpgradesRequest) -> HealthMonitorRequest | None:
     """The health source that is asked for; None where the scale set keeps what it has."""
     wanted = request.health_monitor
-    if wanted is None or wanted.source is None:
+    if wanted is None:
+        return None
+    if wanted.source is None:
+        if given := set_by_user(wanted):
+            names = " and ".join(f"health_monitor_{name}" for name in given)
+            raise Refused(
+                "option_invalid",
+                f"{names} {'is' if len(given) == 1 else 'are'} given without health_monitor_source, so nothing would "
+                "read it. Add health_monitor_source (application_health_extension or load_balancer_probe), or omit it. "
+                "Nothing was written.",
+            )
         return None
     return part(HealthMonitorRequest, request, **{one.name: getattr(wanted, one.name) for one in fields(wanted)})
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._options import AutomaticUpgradesRequest, parse
 from ansible_collections.steady.vmss.plugins.module_utils._orchestrator import automatic_upgrades
 
@@ -29,7 +30,6 @@ def request(**options: Any) -> AutomaticUpgradesRequest:
         ({}, ERRORS),
         ({"follow_latest": True}, (*FOUND, "patch_mode")),
         (SOURCE, ("image_pinned", "patch_mode")),
-        ({"health_monitor": {"port": 80}}, ERRORS),
         ({**SOURCE, "follow_latest": True}, ("patch_mode",)),
     ],
 )
@@ -41,6 +41,11 @@ def test_what_is_neither_given_nor_repaired_is_refused(options: dict[str, Any], 
     ways = [word in one for one in said for word in ("health_monitor_source", "rollout_follow_latest")]
     assert ways.count(True) == len(set(refused) - {"patch_mode"})
     assert automatic_upgrades.refusal("web", refused).endswith(f"web is not ready: {' '.join(refused)}")
+
+
+def test_settings_without_a_source_are_refused() -> None:
+    with pytest.raises(Refused, match="health_monitor_port and health_monitor_request_path are given without"):
+        automatic_upgrades.source(request(health_monitor={"port": 80, "request_path": "/"}))
 
 
 @pytest.mark.parametrize(
