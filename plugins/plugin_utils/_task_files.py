@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a file holds tasks. Where it does not, Ansible ends the play when it is due: with the new image in the model."""
+"""Whether a file holds tasks. Where it does not, Ansible ends the play when it is due, with the image in the model."""
 
 from __future__ import annotations
 

@@ -60,6 +60,13 @@ def test_a_task_file_that_is_not_there_is_refused(name: str, tmp_path: Path, mon
     assert f"rollout_health_check = {name}: there is no such file in {tmp_path}. Give the path of" in said[1]
 
 
+def test_a_playbook_is_no_task_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drain.yml").write_text("- hosts: all\n", encoding="utf-8")
+    code, said = plugin().found({**SET, "before_batch": "drain.yml"}, {}) or ("", "")
+    assert code == "option_invalid" and said.startswith("rollout_before_batch = drain.yml: this file is a playbook")
+
+
 @pytest.mark.parametrize(
     ("hook", "told"),
     [
