@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the live map costs a rollout of 1,000 instances: CPU seconds and memory of the controller, with it and without."""
+"""What the live map costs a rollout of 1,000 instances: CPU seconds and memory of the play, with it and without."""
 
 from __future__ import annotations
 
