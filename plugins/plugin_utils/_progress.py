@@ -9,20 +9,24 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible.utils.display import Display
+
 from ansible_collections.steady.vmss.plugins.module_utils._facts.journal_lines import Event, events, place
 from ansible_collections.steady.vmss.plugins.module_utils._facts.problems import Refused
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import plain_lines
 from ansible_collections.steady.vmss.plugins.module_utils._rollout.journal_view import View, fold
 from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Journals, new_lines, noted
 
+display = Display()
+
 
 def events_of(lines: t.Iterable[bytes], scale_set: str) -> t.Iterator[Event]:
-    """Those of this scale set, `group/name`. What is of another schema is passed over: it is not of this run."""
+    """Those of this scale set, `group/name`. What is of another schema is passed over, and that is said once."""
     for line in lines:
         try:
             yield from (event for event in events([line]) if place(event.get("scale_set")) == scale_set.lower())
-        except Refused:
-            continue
+        except Refused as refused:
+            display.warning(f"scale set {scale_set}: {refused}")
 
 
 def progress_lines(lines: t.Iterable[bytes], journals: Journals) -> t.Iterator[str]:

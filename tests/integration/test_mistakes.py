@@ -27,6 +27,7 @@ MISSPELLED = {
     "rollback": ({"rollback_imag": "latest"}, "rollback_image"),
     "trigger_os_upgrade": ({"azure_rolling_upgrade_on_failur": "stop"}, "azure_rolling_upgrade_on_failure"),
     "cancel_upgrade": ({"azure_rolling_upgrade_time_out": "3"}, "azure_rolling_upgrade_timeout"),
+    "plan": ({"rollout_seconds_per_instanc": "60"}, "rollout_seconds_per_instance"),
     "upgrade_history": ({"rollout_subscripton_id": "s"}, "rollout_subscription_id"),
     "status": ({"rollout_images": "latest"}, "rollout_image"),
     "enable_automatic_upgrades": ({"health_monitor_sourse": "tcp"}, "health_monitor_source"),
@@ -70,7 +71,10 @@ def test_every_playbook_refuses_a_variable_that_it_does_not_know(
     assert untouched(sim)
 
 
-@pytest.mark.parametrize("playbooks", [FEW, pytest.param(tuple({*PLAYBOOKS} - {*FEW}), marks=pytest.mark.long)])
+OF_A_SET = tuple({*PLAYBOOKS} - {"status"})  # which shows all of a resource group
+
+
+@pytest.mark.parametrize("playbooks", [FEW[1:], pytest.param(OF_A_SET, marks=pytest.mark.long)])
 def test_every_playbook_without_a_scale_set_asks_for_it(simulator: StartSimulator, playbooks: tuple[str, ...]) -> None:
     sim = simulator(scenes.scenario(1))
     more: dict[str, Any] = {

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import typing as t
 
 from .problems import Refused
@@ -23,8 +24,8 @@ def events(lines: t.Iterable[bytes | str]) -> t.Iterator[Event]:
     """
     for line in lines:
         try:
-            event = json.loads(line)
-        except ValueError:
+            event = json.loads(line, parse_float=_finite, parse_constant=_finite)
+        except (ValueError, RecursionError):
             continue
         if not isinstance(event, dict):
             continue
@@ -35,6 +36,13 @@ def events(lines: t.Iterable[bytes | str]) -> t.Iterator[Event]:
                 "with the release of steady.vmss that wrote it.",
             )
         yield event
+
+
+def _finite(text: str) -> float:
+    """Raises ValueError for what no journal of ours holds."""
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(text)
 
 
 def place(resource_id: object) -> str:

@@ -17,7 +17,7 @@ Format = t.Literal["text", "json", "markdown"]
 
 _UNKNOWN = (
     "not known: set rollout_seconds_per_instance, or rollout_journal_dir where journals of earlier rollouts of this "
-    "scale set are"
+    "scale set are, written by a release with the same schema"
 )
 _SEVERITIES = ("error", "warning", "info")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")

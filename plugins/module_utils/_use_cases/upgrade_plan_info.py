@@ -36,6 +36,8 @@ from . import views
 _REPAIRS = "AutomaticRepairs"
 _Read = t.TypeVar("_Read")
 
+_A_DAY = 86_400
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -382,6 +384,9 @@ def record_from(options: RecordOptions | None) -> Record | None:
 
 def look_ahead(azure: Azure, request: UpgradePlanInfoRequest) -> dict[str, t.Any]:
     """The module's result: the plan, what it takes, and both as a document. Raises Refused."""
+    seconds = request.seconds_per_instance
+    if seconds is not None and not 0 < seconds <= _A_DAY:
+        raise Refused("option_invalid", f"seconds_per_instance {seconds:g} is not more than 0 and at most {_A_DAY}.")
     plan = make(azure, request)
     result = as_result(plan)
     ahead = _ahead(plan, request, azure.usage.calls)
@@ -470,8 +475,6 @@ def _calls(found: Forecast) -> dict[str, t.Any]:
 def _pace(plan: Plan, request: UpgradePlanInfoRequest) -> pace.Pace:
     """By what the user says, else by journals. Raises Refused."""
     scale_set, seconds = plan.survey.scale_set, request.seconds_per_instance
-    if seconds is not None and seconds <= 0:
-        raise Refused("option_invalid", f"seconds_per_instance {seconds:g} must be more than 0.")
     if seconds is None and request.journal_dir:
         told = pace.of_journals(earlier(request.journal_dir, scale_set.name, scale_set.id))
         if told:

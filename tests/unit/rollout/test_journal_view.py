@@ -191,3 +191,10 @@ def test_hostile_text_does_nothing() -> None:
     for text in (shown, *lines):
         assert "\x1b" not in text and "##" not in text and not re.search(r"^\s*::", text, re.MULTILINE)
     assert "no batch may start yet" in shown and "no batch may start yet" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 50_000, '{"schema": 1, "seconds": 1e400}', '{"schema": 1, "seconds": NaN}', "{"]
+)
+def test_a_line_that_no_release_writes_is_passed_over(line: str) -> None:
+    assert list(events([line, *stored("unchanged")])) == list(events(stored("unchanged")))

@@ -19,6 +19,7 @@ from ansible_collections.steady.vmss.plugins.module_utils._use_cases import upgr
 from ..asking import fitting, request
 from ..examples import THOROUGH
 from ..play import NEW, NEWER, SET, Play, of_version, scenario
+from ..refusals import refused
 from ..simulated import Simulated
 
 OURS = {"suspend_services": True}
@@ -98,3 +99,11 @@ def test_what_the_plan_says_is_what_then_runs(seed: int, tmp_path: Path) -> None
     assert again["calls"]["writes"] == done.azure.usage.writes
     most_down = max(one["counted"] - one["lowest_available"] for one in (first, again))
     assert most_down == azure.metrics()["scale_sets"]["web"]["unavailable"]["max"]
+
+
+@pytest.mark.parametrize("seconds", [0, 86_401, 1e308])
+def test_seconds_that_nobody_means_are_refused(seconds: float) -> None:
+    azure = Simulated(scenario(2))
+    with refused("option_invalid", "seconds_per_instance"):
+        plan(azure, {}, NEW, seconds_per_instance=seconds)
+    assert not [one for one in azure.sent if "virtualMachineScaleSets" in one.path], "before Azure is asked"
