@@ -17,7 +17,7 @@ description:
     the modules M(steady.vmss.rollout) and M(steady.vmss.instance_upgrade) run. A row is a domain, a cell an instance,
     lettered and coloured by its state. What Ansible prints meanwhile appears above the map.
   - In GitHub Actions and in Azure Pipelines the progress lines are grouped, and a failure of a module of this
-    collection becomes an annotation. GitHub Actions also gets a summary of the job.
+    collection becomes an annotation, and the job gets a summary.
   - Everywhere else it shows nothing, and the progress lines appear on stderr as they do without it.
   - C(NO_COLOR) and C(ANSIBLE_NOCOLOR) take the colours away. The letters say the same.
   - It follows the journal of the rollout, where that can be read while the module runs. That is with connection
@@ -133,8 +133,8 @@ class CallbackModule(CallbackBase):
             self._at_work.clear()
             self._show()
             self._close()
-        if self._ci and self._ci.service == "github":
-            self._write_summary()
+        if self._ci:
+            self._write_summary(self._ci)
 
     # -- what is shown ------------------------------------------------------------------------
 
@@ -203,11 +203,18 @@ class CallbackModule(CallbackBase):
             code = str(result.get("code") or "task_failed")
             display.display(service.error("steady.vmss", code, failure.removeprefix(f"{code}: ")), stderr=True)
 
-    def _write_summary(self) -> None:
-        path, text = os.environ.get("GITHUB_STEP_SUMMARY"), ci_job.summary(self._progress.views.values())
-        if path and text:
-            with contextlib.suppress(OSError), Path(path).open("a", encoding="utf-8") as file:
+    def _write_summary(self, service: ci_job.Commands) -> None:
+        text = ci_job.summary(self._progress.views.values())
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        if service.service == "azure" and (kept := os.environ.get("AGENT_TEMPDIRECTORY")):
+            path = str(Path(kept) / f"steady-vmss-{os.getpid()}.md")
+        if not path or not text:
+            return
+        with contextlib.suppress(OSError):
+            with Path(path).open("a", encoding="utf-8") as file:
                 file.write(text)
+            if service.service == "azure":
+                display.display(service.summary(path), stderr=True)
 
 
 def _action(task: t.Any) -> str:

@@ -178,8 +178,11 @@ def test_a_failure_is_annotated_and_says_no_command_of_its_own(place: Path) -> N
     github = replay.piped(written(place, replay.play("stopped", 0)), place, env={"GITHUB_ACTIONS": "true"})
     (error,) = [line for line in github.stderr.splitlines() if line.startswith("::error")]
     assert error.startswith("::error title=steady.vmss%3A hook_failed::it stopped ") and github.returncode == 2
-    azure = replay.piped(written(place, replay.play("stopped", 0)), place, env={"TF_BUILD": "True"})
+    env = {"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": str(place)}
+    azure = replay.piped(written(place, replay.play("stopped", 0)), place, env=env)
     lines = azure.stderr.splitlines()
+    (uploaded,) = [line.partition("]")[2] for line in lines if line.startswith("##vso[task.uploadsummary]")]
+    assert "| outcome | stopped" in Path(uploaded).read_text(encoding="utf-8")
     assert "##[group]steady.vmss: progress" in lines and "##[endgroup]" in lines
     assert any(line.startswith("##vso[task.logissue type=error;code=hook_failed]steady.vmss: it") for line in lines)
 

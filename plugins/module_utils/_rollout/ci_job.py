@@ -36,6 +36,10 @@ class Commands:
     def end_group(self) -> str:
         return "::endgroup::" if self.service == "github" else "##[endgroup]"
 
+    def summary(self, path: str) -> str:
+        """A summary in that file, which the agent of Azure Pipelines takes up; GitHub reads a file of its own."""
+        return f"##vso[task.uploadsummary]{_data(path, 'azure')}"
+
     def error(self, title: str, code: str, message: str) -> str:
         """An annotation of the job."""
         said = _data(message, self.service)

@@ -55,7 +55,14 @@ def _planned(event: Event) -> list[str]:
     latest = " (latest)" if event["latest"] else ""
     limit = f"limit {event['allowed']}" + (f" ({event['limit']})" if "%" in event["limit"] else "")
     second = f"  now {ran or 'no instances'}   to {short_image(event['target'])}{latest}   {limit}   {_sizes(event)}"
-    return [first, second]
+    return [first, f"{second}{_expected(event)}"]
+
+
+def _expected(event: Event) -> str:
+    seconds, calls = event.get("expected_seconds"), event.get("expected_calls")
+    if not event["sizes"] or calls is None:
+        return ""
+    return f"{'' if seconds is None else f', about {lasted(seconds)}'}, about {calls} calls"
 
 
 def _sizes(event: Event) -> str:

@@ -194,7 +194,8 @@ class Driver:
         left, unproven = shown["left"], shown["unproven"]
         self._open_journal(planned)
         self.note("instances", **instance_states.snapshot(made.survey))
-        self.note("planned", **journal_facts.planned(made.survey, planned, request.image, shown))
+        facts = journal_facts.planned(made.survey, planned, request.image, shown)
+        self.note("planned", **facts, **upgrade_plan_info.expected(made, asked, self.azure.usage.calls))
         others = {name: shown[name] for name in ("busy", "on_target")}
         seen = Instances(shown["next_batch"], left, unproven, shown["instances_now"], **others)
         return Seen(plan=planned, result=result, instances=seen)

@@ -418,6 +418,15 @@ def _about(plan: Plan) -> dict[str, t.Any]:
     }
 
 
+def expected(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> dict[str, t.Any]:
+    """Seconds, None where nothing tells how long an instance takes, and calls of the rollout that has this plan."""
+    usual = _pace(plan, request)
+    batches = [batch for batch, _available in course(plan.survey)]
+    found = forecast(batches, _frame(plan, request, plan_calls), usual)
+    seconds = None if usual.rests_on == "assumed" else round(found.seconds)
+    return {"expected_seconds": seconds, "expected_calls": sum(found.calls.values())}
+
+
 def _ahead(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> dict[str, t.Any]:
     survey, steps = plan.survey, list(course(plan.survey))
     usual, frame = _pace(plan, request), _frame(plan, request, plan_calls)
