@@ -165,7 +165,7 @@ def said(name: str, **options: Any) -> list[str]:
 def test_the_lines_of_a_rollout() -> None:
     assert said("upgraded") == [
         "shop/web  Uniform, 3 instances, 3 update domains, westeurope",
-        f"  now 24.4.20261001 {TIMES}3   to 24.4.20261118   limit 1 (20 %)   batches 1+1+1",
+        f"  now 24.4.20261001 {TIMES}3   to 24.4.20261118   limit 1 (20 %)   batches 1+1+1, about 52 calls",
         "02:00:00Z    asks Azure to set the image of scale set web to Canonical:ubuntu-24_04-lts:server:24.4.20261118",
         "02:00:07Z    Azure has stored the change of the model",
         "02:00:07Z  batch 1/3  update domain 0  instance 0",
@@ -236,8 +236,12 @@ def test_a_canary_is_called_so() -> None:
 )
 def test_how_the_batches_are_said(sizes: list[int], words: str) -> None:
     plan = next(one for one in events(stored("upgraded")) if one["event"] == "planned")
-    said_of = lines({**plan, "sizes": sizes, "latest": True, "allowed": 3, "limit": "3"})
-    assert said_of[1] == f"  now 24.4.20261001 {TIMES}3   to 24.4.20261118 (latest)   limit 3   {words}"
+    plan = {**plan, "sizes": sizes, "latest": True, "allowed": 3, "limit": "3"}
+    (_first, second) = lines(plan)
+    expected = ", about 52 calls" if sizes else ""
+    assert second == f"  now 24.4.20261001 {TIMES}3   to 24.4.20261118 (latest)   limit 3   {words}{expected}"
+    (_first, second) = lines({**plan, "expected_seconds": 1500})
+    assert second.endswith(f"{words}, about 25m00s, about 52 calls" if sizes else words)
 
 
 @pytest.mark.parametrize(
