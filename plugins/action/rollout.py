@@ -35,14 +35,14 @@ from ansible_collections.steady.vmss.plugins.module_utils._options import (
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import status_map
 from ansible_collections.steady.vmss.plugins.plugin_utils import _asked, _task_files
 from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import ActionModule as WaitingModule
-from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import work_directory
+from ansible_collections.steady.vmss.plugins.plugin_utils._journal_follower import place_of, work_directory
 from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Journals
 from ansible_collections.steady.vmss.plugins.plugin_utils._progress import progress_lines
+from ansible_collections.steady.vmss.plugins.plugin_utils._screen import is_default
 from ansible_collections.steady.vmss.plugins.plugin_utils._variables import listed
 
 # Of the play's own process, where Ansible loads this first: a worker has another stdin.
 AT_TERMINAL = sys.stdin is not None and sys.stdin.isatty()
-DEFAULT_LIKE = ("default", "ansible.builtin.default")
 _HOOKS = list(HookOptions.__dataclass_fields__)
 _SIGN_IN = list(ConnectionOptions.__dataclass_fields__)
 _CHOICES = list(SelectionOptions.__dataclass_fields__)
@@ -85,7 +85,7 @@ class ActionModule(WaitingModule):
     def choice(self, args: Args, task_vars: dict[str, t.Any] | None) -> tuple[Code, str] | None:
         """Where nothing is chosen and somebody sits at a terminal, rows of the map are asked for."""
         said = unchosen(args)
-        if said is None or not AT_TERMINAL or str(constants.DEFAULT_STDOUT_CALLBACK) not in DEFAULT_LIKE:
+        if said is None or not AT_TERMINAL or not is_default(str(constants.DEFAULT_STDOUT_CALLBACK)):
             return said
         wanted = {name: args[name] for name in (*_SIGN_IN, "resource_group", "name", "image") if name in args}
         read = self._execute_module("steady.vmss.scale_set_info", module_args=wanted, task_vars=task_vars)
@@ -140,9 +140,8 @@ class ActionModule(WaitingModule):
 
 
 def _journals(args: Args, work_dir: str) -> Journals:
-    kept_in, name = args.get("journal_dir"), str(args.get("name"))
-    place = f"{args.get('resource_group')}/{name}"
-    return Journals(place, kept_in or work_dir, f"{glob.escape(name)}-*.jsonl", kept=bool(kept_in))
+    kept_in, pattern = args.get("journal_dir"), f"{glob.escape(str(args.get('name')))}-*.jsonl"
+    return Journals(place_of(args), kept_in or work_dir, pattern, kept=bool(kept_in))
 
 
 def kept(args: Args) -> Args:
@@ -167,9 +166,8 @@ def unchosen(args: Args) -> tuple[Code, str] | None:
 
 def _answer(lines: list[str]) -> str:
     """What is typed; "" for somebody who leaves."""
-    question = "Which rows to upgrade, such as 1,3-4? None with Enter"
     with contextlib.suppress(AnsiblePromptInterrupt, AnsiblePromptNoninteractive):
-        typed: bytes = display.prompt_until("\n".join([*lines, f"{question}:"]))
+        typed: bytes = display.prompt_until("\n".join(lines))
         return typed.decode(errors="replace").strip()
     return ""
 

@@ -63,18 +63,16 @@ from ansible_collections.steady.vmss.plugins.module_utils._rollout import ci_job
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import map as heat_map
 from ansible_collections.steady.vmss.plugins.plugin_utils._journals import Shown
 from ansible_collections.steady.vmss.plugins.plugin_utils._progress import Progress
-from ansible_collections.steady.vmss.plugins.plugin_utils._screen import LOCK, Screen
+from ansible_collections.steady.vmss.plugins.plugin_utils._screen import LOCK, Screen, is_default
 
 _EVERY = 0.5  # seconds between two looks into the journals
 _ACTIONS = ("steady.vmss.rollout", "steady.vmss.instance_upgrade")
-_DEFAULT_LIKE = ("default", "ansible.builtin.default")
 
 display = Display()
 
 
 def may_draw(terminal: t.TextIO, stdout_callback: str, environment: t.Mapping[str, str]) -> bool:
-    """A pty is no proof that somebody looks: ansible-runner gives one, and another stdout callback."""
-    return stdout_callback in _DEFAULT_LIKE and environment.get("TERM", "dumb") != "dumb" and terminal.isatty()
+    return is_default(stdout_callback) and environment.get("TERM", "dumb") != "dumb" and terminal.isatty()
 
 
 class CallbackModule(CallbackBase):

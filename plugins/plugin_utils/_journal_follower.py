@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 import threading
 import typing as t
@@ -18,7 +17,6 @@ from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.steady.vmss.plugins.module_utils._facts.foreign_text import LONGEST_MESSAGE, printable
-from ansible_collections.steady.vmss.plugins.module_utils._facts.journal_lines import place
 from ansible_collections.steady.vmss.plugins.module_utils._rollout import messages
 from ansible_collections.steady.vmss.plugins.plugin_utils._journals import (
     Journals,
@@ -28,6 +26,7 @@ from ansible_collections.steady.vmss.plugins.plugin_utils._journals import (
     of_file,
     size_of,
 )
+from ansible_collections.steady.vmss.plugins.plugin_utils._progress import events_of
 from ansible_collections.steady.vmss.plugins.plugin_utils._tied import ActionModule as TiedModule
 
 _EVERY = 1.0  # seconds between two looks into the journal
@@ -48,7 +47,7 @@ class ActionModule(TiedModule):
             return super().execute(args, task_vars)
         with work_directory(kept=self._is_on_map()) as directory:
             args["journal"] = self._path(args["journal"]) if args.get("journal") else f"{directory}/shown.jsonl"
-            with self.showing(of_file(_place(args), args["journal"]), task_vars):
+            with self.showing(of_file(place_of(args), args["journal"]), task_vars):
                 return super().execute(args, task_vars)
 
     def _path(self, given: object) -> str:
@@ -79,7 +78,7 @@ class ActionModule(TiedModule):
         return bool(here and not (task.async_val or task.check_mode or task.no_log))
 
 
-def _place(args: t.Mapping[str, t.Any]) -> str:
+def place_of(args: t.Mapping[str, t.Any]) -> str:
     return f"{args.get('resource_group')}/{args.get('name')}"
 
 
@@ -114,12 +113,6 @@ def following(journals: Journals, say: Say) -> t.Iterator[None]:
 
 def shown(lines: t.Iterable[bytes], scale_set: str, words: t.Callable[[t.Mapping[str, t.Any]], str]) -> t.Iterator[str]:
     """The lines of this scale set, `group/name`, in words; others may write into the same journal."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if not isinstance(event, dict) or place(event.get("scale_set")) != scale_set.lower():
-            continue
+    for event in events_of(lines, scale_set):
         if said := words(event):
             yield printable(f"{str(event.get('time'))[11:]} {scale_set}: {said}", LONGEST_MESSAGE)

@@ -16,6 +16,11 @@ from ansible.utils.display import Display
 LOCK = Display()._lock  # noqa: SLF001
 
 
+def is_default(stdout_callback: str) -> bool:
+    """A terminal is no proof that somebody looks: ansible-runner gives one, and another stdout callback."""
+    return stdout_callback in ("default", "ansible.builtin.default")
+
+
 class Screen:
     """Lines at the end of the terminal."""
 

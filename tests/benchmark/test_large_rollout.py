@@ -41,8 +41,7 @@ class Case:
 
 CASES = {
     "100": Case(100, {"upgrade": {"lognormal": 180, "cv": 0.3}, "health_lag": 20}, 4, 20, 85),
-    # Of these, one reads the caller's permissions, and one the image that one would go back to.
-    "10": Case(10, {"upgrade": 60, "health_lag": 20}, 1, 2, 72),
+    "10": Case(10, {"upgrade": 60, "health_lag": 20}, 1, 2, 70),
 }
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,10 @@ class Rollout:
             {"number": number, "instance_ids": [str(number - 1)], "passed": one, "time": 100.0 * number + 60}
             for number, one in enumerate(passed, 1)
         ]
+
+
+def wrong_after(change: Callable[[Rollout], None], directory: Path) -> list[str]:
+    """What the judge finds of the good rollout once this has happened to it."""
+    rollout = Rollout.good()
+    change(rollout)
+    return rollout.wrong(directory)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from draw import NEW, OLD, RECORD
-from good_rollout import OURS, Rollout, action, changed, instance
+from good_rollout import OURS, Rollout, action, changed, instance, wrong_after
 from test_judge import one_forgotten
 
 
@@ -166,13 +166,10 @@ FINE = [
 
 @pytest.mark.parametrize("happens", FINE, ids=[happens.__name__ for happens in FINE])
 def test_what_is_right_breaks_no_rule(happens: Callable[[Rollout], None], tmp_path: Path) -> None:
-    rollout = Rollout.good()
-    happens(rollout)
-    assert rollout.wrong(tmp_path) == []
+    assert wrong_after(happens, tmp_path) == []
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _said in SPOILT])
 def test_a_broken_rule_is_found(spoil: Callable[[Rollout], None], said: str, tmp_path: Path) -> None:
-    rollout = Rollout.good()
-    spoil(rollout)
-    assert [one for one in rollout.wrong(tmp_path) if said in one], rollout.wrong(tmp_path)
+    wrong = wrong_after(spoil, tmp_path)
+    assert [one for one in wrong if said in one], wrong

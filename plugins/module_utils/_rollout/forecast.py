@@ -68,6 +68,10 @@ class Forecast:
     calls: t.Mapping[Kind, int]
     peaks: t.Mapping[Kind, int]
 
+    @property
+    def total(self) -> int:
+        return sum(self.calls.values())
+
 
 @dataclass
 class _Line:

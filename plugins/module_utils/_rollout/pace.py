@@ -15,6 +15,7 @@ from .._facts.times import seconds_of
 Event = t.Mapping[str, t.Any]
 RestsOn = t.Literal["given", "journals", "assumed"]
 
+MOST = 86_400.0  # seconds of one part: whatever a journal says, it is not walked through for ever
 ASSUMED = 180.0  # seconds an instance, where nothing tells: only calls are told from it, and no time
 _WRITE = 15.0  # seconds of a write of the model, as recorded traffic shows
 _SERVICE = 5.0
@@ -42,6 +43,10 @@ class Pace:
     write: float = _WRITE
     service: float = _SERVICE
     rollouts: int = 0
+
+    @property
+    def known(self) -> bool:
+        return self.rests_on != "assumed"
 
     def of(self, size: int) -> BatchPace:
         """Those of half the size and more count where there are any, for a small batch is quicker."""
@@ -101,7 +106,7 @@ def _batch(size: int, sent: float, noticed: float, seconds: float | None, ended:
     """`seconds`: that Azure worked; that it had ended was noticed later. None where the journal does not say."""
     operation = noticed - sent if seconds is None else seconds
     settle = ended - sent - operation if ended - noticed > _AT_ONCE else 0.0
-    return [BatchPace(size, operation, settle)] if operation >= 0 and settle >= 0 else []
+    return [BatchPace(size, operation, settle)] if 0 <= operation <= MOST and 0 <= settle <= MOST else []
 
 
 def _spans(journal: t.Sequence[Event], first: str, last: str) -> list[float]:
@@ -112,7 +117,7 @@ def _spans(journal: t.Sequence[Event], first: str, last: str) -> list[float]:
         if event.get("event") in ("planned", "cancelled"):  # another run begins here
             began = None
         if event.get("event") == last and began is not None and at is not None:
-            found.append(max(0.0, at - began))
+            found += [max(0.0, at - began)] if at - began <= MOST else []
             began = None
         if event.get("event") == first:
             began = at

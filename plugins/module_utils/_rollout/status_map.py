@@ -78,12 +78,12 @@ def lines(shown: Shown) -> list[str]:
 
 
 def to_choose_from(shown: Shown) -> list[str]:
-    """The rows of one scale set, numbered."""
+    """The rows of one scale set, numbered, and the question."""
     label = max((len(short_label(row["domain"])) for row in shown["map"]), default=0)
     found = [f"{shown['resource_group']}/{shown['name']}, compared with {_image(shown['target_image'])}"]
     for number, row in enumerate(shown["map"], 1):
         found.append(f"{number:>3}  {short_label(row['domain']):<{label}}  {_cells(row['instances'])}".rstrip())
-    return [*found, f"     {_legend(shown)}".rstrip()]
+    return [*found, f"     {_legend(shown)}".rstrip(), "Which rows to upgrade, such as 1,3-4? None with Enter:"]
 
 
 def chosen(shown: Shown, answer: str) -> list[str]:

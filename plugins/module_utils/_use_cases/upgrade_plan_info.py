@@ -36,8 +36,6 @@ from . import views
 _REPAIRS = "AutomaticRepairs"
 _Read = t.TypeVar("_Read")
 
-_A_DAY = 86_400
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -94,11 +92,10 @@ class Plan:
 
 def policy_of(request: PolicyOptions, *, whole_model: bool = False) -> Policy:
     """Raises Refused for limits that cannot be."""
-    canary = request.canary
     return Policy(
         max_unavailable=read_limit(request.max_unavailable, "max_unavailable"),
         batch_sizes=tuple(size for text in request.batch_size if (size := parse_limit(text, "batch_size"))),
-        canary=canary,
+        canary=request.canary,
         order_by=request.order_by,
         thresholds=Thresholds(
             read_limit(request.max_unhealthy, "max_unhealthy", least=0),
@@ -385,8 +382,11 @@ def record_from(options: RecordOptions | None) -> Record | None:
 def look_ahead(azure: Azure, request: UpgradePlanInfoRequest) -> dict[str, t.Any]:
     """The module's result: the plan, what it takes, and both as a document. Raises Refused."""
     seconds = request.seconds_per_instance
-    if seconds is not None and not 0 < seconds <= _A_DAY:
-        raise Refused("option_invalid", f"seconds_per_instance {seconds:g} is not more than 0 and at most {_A_DAY}.")
+    if seconds is not None and not 0 < seconds <= pace.MOST:
+        bounds = f"more than 0 and at most {pace.MOST:g}"
+        raise Refused(
+            "option_invalid", f"seconds_per_instance is {seconds:g}, but must be {bounds}. Nothing was written."
+        )
     plan = make(azure, request)
     result = as_result(plan)
     ahead = _ahead(plan, request, azure.usage.calls)
@@ -421,17 +421,15 @@ def _about(plan: Plan) -> dict[str, t.Any]:
 def expected(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> dict[str, t.Any]:
     """Seconds, None where nothing tells how long an instance takes, and calls of the rollout that has this plan."""
     usual = _pace(plan, request)
-    batches = [batch for batch, _available in course(plan.survey)]
-    found = forecast(batches, _frame(plan, request, plan_calls), usual)
-    seconds = None if usual.rests_on == "assumed" else round(found.seconds)
-    return {"expected_seconds": seconds, "expected_calls": sum(found.calls.values())}
+    found = forecast(remaining_batches(plan.survey), _frame(plan, request, plan_calls), usual)
+    return {"expected_seconds": round(found.seconds) if usual.known else None, "expected_calls": found.total}
 
 
 def _ahead(plan: Plan, request: UpgradePlanInfoRequest, plan_calls: int) -> dict[str, t.Any]:
     survey, steps = plan.survey, list(course(plan.survey))
     usual, frame = _pace(plan, request), _frame(plan, request, plan_calls)
     found = forecast([batch for batch, _available in steps], frame, usual)
-    known = usual.rests_on != "assumed"
+    known = usual.known
     numbered = enumerate(zip(steps, found.batches, strict=True), 1)
     return {
         "batches": [
@@ -478,7 +476,7 @@ def _calls(found: Forecast) -> dict[str, t.Any]:
         for kind, limit in LIMITS.items()
     ]
     writes = found.calls.get("writes", 0) + found.calls.get("upgrades", 0)
-    return {"total": sum(found.calls.values()), "writes": writes, "limits": limits}
+    return {"total": found.total, "writes": writes, "limits": limits}
 
 
 def _pace(plan: Plan, request: UpgradePlanInfoRequest) -> pace.Pace:

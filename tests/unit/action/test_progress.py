@@ -22,7 +22,8 @@ SETS = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/virtualMa
 
 
 def line(group: str = "shop", name: str = "web", event: str = "upgrade_sent") -> bytes:
-    return json.dumps({"time": "2026-11-21T02:14:05Z", "event": event, "scale_set": SETS.format(group, name)}).encode()
+    facts = {"schema": 1, "time": "2026-11-21T02:14:05Z", "event": event, "scale_set": SETS.format(group, name)}
+    return json.dumps(facts).encode()
 
 
 @pytest.mark.parametrize(

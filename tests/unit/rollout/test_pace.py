@@ -70,6 +70,8 @@ def test_a_batch_takes_what_batches_of_half_its_size_and_more_took(size: int, as
         journal(*batch(0, 5, 60, 10)[:1], *batch(0, 5, 60, 10)[2:]),  # adopted
         journal(*batch(0, 5, 60, 10)[:2], *batch(0, 5, 60, 10)[1:]),  # a second request
         journal(*batch(0, 5, -60, 10)),
+        journal(*batch(0, 5, 2 * pace.MOST, 10)),  # a forecast would walk through it
+        journal(*batch(0, 5, 60, 2 * pace.MOST)),
         [{"event": "batch_begins", "instances": "all", "time": "now"}, {"event": None}, {}],
     ],
 )
@@ -104,3 +106,10 @@ def test_the_newest_journals_of_this_scale_set(tmp_path: Path) -> None:
     found = earlier(str(tmp_path), "web", WEB)
     assert [[one["event"] for one in events] for events in found] == [[0], [1], [2], [3], [4]]
     assert earlier(str(tmp_path / "absent"), "web", WEB) == []
+
+
+def test_what_takes_longer_than_anybody_waits_is_no_usual_write() -> None:
+    found = pace.of_journals(
+        [[*GOOD, *journal((300, "model_write_sent", {}), (300 + 2 * pace.MOST, "model_written", {}))]]
+    )
+    assert found is not None and found.write == 25
